@@ -1,0 +1,179 @@
+"""The Rust core. Paths are bytes, sizes and offsets are bytes, times are nanoseconds since the epoch."""
+
+from collections.abc import Sequence
+from typing import Literal, Self, final
+
+from typing_extensions import Buffer
+
+Severity = Literal["note", "suspicious", "malformed", "malicious"]
+Mode = Literal["sha256", "blake3", "scan"]
+Blake3 = Literal["auto", "always", "never"]
+
+__version__: str
+
+def sha256(data: Buffer, /) -> bytes: ...
+def kernels() -> list[str]: ...
+
+@final
+class Sha256:
+    def __new__(cls, data: Buffer = b"", /) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest_size(self) -> int: ...
+    @property
+    def block_size(self) -> int: ...
+    def update(self, data: Buffer, /) -> None: ...
+    def digest(self) -> bytes: ...
+    def hexdigest(self) -> str: ...
+    def copy(self) -> Self: ...
+
+@final
+class Stat:
+    """What identifies one state of one file."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+    @property
+    def ctime_ns(self) -> int: ...
+    @property
+    def inode(self) -> int: ...
+    @property
+    def device(self) -> int: ...
+
+@final
+class Entry:
+    """One name that a walk met: a regular file, or what is wrong with it."""
+
+    @property
+    def path(self) -> bytes: ...
+    @property
+    def stat(self) -> Stat | None: ...
+    @property
+    def error(self) -> str | None: ...
+
+def walk(roots: Sequence[bytes], suffixes: Sequence[str] | None) -> list[Entry]:
+    """Every regular file under ``roots`` whose name ends with one of ``suffixes`` (None: every file), sorted by path.
+
+    Symbolic links are followed, a folder is entered once. A root that is a file is always returned. What cannot be read,
+    and a root that is not there or is neither file nor folder, is an entry with ``error``.
+    """
+
+@final
+class Finding:
+    @property
+    def id(self) -> str: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def offset(self) -> int | None: ...
+
+@final
+class Outcome:
+    """One job of a :class:`Run`, finished."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def stat(self) -> Stat | None: ...
+    @property
+    def sha256(self) -> bytes | None: ...
+    @property
+    def blake3(self) -> bytes | None: ...
+    @property
+    def header(self) -> Header | None:
+        """None unless the file begins as a GGUF file does."""
+    @property
+    def findings(self) -> list[Finding]: ...
+
+@final
+class Progress:
+    @property
+    def bytes_done(self) -> int: ...
+    @property
+    def bytes_total(self) -> int: ...
+    @property
+    def files_done(self) -> int: ...
+    @property
+    def lanes(self) -> list[tuple[int, int, int, int]]:
+        """Files being read now: thread, job index, bytes done, size."""
+
+@final
+class Run:
+    """Reads many files at once on threads of its own; see ``kandil-core::library``."""
+
+    def __new__(
+        cls,
+        jobs: Sequence[tuple[bytes, int, Mode]],
+        *,
+        threads: int = 0,
+        max_memory_bytes: int = 33554432,
+        max_rate_bytes: int | None = None,
+        blake3: Blake3 = "auto",
+        drop_cache: bool = False,
+    ) -> Self:
+        """``jobs``: path, size in bytes (only used to plan), mode. ``threads`` 0: one a usable CPU."""
+    def take(self, timeout_seconds: float) -> list[Outcome]:
+        """What has finished since the last call; waits up to the timeout for the first."""
+    @property
+    def finished(self) -> bool:
+        """True once all threads have stopped and every outcome has been taken."""
+    def progress(self) -> Progress: ...
+    def cancel(self) -> None:
+        """Files in flight are given up; threads stop at the next chunk."""
+
+@final
+class Tensor:
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As stored: fastest dimension first."""
+    @property
+    def type(self) -> str:
+        """The ggml type's name, or ``type 77`` for an unknown one."""
+    @property
+    def offset(self) -> int:
+        """From the start of the file."""
+    @property
+    def size_bytes(self) -> int: ...
+
+@final
+class Header:
+    """The index of a GGUF header: keys, their types and places, and the tensors; values are read when asked for."""
+
+    @staticmethod
+    def open(path: bytes) -> Header:
+        """Reads only the header. Raises OSError; what is wrong with the bytes is in ``findings``."""
+    @property
+    def version(self) -> int: ...
+    @property
+    def big_endian(self) -> bool: ...
+    @property
+    def alignment(self) -> int: ...
+    @property
+    def data_offset(self) -> int | None:
+        """None when the header is broken before its end."""
+    @property
+    def file_size_bytes(self) -> int: ...
+    @property
+    def is_gguf(self) -> bool: ...
+    @property
+    def findings(self) -> list[Finding]: ...
+    @property
+    def tensors(self) -> list[Tensor]: ...
+    def keys(self) -> list[str]: ...
+    def type(self, key: str) -> str:
+        """``uint32``, ``string``, ``array[string]``, … Raises KeyError."""
+    def count(self, key: str) -> int | None:
+        """Elements of an array; None for a scalar. Raises KeyError."""
+    def __contains__(self, key: object) -> bool: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: str) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
+        """The value, read from the file now (or kept, where it is small). Raises KeyError, OSError, ValueError."""

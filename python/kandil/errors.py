@@ -1,0 +1,17 @@
+"""Every error that kandil raises on purpose: typed fields, a message, a hint, an exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KandilError(Exception):
+    """The root. A leaf builds its own message; `hint` says what to do; `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

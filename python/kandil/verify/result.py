@@ -1,0 +1,64 @@
+"""What a verification says of one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["ok", "unverified", "mismatch", "malformed", "malicious", "suspicious", "changed", "error"]
+Severity = Literal["note", "suspicious", "malformed", "malicious"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found. `offset` is in bytes from the start of the file."""
+
+    id: str
+    severity: Severity
+    message: str
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One name of one file. Digests are lower-case hex."""
+
+    path: Path
+    status: Status
+    size_bytes: int | None = None
+    sha256: str | None = None
+    expected: str | None = None
+    expected_source: str | None = None
+    """Where `expected` comes from, as a person would say it: `ollama manifest llama3.1:8b`, `SHA256SUMS`, `pinned 2026-11-22`."""
+    checked: str | None = None
+    """How this run knows: `sha256`, `blake3, pinned 2026-11-22 by sha256`, `ledger, read 2026-11-22`, `structure only`."""
+    findings: tuple[Finding, ...] = ()
+    message: str | None = None
+    """For `error` and `changed`: what happened."""
+    hint: str | None = None
+    """What to do about it, where something is to be done."""
+    name: str | None = None
+    """The model's name in its store (`llama3.1:8b`, `Qwen/Qwen3-8B-GGUF`), where there is one."""
+    same_as: Path | None = None
+    """An earlier result's path that is the same file (a symbolic or hard link); its bytes were read once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole run. `bytes_total` counts each distinct file once; `bytes_read` is what was read from disk or cache now."""
+
+    files: int
+    distinct: int
+    bytes_total: int
+    bytes_read: int
+    seconds: float
+    by_status: dict[Status, int]
+
+    @property
+    def exit_code(self) -> int:
+        """8: something is wrong with a file. 10: a file could not be checked. 0 otherwise."""
+        bad = ("mismatch", "malformed", "malicious", "changed")
+        if any(self.by_status.get(status) for status in bad):
+            return 8
+        return 10 if self.by_status.get("error") else 0
