@@ -1,0 +1,9 @@
+//! The algorithms of kandil, free of Python: SHA-256 of many files at once, GGUF scanning.
+//!
+//! * [`sha256`]: one stream, and up to sixteen streams in the lanes of one vector register.
+//! * [`gguf`]: a resumable scanner that is fed with the bytes that are hashed.
+//! * [`library`]: walks, reads, hashes and scans a whole library on all cores.
+
+pub mod gguf;
+pub mod library;
+pub mod sha256;

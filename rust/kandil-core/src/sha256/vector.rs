@@ -1,0 +1,122 @@
+//! The compression function over vectors: lane `i` of every vector belongs to message `i`.
+
+use super::{K, State};
+
+/// One SIMD register of 32-bit lanes.
+///
+/// # Safety
+///
+/// Every method needs the CPU feature of the implementing file; callers are functions with that `target_feature`.
+pub(super) trait Vector: Copy {
+    /// Lanes in a register.
+    const LANES: usize;
+
+    unsafe fn splat(word: u32) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self ^ b ^ c`
+    unsafe fn xor3(self, b: Self, c: Self) -> Self;
+    /// `(self & f) ^ (!self & g)`
+    unsafe fn choose(self, f: Self, g: Self) -> Self;
+    unsafe fn majority(self, b: Self, c: Self) -> Self;
+    unsafe fn rotate_right<const N: i32>(self) -> Self;
+    unsafe fn shift_right<const N: i32>(self) -> Self;
+    /// Reads word `word` of each lane's state.
+    unsafe fn gather(states: &[State], word: usize) -> Self;
+    /// Writes word `word` of each lane's state.
+    unsafe fn scatter(self, states: &mut [State], word: usize);
+    /// Reads one 64-byte block of each lane as sixteen vectors of big-endian words.
+    unsafe fn load(blocks: &[*const u8], offset: usize) -> [Self; 16];
+}
+
+#[inline(always)]
+unsafe fn big_sigma<V: Vector, const A: i32, const B: i32, const C: i32>(x: V) -> V {
+    // SAFETY: the caller's, for this and every function of the file.
+    unsafe { x.rotate_right::<A>().xor3(x.rotate_right::<B>(), x.rotate_right::<C>()) }
+}
+
+#[inline(always)]
+unsafe fn small_sigma<V: Vector, const A: i32, const B: i32, const C: i32>(x: V) -> V {
+    // SAFETY: as above.
+    unsafe { x.rotate_right::<A>().xor3(x.rotate_right::<B>(), x.shift_right::<C>()) }
+}
+
+/// Word `t + 16` of the schedule, where `w[t % 16]` still holds word `t`.
+#[inline(always)]
+unsafe fn next_word<V: Vector>(w: &[V; 16], i: usize) -> V {
+    // SAFETY: as above.
+    unsafe {
+        let s0 = small_sigma::<V, 7, 18, 3>(w[(i + 1) & 15]);
+        let s1 = small_sigma::<V, 17, 19, 10>(w[(i + 14) & 15]);
+        w[i].add(s0).add(w[(i + 9) & 15].add(s1))
+    }
+}
+
+macro_rules! sixteen_rounds {
+    ($s:ident, $w:ident, $k:expr, $schedule:literal) => {
+        sixteen_rounds!(@ $s, $w, $k, $schedule, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+    (@ $s:ident, $w:ident, $k:expr, $schedule:literal, $($i:literal)*) => {$({
+        // Register names rotate by index instead of moving values: round i has `a` at (16 - i) % 8.
+        const A: usize = (16 - $i) % 8;
+        let (a, b, c) = ($s[A], $s[(A + 1) % 8], $s[(A + 2) % 8]);
+        let (e, f, g, h) = ($s[(A + 4) % 8], $s[(A + 5) % 8], $s[(A + 6) % 8], $s[(A + 7) % 8]);
+        let t1 = h.add($w[$i].add(V::splat($k[$i]))).add(e.choose(f, g)).add(big_sigma::<V, 6, 11, 25>(e));
+        $s[(A + 3) % 8] = $s[(A + 3) % 8].add(t1);
+        $s[(A + 7) % 8] = t1.add(a.majority(b, c)).add(big_sigma::<V, 2, 13, 22>(a));
+        if $schedule {
+            $w[$i] = next_word(&$w, $i);
+        }
+    })*};
+}
+
+/// Takes `blocks` 64-byte blocks of every lane into its state.
+///
+/// # Safety
+///
+/// `V`'s CPU feature is there; `states` and `data` hold `V::LANES` items, and every pointer `blocks * 64` bytes.
+#[inline(always)]
+pub(super) unsafe fn compress<V: Vector>(states: &mut [State], data: &[*const u8], blocks: usize) {
+    // SAFETY: by the function's contract.
+    unsafe {
+        let mut state: [V; 8] = std::array::from_fn(|word| V::gather(states, word));
+        for block in 0..blocks {
+            let mut w = V::load(data, block * 64);
+            let mut s = state;
+            for k in K[..48].as_chunks::<16>().0 {
+                sixteen_rounds!(s, w, k, true);
+            }
+            sixteen_rounds!(s, w, K[48..], false);
+            for (old, new) in state.iter_mut().zip(s) {
+                *old = old.add(new);
+            }
+        }
+        for (word, vector) in state.into_iter().enumerate() {
+            vector.scatter(states, word);
+        }
+    }
+}
+
+/// The message schedule of up to 16 blocks, round constants added: word `t` of block `i` at `[t][i]`.
+pub(super) type Schedules = [[u32; 16]; 64];
+
+/// Computes the schedules of `V::LANES` blocks, one a lane.
+///
+/// # Safety
+///
+/// `V`'s CPU feature is there; `blocks` holds `V::LANES` pointers to 64 bytes each.
+#[inline(always)]
+pub(super) unsafe fn schedule<V: Vector>(blocks: &[*const u8], out: &mut Schedules) {
+    // SAFETY: by the function's contract; a row of `out` holds 16 words, and `V::LANES` is at most that.
+    unsafe {
+        let mut w = V::load(blocks, 0);
+        for t in (0..64).step_by(16) {
+            for i in 0..16 {
+                let sum = w[i].add(V::splat(K[t + i]));
+                std::ptr::write_unaligned(out[t + i].as_mut_ptr().cast(), sum);
+                if t < 48 {
+                    w[i] = next_word(&w, i);
+                }
+            }
+        }
+    }
+}
