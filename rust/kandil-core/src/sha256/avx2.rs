@@ -45,12 +45,15 @@ pub(super) unsafe fn stream<V: Vector>(state: &mut State, data: *const u8, block
         // SAFETY: by the function's contract.
         unsafe { vector::schedule::<V>(&group[..V::LANES], &mut wk) };
         for i in 0..count {
-            portable::rounds(state, |t| wk[t][i & 15]);
+            let lane = wk.as_ptr().cast::<u32>().wrapping_add(i);
+            // SAFETY: `i < 16` words into row `t < 64`.
+            portable::rounds(state, |t| unsafe { *lane.add(t * 16) });
         }
     }
 }
 
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 struct X8(__m256i);
 
 impl Vector for X8 {
@@ -119,7 +122,7 @@ impl Vector for X8 {
     #[inline(always)]
     unsafe fn load(blocks: &[*const u8], offset: usize) -> [Self; 16] {
         // SAFETY: see above.
-        unsafe { load(blocks, offset) }.map(X8)
+        unsafe { std::mem::transmute(load(blocks, offset)) }
     }
 }
 
@@ -159,13 +162,20 @@ pub(super) unsafe fn scatter(vector: __m256i, states: &mut [State], word: usize)
 pub(super) unsafe fn load(blocks: &[*const u8], offset: usize) -> [__m256i; 16] {
     // SAFETY: by the function's contract.
     unsafe {
+        // Loops and no closures: a closure would not inherit the caller's CPU features.
         let swap = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203));
-        let row = |lane: usize, half: usize| {
-            _mm256_shuffle_epi8(_mm256_loadu_si256(blocks[lane].add(offset + half * 32).cast()), swap)
-        };
-        let low = transpose(std::array::from_fn(|lane| row(lane, 0)));
-        let high = transpose(std::array::from_fn(|lane| row(lane, 1)));
-        std::array::from_fn(|i| if i < 8 { low[i] } else { high[i - 8] })
+        let mut low = [swap; 8];
+        let mut high = [swap; 8];
+        for lane in 0..8 {
+            let block = blocks[lane].add(offset);
+            low[lane] = _mm256_shuffle_epi8(_mm256_loadu_si256(block.cast()), swap);
+            high[lane] = _mm256_shuffle_epi8(_mm256_loadu_si256(block.add(32).cast()), swap);
+        }
+        let (low, high) = (transpose(low), transpose(high));
+        let mut words = [swap; 16];
+        words[..8].copy_from_slice(&low);
+        words[8..].copy_from_slice(&high);
+        words
     }
 }
 

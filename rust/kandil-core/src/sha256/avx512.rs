@@ -43,9 +43,11 @@ pub(super) unsafe fn compress1(states: &mut [State], data: &[*const u8], blocks:
 }
 
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 struct X16(__m512i);
 
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 struct X8(__m256i);
 
 /// For `_mm512_ternarylogic_epi32`: the truth tables of the three functions.
@@ -126,10 +128,11 @@ impl Vector for X16 {
         // SAFETY: the caller's pointers have a block at `offset`.
         unsafe {
             let swap = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f_08090a0b, 0x04050607_00010203));
-            let rows: [__m512i; 16] = std::array::from_fn(|lane| {
-                _mm512_shuffle_epi8(_mm512_loadu_si512(blocks[lane].add(offset).cast()), swap)
-            });
-            transpose(rows).map(X16)
+            let mut rows = [swap; 16];
+            for (row, block) in rows.iter_mut().zip(blocks) {
+                *row = _mm512_shuffle_epi8(_mm512_loadu_si512(block.add(offset).cast()), swap);
+            }
+            std::mem::transmute(transpose(rows))
         }
     }
 }
@@ -193,6 +196,6 @@ impl Vector for X8 {
     #[inline(always)]
     unsafe fn load(blocks: &[*const u8], offset: usize) -> [Self; 16] {
         // SAFETY: the caller has AVX2, and its pointers a block at `offset`.
-        unsafe { super::avx2::load(blocks, offset) }.map(X8)
+        unsafe { std::mem::transmute(super::avx2::load(blocks, offset)) }
     }
 }

@@ -40,16 +40,21 @@ pub(super) fn rounds(state: &mut State, wk: impl Fn(usize) -> u32) {
             bc = ab;
         }};
     }
-    for t in (0..64).step_by(8) {
-        round!(a b d e f g h, wk(t));
-        round!(h a c d e f g, wk(t + 1));
-        round!(g h b c d e f, wk(t + 2));
-        round!(f g a b c d e, wk(t + 3));
-        round!(e f h a b c d, wk(t + 4));
-        round!(d e g h a b c, wk(t + 5));
-        round!(c d f g h a b, wk(t + 6));
-        round!(b c e f g h a, wk(t + 7));
+    macro_rules! eight_rounds {
+        ($($t:literal)*) => {$(
+            let [w7, w6, w5, w4, w3, w2, w1, w0] =
+                [wk($t + 7), wk($t + 6), wk($t + 5), wk($t + 4), wk($t + 3), wk($t + 2), wk($t + 1), wk($t)];
+            round!(a b d e f g h, w0);
+            round!(h a c d e f g, w1);
+            round!(g h b c d e f, w2);
+            round!(f g a b c d e, w3);
+            round!(e f h a b c d, w4);
+            round!(d e g h a b c, w5);
+            round!(c d f g h a b, w6);
+            round!(b c e f g h a, w7);
+        )*};
     }
+    eight_rounds!(0 8 16 24 32 40 48 56);
     for (s, v) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *s = s.wrapping_add(v);
     }
