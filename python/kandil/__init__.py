@@ -1,1 +1,61 @@
-"""From a model's name to a model you can trust and call."""
+"""From a model's name to a model you can trust and call.
+
+What is public stands here and is loaded when it is first used, so that `import kandil` costs nothing:
+
+- `verify(paths)`: is every model file the one that was published, and sound? `async for` on trio: `FileResult` by
+  `FileResult`, each with its `Finding`s; a `Summary` at the end. `kandil.verify` is also the module that the function
+  lives in: the module can be called, so that no order of imports makes a difference.
+- `sha256(data)`, `Sha256()`: as in hashlib; `sha256_files(paths)`: many files at once.
+- `Header.open(path)`: a GGUF file's keys and tensors, read lazily.
+- `KandilError`: the root of every error that is raised on purpose.
+
+The layers below: `cli`, `verify`, `profiles`, `paths`, `errors`; `_core` is the Rust extension.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kandil._core import Header, Sha256, __version__, sha256
+    from kandil.errors import KandilError
+    from kandil.verify import FileResult, Finding, Summary, sha256_files, verify
+
+__all__ = [
+    "FileResult",
+    "Finding",
+    "Header",
+    "KandilError",
+    "Sha256",
+    "Summary",
+    "__version__",
+    "sha256",
+    "sha256_files",
+    "verify",
+]
+
+_HOMES = {
+    "FileResult": "kandil.verify",
+    "Finding": "kandil.verify",
+    "Header": "kandil._core",
+    "KandilError": "kandil.errors",
+    "Sha256": "kandil._core",
+    "Summary": "kandil.verify",
+    "__version__": "kandil._core",
+    "sha256": "kandil._core",
+    "sha256_files": "kandil.verify",
+}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 (costs nothing until then)
+
+    if name == "verify":
+        return import_module("kandil.verify")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kandil' has no attribute {name!r}", name=name)
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,7 +6,10 @@ from typing import ClassVar
 
 
 class KandilError(Exception):
-    """The root. A leaf builds its own message; `hint` says what to do; `exit_code` is what the command line ends with."""
+    """The root. A leaf builds its own message; `hint` says what to do; `exit_code` is how the command line ends.
+
+    What a leaf sets as public attributes is what `--json` shows beside code, message and hint.
+    """
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "failed"
@@ -15,3 +18,108 @@ class KandilError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class FileUnreadable(KandilError):
+    """A file that was named cannot be opened or read."""
+
+    code = "file-unreadable"
+
+    def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"cannot read {path}: {reason}", hint=hint)
+        self.path = path
+        self.reason = reason
+
+
+class FileUnwritable(KandilError):
+    """A file that was asked for cannot be written; what was there before is still there."""
+
+    code = "file-unwritable"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot write {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class NotGguf(KandilError):
+    """The file does not begin as a GGUF file does."""
+
+    exit_code = 8
+    code = "not-gguf"
+
+    def __init__(self, path: str, found: str | None) -> None:
+        what = f": {found}" if found else ""
+        super().__init__(f"{path} is not a GGUF file{what}", hint="download it again, and look at what the server sent")
+        self.path = path
+        self.found = found
+
+
+class KeyUnknown(KandilError):
+    """The file has no such metadata key; `near` are keys that look like it."""
+
+    exit_code = 3
+    code = "key-unknown"
+
+    def __init__(self, key: str, near: tuple[str, ...]) -> None:
+        hint = f"did you mean {', '.join(near)}?" if near else "`kandil inspect --metadata FILE` lists the keys"
+        super().__init__(f"no metadata key {key}", hint=hint)
+        self.key = key
+        self.near = near
+
+
+class ValueUnreadable(KandilError):
+    """A metadata value's bytes are not what its type says."""
+
+    exit_code = 8
+    code = "value-unreadable"
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"cannot read the value of {key}: {reason}", hint="`kandil verify` says what is wrong")
+        self.key = key
+        self.reason = reason
+
+
+class LedgerTooNew(KandilError):
+    """A later version of kandil wrote the ledger."""
+
+    code: ClassVar[str] = "ledger_too_new"
+
+    def __init__(self, path: Path, version: int, known: int) -> None:
+        super().__init__(
+            f"the ledger {path} has version {version}; this kandil knows {known}",
+            hint="update kandil, or name another ledger (KANDIL_DATA_DIR)",
+        )
+        self.path, self.version, self.known = path, version, known
+
+
+class NotADigest(KandilError):
+    """What was given as a digest is none."""
+
+    exit_code: ClassVar[int] = 2
+    code: ClassVar[str] = "not_a_digest"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"{given!r} is not a SHA-256 digest", hint="a digest has 64 hexadecimal digits")
+        self.given = given
+
+
+class ExpectNeedsOneFile(KandilError):
+    """One digest was given for no file or for several."""
+
+    exit_code: ClassVar[int] = 2
+    code: ClassVar[str] = "expect_needs_one_file"
+
+    def __init__(self, files: int) -> None:
+        super().__init__(f"one digest is expected, but {files} files are selected", hint="name the one file, or use --check FILE")
+        self.files = files
+
+
+class CheckListUnreadable(KandilError):
+    """The list of digests given with ``--check`` cannot be read, or has no digests."""
+
+    code: ClassVar[str] = "check_list_unreadable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}", hint="a list has lines of 64 hexadecimal digits, two spaces and a name, as sha256sum writes them")
+        self.path, self.reason = path, reason

@@ -1,0 +1,105 @@
+"""Which commands there are. A command's module is imported when the command is called, or its help is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+COMMANDS = {
+    "inspect": "Show what a GGUF file says of itself.",
+    "verify": "Check that model files are the published ones, and sound.",
+}
+"""Every command, with its line in `kandil --help`; `kandil.cli.NAME` has the command as `command`."""
+
+
+class LazyGroup(click.Group):
+    """The commands of `COMMANDS`; `/verify` is `verify`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from importlib import import_module
+
+        name = cmd_name.removeprefix("/")
+        if name not in COMMANDS:
+            return None
+        command = import_module(f"kandil.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, [args[0].removeprefix("/") or args[0], *args[1:]])
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        slash = "/" if incomplete.startswith("/") else ""
+        names = ((slash + name, text) for name, text in COMMANDS.items())
+        return [CompletionItem(name, help=text) for name, text in names if name.startswith(incomplete)]
+
+
+class Settings:
+    """What every command takes. It is filled while the arguments are parsed, so that an error is shown as asked."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.debug = False
+        self.no_color = False
+
+
+def _store(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click calls it)
+    if value and param.name:
+        setattr(ctx.find_object(Settings), param.name, True)
+
+
+def _flag(name: str, text: str) -> Callable[[Any], Any]:
+    return click.option(name, is_flag=True, is_eager=True, expose_value=False, callback=_store, help=text)
+
+
+def common_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`--json`, `--no-color` and `--debug`, kept in the context's `Settings`."""
+    for name, text in (
+        ("--debug", "Show the traceback of an error."),
+        ("--no-color", "No colours (as NO_COLOR=1)."),
+        ("--json", "Print JSON."),
+    ):
+        command = _flag(name, text)(command)
+    return command
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 (click calls it)
+    if value:
+        from kandil import __version__
+
+        click.echo(f"kandil {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@_flag("--debug", "Show the traceback of an error.")
+def kandil() -> None:
+    r"""From a model's name to a model that you can trust and call.
+
+    \b
+    kandil verify              every model file on this machine
+    kandil verify ~/models     one folder
+    kandil inspect FILE.gguf   what a file says of itself
+
+    `kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
+    """

@@ -1,0 +1,67 @@
+"""A manifest that `sha256sum -c` reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kandil.errors import FileUnwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kandil.verify.result import FileResult
+
+_GOOD = ("ok", "unverified", "suspicious")
+
+
+def manifest_line(digest: str, path: Path) -> bytes:
+    r"""`DIGEST  PATH`; as coreutils writes it: with a `\` before the digest where the name has one, or a line break."""
+    name = os.fsencode(path)
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    mark = b"\\" if escaped != name else b""
+    return mark + digest.encode() + b"  " + escaped + b"\n"
+
+
+def write_manifest(target: str, results: Iterable[FileResult]) -> None:
+    """Writes the digests of the files that nothing is wrong with, by path; `-` is standard output.
+
+    A file that is there is replaced whole or not at all. Raises: FileUnwritable.
+    """
+    results = list(results)
+    good = [(result.path, result.sha256) for result in results if result.status in _GOOD and result.sha256]
+    content = b"".join(manifest_line(digest, path) for path, digest in sorted(good))
+    if target == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        _write(Path(target), content)
+    if len(results) > len(good):
+        print(
+            f"manifest: {len(good)} files; {len(results) - len(good)} left out, as they are not sound", file=sys.stderr
+        )
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a device or a pipe cannot be replaced
+            return
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FileUnwritable(str(path), error.strerror or str(error)) from error

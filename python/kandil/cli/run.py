@@ -1,0 +1,141 @@
+"""How every command ends: errors, exit codes, Ctrl-C, a closed pipe. The only `trio.run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kandil.cli.group import Settings, kandil
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import FrameType
+
+    from kandil.errors import KandilError
+
+USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 2, 70, 130, 141
+_FATAL = (KeyboardInterrupt, BrokenPipeError, click.ClickException)
+
+
+def main(args: list[str]) -> int:
+    """The exit code of `kandil ARGS`; whatever happened has been said."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # never fail on what a terminal's encoding lacks
+    settings = Settings()
+    try:
+        code = kandil.main(args, prog_name="kandil", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (each is shown)
+        settings.json = settings.json or "--json" in args  # where parsing failed before it came there
+        settings.debug = settings.debug or "--debug" in args
+        return _ended(_sole(error), settings)
+    return int(code or 0)
+
+
+def run_async(command: Callable[[], Awaitable[int]]) -> int:
+    """What `command` returns. The first Ctrl-C cancels it and is raised once it has stopped, the second at once."""
+    import trio
+
+    return trio.run(_interruptible, command)
+
+
+async def _interruptible(command: Callable[[], Awaitable[int]]) -> int:
+    import signal
+
+    import trio
+
+    token = trio.lowlevel.current_trio_token()
+    with trio.CancelScope() as scope:
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            token.run_sync_soon(scope.cancel)
+
+        before = signal.getsignal(signal.SIGINT)
+        if before is not signal.SIG_IGN:  # as in a shell's background job
+            signal.signal(signal.SIGINT, stop)
+        try:
+            return await command()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    raise KeyboardInterrupt
+
+
+def _sole(error: BaseException) -> BaseException:
+    """The error to speak of: nurseries wrap theirs in groups."""
+    while isinstance(error, BaseExceptionGroup):
+        fatal = error.subgroup(_FATAL)
+        error = (fatal or error).exceptions[0]
+    return error
+
+
+def _ended(error: BaseException, settings: Settings) -> int:
+    if isinstance(error, BrokenPipeError):
+        # The reader has gone, as `head` does: nothing to say, and nothing to flush at exit. The code is not 0: what was
+        # not said was perhaps a bad file.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    try:
+        sys.stdout.flush()
+        return _said(error, settings)
+    except BrokenPipeError as closed:
+        return _ended(closed, settings)
+
+
+def _said(error: BaseException, settings: Settings) -> int:
+    from kandil.errors import KandilError
+
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        if settings.json:
+            _show("interrupted", "interrupted", None, settings)
+        return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return USAGE
+    if settings.debug and not isinstance(error, click.ClickException):
+        _traceback(error)
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context else None
+        _show("usage", error.format_message(), hint, settings)
+        return error.exit_code
+    if isinstance(error, KandilError):
+        _show(error.code, error.message, error.hint, settings, _fields(error))
+        return error.exit_code
+    again = None if settings.debug else "please report it, with what `kandil --debug …` prints"
+    _show("bug", f"kandil has a bug: {type(error).__name__}: {error}", again, settings)
+    return BUG
+
+
+def _show(
+    code: str, message: str, hint: str | None, settings: Settings, fields: dict[str, object] | None = None
+) -> None:
+    from kandil.cli.escape import printable
+    from kandil.cli.terminal import Paint
+
+    if settings.json:
+        from kandil.cli.json_lines import write_json
+
+        write_json({"error": {"code": code, "message": message, "hint": hint, **(fields or {})}})
+        return
+    paint = Paint(sys.stderr, no_color=settings.no_color)
+    print(f"{paint('red', 'error:')} {printable(message)}", file=sys.stderr)
+    if hint:
+        print(f"{paint('cyan', 'hint:')} {printable(hint)}", file=sys.stderr)
+
+
+def _fields(error: KandilError) -> dict[str, object]:
+    kept = ((name, value) for name, value in vars(error).items() if name not in ("message", "hint"))
+    return {name: value for name, value in kept if not name.startswith("_")}
+
+
+def _traceback(error: BaseException) -> None:
+    import traceback
+
+    from kandil.cli.escape import printable
+
+    print(printable("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")

@@ -1,0 +1,25 @@
+"""What standard output and standard error are: a terminal or not, with colours or not."""
+
+from __future__ import annotations
+
+import os
+from typing import IO
+
+_CODES = {"red": "1;31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """A person is watching, and the cursor can be moved."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class Paint:
+    """Writes text in a colour where the stream shows colours; NO_COLOR, FORCE_COLOR and TERM=dumb are obeyed."""
+
+    def __init__(self, stream: IO[str], *, no_color: bool = False) -> None:
+        forced = os.environ.get("FORCE_COLOR", "") not in ("", "0")
+        refused = no_color or bool(os.environ.get("NO_COLOR"))
+        self.on = not refused and (forced or is_terminal(stream))
+
+    def __call__(self, style: str, text: str) -> str:
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.on and text else text

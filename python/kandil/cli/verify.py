@@ -1,0 +1,165 @@
+"""`kandil verify`: what it takes, and how its parts are put together."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kandil.cli.group import Settings, common_options
+from kandil.cli.sizes import fraction, size_bytes
+
+if TYPE_CHECKING:
+    from kandil.cli.verify_reports import Report
+    from kandil.cli.verify_screen import Screen
+    from kandil.verify import FileResult, Verification
+
+HELP = r"""Check that model files are the published ones, and sound.
+
+PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
+Hugging Face, LM Studio, llama.cpp, Jan, GPT4All. A file that has not changed since it was last read is answered from
+kandil's ledger; --full reads it again.
+
+\b
+Examples:
+  kandil verify                          every model on this machine
+  kandil verify ~/models --full          a folder, each byte read again
+  kandil verify --expect DIGEST m.gguf   one file against a digest you have
+  kandil verify --check SHA256SUMS       what a list of digests says
+  kandil verify --pin ~/models           remember today's digests where none is published
+  kandil verify --scrub 5%               read a sample again: has the disk rotted?
+  kandil verify --json ~/models | jq -r 'select(.status == "mismatch").path'
+
+\b
+Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not be checked; 130 interrupted.
+"""
+
+
+def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    digest = value.strip().lower().removeprefix("sha256:").removeprefix("sha256-")
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):  # noqa: PLR2004
+        raise click.BadParameter("a SHA-256 digest is 64 hexadecimal digits.", ctx, param)
+    return digest
+
+
+@click.command("verify", help=HELP, short_help="Check that model files are the published ones, and sound.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
+@click.option("--full", is_flag=True, help="Read every byte again, whatever the ledger says.")
+@click.option("--sha256", is_flag=True, help="With SHA-256 always, not with the faster BLAKE3 once a file is known.")
+@click.option("--scrub", type=fraction, default="0", metavar="PERCENT", help="Read a sample of unchanged files again.")
+@click.option("--expect", callback=_digest, metavar="DIGEST", help="The SHA-256 that the one file must have.")
+@click.option("--pin", is_flag=True, help="Remember the digests of files without a published one.")
+@click.option("--check", type=click.Path(), metavar="FILE", help="Take the expected digests from a SHA256SUMS file.")
+@click.option("--manifest", type=click.Path(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
+@click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
+@click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
+@click.option("--jobs", type=click.IntRange(0), default=0, metavar="N", help="Threads; 0 is one a CPU.")
+@click.option("--max-memory", type=size_bytes, metavar="SIZE", help="Bound the read buffers, as 64MB.")
+@click.option("--max-rate", type=size_bytes, metavar="SIZE", help="Read at most this much a second, as 200MB.")
+@click.option("--no-cache-pollution", is_flag=True, help="Leave nothing in the page cache that was not there.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the paths of the files that something is wrong with.")
+@click.option("-v", "--verbose", is_flag=True, help="List the sound files too.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    from kandil.cli.run import run_async
+
+    settings = ctx.find_object(Settings)
+    assert settings is not None
+    if options["expect"] and len(options["paths"]) != 1:
+        raise click.UsageError("--expect is about one file: name it.", ctx)
+    if options["scan_only"] and (options["expect"] or options["pin"] or options["manifest"]):
+        raise click.UsageError("--scan-only takes no digests: --expect, --pin and --manifest do not go with it.", ctx)
+    if options["manifest"] == "-" and (settings.json or options["quiet"]):
+        raise click.UsageError("--manifest - and what --json or --quiet prints cannot both be on stdout.", ctx)
+    return run_async(_Command(settings, options).run)
+
+
+@dataclass
+class _Command:
+    settings: Settings
+    options: dict[str, Any]
+    listed: list[FileResult] = field(default_factory=list)
+    """What the manifest is made of."""
+
+    async def run(self) -> int:
+        import trio
+
+        screen = self._screen()
+        report = self._report(screen)
+        verification = self._verification()
+        try:
+            with screen or nullcontext():
+                async with trio.open_nursery() as nursery:
+                    if screen is not None:
+                        nursery.start_soon(screen.follow, verification)
+                    async for result in verification:
+                        report.result(result)
+                        if self.options["manifest"]:
+                            self.listed.append(result)
+                    nursery.cancel_scope.cancel()
+        except trio.Cancelled:
+            report.interrupted(verification.progress())
+            raise
+        report.end(verification.summary)
+        if self.options["manifest"]:
+            from kandil.cli.manifest import write_manifest
+
+            write_manifest(self.options["manifest"], self.listed)
+        return verification.summary.exit_code
+
+    def _verification(self) -> Verification:
+        from kandil.verify import verify
+
+        options = self.options
+        return verify(
+            options["paths"] or None,
+            full=options["full"],
+            sha256=options["sha256"],
+            scrub=options["scrub"],
+            expect=options["expect"],
+            pin=options["pin"],
+            check=options["check"],
+            scan_only=options["scan_only"],
+            jobs=options["jobs"],
+            max_memory_bytes=options["max_memory"],
+            max_rate_bytes=options["max_rate"],
+            drop_cache=True if options["no_cache_pollution"] else None,
+            every_file=options["all_files"],
+        )
+
+    def _for_people(self) -> bool:
+        from kandil.cli.terminal import is_terminal
+
+        plain = self.settings.json or self.options["quiet"] or self.options["manifest"] == "-"
+        return not plain and is_terminal(sys.stdout)
+
+    def _screen(self) -> Screen | None:
+        """None where a moving picture would be in the way."""
+        from kandil.cli.terminal import is_terminal
+
+        crossed = is_terminal(sys.stdout) and not self._for_people()
+        if self.options["quiet"] or crossed or not is_terminal(sys.stderr):
+            return None
+        from kandil.cli.verify_screen import Screen
+
+        return Screen(no_color=self.settings.no_color)
+
+    def _report(self, screen: Screen | None) -> Report:
+        from kandil.cli import verify_reports as reports
+        from kandil.cli.terminal import Paint
+
+        if self.settings.json:
+            return reports.JsonReport()
+        if self.options["quiet"]:
+            return reports.QuietReport()
+        out = sys.stderr if self.options["manifest"] == "-" else sys.stdout
+        paint = Paint(out, no_color=self.settings.no_color)
+        if self._for_people():
+            return reports.TerminalReport(paint, screen, verbose=self.options["verbose"])
+        return reports.PlainReport(paint, out)

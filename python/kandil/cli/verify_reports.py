@@ -1,0 +1,120 @@
+"""What `kandil verify` prints: for a person at a terminal, for a log, for a program, or hardly anything."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Protocol
+
+from kandil.cli.escape import printable
+from kandil.cli.json_lines import write_json
+from kandil.cli.verify_text import MEANINGS, STYLES, block, counts, detail, sound, work
+
+if TYPE_CHECKING:
+    from kandil.cli.terminal import Paint
+    from kandil.cli.verify_screen import Screen
+    from kandil.verify import Progress
+    from kandil.verify.result import FileResult, Summary
+
+SCHEMA = "kandil.verify/1"
+_WIDTH = max(map(len, STYLES))
+
+
+class Report(Protocol):
+    """Told of each result as it comes, then of the end: one of `end` and `interrupted`."""
+
+    def result(self, result: FileResult) -> None: ...
+    def end(self, summary: Summary) -> None: ...
+    def interrupted(self, progress: Progress) -> None: ...
+
+
+class _Stopped:
+    def interrupted(self, progress: Progress) -> None:
+        done = f"{progress.files_done} of {progress.files_total} files"
+        print(f"interrupted: {done} are done and kept; the next run does the rest", file=sys.stderr)
+
+
+class JsonReport(_Stopped):
+    """One object a line and file; the summary is the last."""
+
+    def result(self, result: FileResult) -> None:
+        write_json(asdict(result))
+
+    def end(self, summary: Summary) -> None:
+        from kandil import __version__
+
+        exit_code = {"exit_code": summary.exit_code}
+        write_json({"summary": asdict(summary) | exit_code, "schema": SCHEMA, "kandil_version": __version__})
+
+    def interrupted(self, progress: Progress) -> None:
+        """`run` says it, as JSON."""
+
+
+class QuietReport(_Stopped):
+    """The paths of what is not sound."""
+
+    def result(self, result: FileResult) -> None:
+        if not sound(result):
+            print(printable(result.path), flush=True)
+
+    def end(self, summary: Summary) -> None:
+        pass
+
+
+class PlainReport(_Stopped):
+    """A line a file: status, path, detail; then a line for all."""
+
+    def __init__(self, paint: Paint, out: IO[str]) -> None:
+        self._paint = paint
+        self._out = out
+
+    def result(self, result: FileResult) -> None:
+        print(line(result, self._paint), file=self._out, flush=True)
+
+    def end(self, summary: Summary) -> None:
+        print(f"{'summary':{_WIDTH}}  {counts(summary) or 'no files'}; {work(summary)}", file=self._out, flush=True)
+
+
+def line(result: FileResult, paint: Paint) -> str:
+    """`mismatch    models/a.gguf  expected …`."""
+    status = paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
+    return f"{status}  {printable(result.path)}  {paint('dim', detail(result))}"
+
+
+class TerminalReport(_Stopped):
+    """Problems as they come; at the end all of them again with what to do, and a table, what is wrong first."""
+
+    def __init__(self, paint: Paint, screen: Screen | None, *, verbose: bool) -> None:
+        self._paint = paint
+        self._screen = screen
+        self._verbose = verbose
+        self._kept: list[FileResult] = []
+
+    def result(self, result: FileResult) -> None:
+        if self._verbose or not sound(result):
+            self._kept.append(result)
+        if not sound(result) and self._screen is not None:
+            self._screen.say(line(result, self._paint))
+
+    def end(self, summary: Summary) -> None:
+        self._blocks()
+        for status, style in STYLES.items():
+            count = summary.by_status.get(status, 0)
+            if count:
+                print(f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {MEANINGS[status]}")
+        print(f"\n{work(summary)}" if summary.files else "no model files found", flush=True)
+
+    def interrupted(self, progress: Progress) -> None:
+        self._blocks()
+        sys.stdout.flush()
+        super().interrupted(progress)
+
+    def _blocks(self) -> None:
+        order = list(STYLES)
+        for result in sorted(self._kept, key=lambda result: order.index(result.status)):
+            name = f"  {printable(result.name)}" if result.name else ""
+            print(f"{self._paint(STYLES[result.status], f'{result.status:{_WIDTH}}')}  {printable(result.path)}{name}")
+            for text in [detail(result)] if sound(result) else block(result):
+                print(f"{'':{_WIDTH}}  {self._paint('dim', text)}")
+        if self._kept:
+            print()

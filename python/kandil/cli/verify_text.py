@@ -1,0 +1,122 @@
+"""A verification's results in words. Everything here is safe to print: what comes from files is escaped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, get_args
+
+from kandil.cli.escape import printable
+from kandil.cli.sizes import human_size, human_time
+from kandil.verify.result import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kandil import _core
+    from kandil.verify.result import FileResult, Finding, Summary
+
+STYLES: dict[Status, str] = {
+    "malicious": "red",
+    "mismatch": "red",
+    "changed": "red",
+    "malformed": "red",
+    "error": "red",
+    "suspicious": "yellow",
+    "unverified": "cyan",
+    "ok": "green",
+}
+"""Every status, worst first, with its colour."""
+
+MEANINGS: dict[Status, str] = {
+    "malicious": "made to do harm: do not load",
+    "mismatch": "the bytes are not those that were published: delete, download again",
+    "changed": "changed while it was read, or since it was pinned",
+    "malformed": "the structure is broken: delete, download again",
+    "error": "could not be checked",
+    "suspicious": "sound, but with something that no honest tool writes",
+    "unverified": "sound; no published digest is known: --expect DIGEST checks it, --pin notices later changes",
+    "ok": "the published bytes, and sound",
+}
+assert set(get_args(Status)) == set(STYLES) == set(MEANINGS)
+
+AnyFinding = TypeVar("AnyFinding", "Finding", "_core.Finding")
+
+_SEVERITIES = ("malicious", "malformed", "suspicious", "note")
+
+
+def sound(result: FileResult) -> bool:
+    """Nothing is wrong with the file, as far as anyone can know."""
+    return result.status in ("ok", "unverified")
+
+
+def detail(result: FileResult) -> str:
+    """One line: how the file was checked, or what is wrong with it."""
+    parts = [printable(result.name)] if result.name else []
+    if result.same_as is not None:
+        parts.append(f"same file as {printable(result.same_as)}")
+    if result.message:
+        parts.append(printable(result.message))
+    if result.status == "mismatch":
+        parts.append(f"expected {result.expected} ({_source(result)}), found {result.sha256}")
+    elif sound(result):
+        parts += _checked(result)
+    worst = worst_first(result.findings)
+    if worst:
+        more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+        parts.append(finding_line(worst[0]) + more)
+    if result.hint:
+        parts.append(printable(result.hint))
+    return "; ".join(parts)
+
+
+def _checked(result: FileResult) -> list[str]:
+    parts = [result.checked or "not read"]
+    if result.expected_source:
+        parts.append(_source(result))
+    elif result.sha256:
+        parts.append(result.sha256)
+    return parts
+
+
+def _source(result: FileResult) -> str:
+    return printable(result.expected_source or "given")
+
+
+def worst_first(findings: Iterable[AnyFinding]) -> list[AnyFinding]:
+    """By severity, then as they were found."""
+    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def finding_line(finding: Finding | _core.Finding) -> str:
+    """`offset-overlap: tensor blk.0.attn_q.weight begins inside another, at byte 1234`."""
+    place = "" if finding.offset is None else f", at byte {finding.offset}"
+    return f"{finding.id}: {printable(finding.message)}{place}"
+
+
+def block(result: FileResult) -> list[str]:
+    """What is wrong with the file, as indented lines below its name."""
+    lines = [printable(result.message)] if result.message else []
+    if result.same_as is not None:
+        lines.append(f"the same file as {printable(result.same_as)}")
+    if result.status == "mismatch":
+        lines += [f"expected {result.expected}  {_source(result)}", f"found    {result.sha256}"]
+    lines += [finding_line(finding) for finding in worst_first(result.findings)]
+    if result.hint:
+        lines.append(f"→ {printable(result.hint)}")
+    return lines
+
+
+def counts(summary: Summary) -> str:
+    """`1 mismatch, 3 ok`: worst first."""
+    return ", ".join(f"{summary.by_status[status]} {status}" for status in STYLES if summary.by_status.get(status))
+
+
+def work(summary: Summary) -> str:
+    """`8 files, 3.2 GB; read 3.2 GB in 1.2 s (2.7 GB/s)`."""
+    files = f"{summary.files} file{'' if summary.files == 1 else 's'}"
+    if summary.distinct != summary.files:
+        files += f" ({summary.distinct} distinct)"
+    text = f"{files}, {human_size(summary.bytes_total)}; read {human_size(summary.bytes_read)}"
+    text += f" in {human_time(summary.seconds)}"
+    if summary.bytes_read >= 10**8 and summary.seconds > 0:  # below, starting up is what would be measured
+        text += f" ({human_size(summary.bytes_read / summary.seconds)}/s)"
+    return text
