@@ -1,0 +1,116 @@
+//! Values of any length: walked through as their bytes come, never stored.
+
+use super::super::header::Entry;
+use super::super::read::{Step, Stop};
+use super::super::rules::{ARR_UTF8, BOOL_VAL, SLACK_PAD, STR_LEN, STR_UTF8};
+use super::strings::{MAX_STRING, RunStop};
+use super::{State, Walk, Wrong};
+
+/// As much of `bytes` as `left` counts, and takes it from `left`.
+fn part<'a>(bytes: &'a [u8], left: &mut u64) -> Step<&'a [u8]> {
+    let part = usize::try_from(*left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes);
+    *left = left.saturating_sub(part.len() as u64);
+    if part.is_empty() { Err(Stop::Short(1)) } else { Ok(part) }
+}
+
+impl Wrong {
+    /// Notes what in `part`, which begins at `offset`, is above `highest`.
+    fn look(&mut self, part: &[u8], offset: u64, highest: u8) {
+        if part.iter().fold(0, |most, &byte| most.max(byte)) <= highest {
+            return;
+        }
+        for (index, &byte) in part.iter().enumerate().filter(|&(_, &byte)| byte > highest) {
+            self.count = self.count.saturating_add(1);
+            self.first.get_or_insert((offset.saturating_add(index as u64), byte));
+        }
+    }
+}
+
+impl Walk {
+    fn current_key(&self) -> Box<[u8]> {
+        self.current.as_ref().map(|entry: &Entry| entry.key.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn skip(&mut self, bytes: &[u8]) -> Step<usize> {
+        match &mut self.state {
+            State::Skip { left } if *left > 0 => part(bytes, left).map(<[u8]>::len),
+            _ => {
+                self.end_value();
+                Ok(0)
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, bytes: &[u8]) -> Step<usize> {
+        let State::Text { left, utf8 } = &mut self.state else { return Err(Stop::Broken) };
+        if *left > 0 {
+            let part = part(bytes, left)?;
+            utf8.push(part);
+            return Ok(part.len());
+        }
+        if !utf8.valid() {
+            let offset = self.current.as_ref().map_or(self.position, |entry| entry.offset);
+            self.value_finding(STR_UTF8, &self.current_key(), offset, || "is a string that is not UTF-8".to_owned());
+        }
+        self.end_value();
+        Ok(0)
+    }
+
+    pub(super) fn bools(&mut self, bytes: &[u8]) -> Step<usize> {
+        let State::Bools { left, wrong } = &mut self.state else { return Err(Stop::Broken) };
+        if *left > 0 {
+            let part = part(bytes, left)?;
+            wrong.look(part, self.position, 1);
+            return Ok(part.len());
+        }
+        if let Wrong { count, first: Some((offset, value)) } = *wrong {
+            self.value_finding(BOOL_VAL, &self.current_key(), offset, || {
+                format!("has {count} bools that are neither 0 nor 1; the first is {value}")
+            });
+        }
+        self.end_value();
+        Ok(0)
+    }
+
+    pub(super) fn padding(&mut self, bytes: &[u8]) -> Step<usize> {
+        let State::Padding { left, wrong } = &mut self.state else { return Err(Stop::Broken) };
+        if *left > 0 {
+            let part = part(bytes, left)?;
+            wrong.look(part, self.position, 0);
+            return Ok(part.len());
+        }
+        if let Wrong { count, first: Some((offset, _)) } = *wrong {
+            self.findings.add(SLACK_PAD, offset, || {
+                format!("{count} bytes between the header and the tensor data are not 0, as padding was expected to be")
+            });
+        }
+        self.state = State::Done;
+        Ok(0)
+    }
+
+    pub(super) fn strings(&mut self, bytes: &[u8]) -> Step<usize> {
+        let remaining = self.file_size().saturating_sub(self.position);
+        let State::Strings(run) = &mut self.state else { return Err(Stop::Broken) };
+        if run.done() {
+            let invalid = run.invalid();
+            if let Some((count, first)) = invalid {
+                let (key, offset) = (self.current_key(), self.current.as_ref().map(|entry| entry.offset));
+                self.value_finding(ARR_UTF8, &key, offset.unwrap_or(self.position), || {
+                    format!("has {count} strings that are not UTF-8; the first is element {first}")
+                });
+            }
+            self.end_value();
+            return Ok(0);
+        }
+        run.step(bytes, remaining).map_err(|stop| match stop {
+            RunStop::Short(needed) => Stop::Short(needed),
+            RunStop::Length { index, length } => {
+                let what = format!(
+                    "has a string of {length} bytes as element {index}; \
+                     {remaining} bytes remain in the file, at most {MAX_STRING} were expected"
+                );
+                self.bad_value(STR_LEN, &self.current_key(), self.position, &what)
+            }
+        })
+    }
+}

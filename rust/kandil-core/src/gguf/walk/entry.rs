@@ -1,0 +1,169 @@
+//! Keys and the beginnings of their values.
+
+use super::super::header::{Entry, ValueType};
+use super::super::printable::printable;
+use super::super::read::{Cursor, Step, Stop};
+use super::super::rules::{ALIGN, ARR_COUNT, ARR_NEST, BOOL_VAL, KEY_LEN, Rule, STR_LEN, STR_UTF8, TYPE_RANGE, names};
+use super::super::value::{Scalar, kept_scalar};
+use super::strings::{MAX_STRING, StringRun, Utf8Stream};
+use super::{State, Walk, Wrong};
+
+const MAX_KEY: u64 = 65_535;
+/// Scalars up to this size are kept, ...
+const KEPT_VALUE: u64 = 1024;
+/// ... until together they have this size.
+const KEPT_TOTAL: u64 = 1 << 20;
+pub(super) const DEFAULT_ALIGNMENT: u32 = 32;
+const MAX_ALIGNMENT: u32 = 1 << 20;
+
+impl Walk {
+    /// One key with its value, or with the beginning of a long one.
+    pub(super) fn key(&mut self, bytes: &[u8]) -> Step<usize> {
+        if self.header.entries.len() as u64 == self.keys_total {
+            self.state = State::Tensor;
+            return Ok(0);
+        }
+        let mut cursor = self.cursor(bytes);
+        let length = cursor.u64()?;
+        if length > cursor.remaining() || length > MAX_KEY {
+            let number = self.header.entries.len();
+            let rest = cursor.remaining();
+            return Err(self.break_off(KEY_LEN, self.position, || {
+                format!("key number {number} is {length} bytes long; {rest} remain in the file, at most {MAX_KEY} were expected")
+            }));
+        }
+        let key = cursor.take(usize::try_from(length).unwrap_or(usize::MAX))?;
+        let kind_offset = cursor.offset();
+        let kind = cursor.u32()?;
+        let place = self.position;
+        match ValueType::from_number(kind) {
+            None => Err(self.bad_value(TYPE_RANGE, key, kind_offset, &format!("is of type {kind}, types end at 12"))),
+            Some(ValueType::Array) => self.array(&mut cursor, key),
+            Some(kind) => self.scalar(&mut cursor, key, kind),
+        }?;
+        self.key_places.push(place);
+        names::check_key(key, place, &mut self.findings);
+        Ok(cursor.taken())
+    }
+
+    fn scalar(&mut self, cursor: &mut Cursor<'_>, key: &[u8], kind: ValueType) -> Step<()> {
+        let size = match kind.size() {
+            Some(size) => size,
+            None => self.string_length(cursor, key)?,
+        };
+        let offset = cursor.offset();
+        let mut entry = Entry { key: key.into(), kind, element: None, count: 1, offset, size, kept: None };
+        let total = self.kept_total.saturating_add(size);
+        if size > KEPT_VALUE || total > KEPT_TOTAL {
+            self.current = Some(entry);
+            self.state = match kind {
+                ValueType::String => State::Text { left: size, utf8: Utf8Stream::default() },
+                ValueType::Bool => State::Bools { left: size, wrong: Wrong::default() },
+                _ => State::Skip { left: size },
+            };
+            return Ok(());
+        }
+        let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
+        if kind == ValueType::String && simdutf8::basic::from_utf8(value).is_err() {
+            self.value_finding(STR_UTF8, key, offset, || "is a string that is not UTF-8".to_owned());
+        }
+        if let (ValueType::Bool, [wrong @ 2..=255]) = (kind, value) {
+            self.value_finding(BOOL_VAL, key, offset, || format!("is the bool {wrong}, 0 or 1 was expected"));
+        }
+        entry.kept = Some(value.into());
+        self.kept_total = total;
+        self.end_entry(entry);
+        Ok(())
+    }
+
+    fn string_length(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) -> Step<u64> {
+        let at = cursor.offset();
+        let length = cursor.u64()?;
+        let rest = cursor.remaining();
+        if length > rest || length > MAX_STRING {
+            let what =
+                format!("is a string of {length} bytes; {rest} remain in the file, at most {MAX_STRING} were expected");
+            return Err(self.bad_value(STR_LEN, key, at, &what));
+        }
+        Ok(length)
+    }
+
+    fn array(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) -> Step<()> {
+        let at = cursor.offset();
+        let number = cursor.u32()?;
+        let element = match ValueType::from_number(number) {
+            None => {
+                return Err(self.bad_value(
+                    TYPE_RANGE,
+                    key,
+                    at,
+                    &format!("is an array of type {number}, types end at 12"),
+                ));
+            }
+            Some(ValueType::Array) => {
+                return Err(self.bad_value(ARR_NEST, key, at, "is an array of arrays, which loaders refuse"));
+            }
+            Some(element) => element,
+        };
+        let count = cursor.u64()?;
+        let rest = cursor.remaining();
+        if count > rest.checked_div(element.size().unwrap_or(8)).unwrap_or(0) {
+            let what = format!(
+                "is an array of {count} {}; the {rest} bytes that remain in the file cannot hold it",
+                element.name()
+            );
+            return Err(self.bad_value(ARR_COUNT, key, at.saturating_add(4), &what));
+        }
+        let offset = cursor.offset();
+        let size = count.saturating_mul(element.size().unwrap_or(0));
+        let (kind, element_type) = (ValueType::Array, Some(element));
+        self.current = Some(Entry { key: key.into(), kind, element: element_type, count, offset, size, kept: None });
+        self.state = match element {
+            ValueType::String => State::Strings(StringRun::new(count, self.header.big_endian)),
+            ValueType::Bool => State::Bools { left: size, wrong: Wrong::default() },
+            _ => State::Skip { left: size },
+        };
+        Ok(())
+    }
+
+    /// The current entry's value ends at the walk's position.
+    pub(super) fn end_value(&mut self) {
+        if let Some(mut entry) = self.current.take() {
+            entry.size = self.position.saturating_sub(entry.offset);
+            self.end_entry(entry);
+        }
+    }
+
+    fn end_entry(&mut self, entry: Entry) {
+        self.state = State::Key;
+        if *entry.key == *b"general.alignment" {
+            self.alignment(&entry);
+        }
+        self.header.entries.push(entry);
+    }
+
+    fn alignment(&mut self, entry: &Entry) {
+        let value = match kept_scalar(&self.header, entry) {
+            Some(Scalar::Uint(value)) if entry.kind == ValueType::U32 => u32::try_from(value).ok(),
+            _ => None,
+        };
+        match value {
+            Some(value) if value.is_power_of_two() && value <= MAX_ALIGNMENT => self.header.alignment = value,
+            _ => {
+                self.alignment_sound = false;
+                let found = value.map_or_else(|| format!("of type {}", entry.type_name()), |value| value.to_string());
+                self.value_finding(ALIGN, &entry.key, entry.offset, || {
+                    format!("is {found}, a uint32 that is a power of two and at most {MAX_ALIGNMENT} was expected")
+                });
+            }
+        }
+    }
+
+    pub(super) fn value_finding(&mut self, rule: Rule, key: &[u8], offset: u64, what: impl FnOnce() -> String) {
+        self.findings.add(rule, offset, || format!("key \"{}\" {}", printable(key), what()));
+    }
+
+    pub(super) fn bad_value(&mut self, rule: Rule, key: &[u8], offset: u64, what: &str) -> Stop {
+        self.break_off(rule, offset, || format!("key \"{}\" {what}", printable(key)))
+    }
+}
