@@ -18,6 +18,17 @@ COMMANDS = {
 """Every command, with its line in `kandil --help`; `kandil.cli.NAME` has the command as `command`."""
 
 
+HELP = """From a model's name to a model that you can trust and call.
+
+\b
+kandil verify              every model file on this machine
+kandil verify ~/models     one folder
+kandil inspect FILE.gguf   what a file says of itself
+
+`kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
+"""
+
+
 class LazyGroup(click.Group):
     """The commands of `COMMANDS`; `/verify` is `verify`."""
 
@@ -37,7 +48,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        return super().resolve_command(ctx, [args[0].removeprefix("/") or args[0], *args[1:]])
+        name = args[0].removeprefix("/")
+        if name not in COMMANDS and not name.startswith("-"):
+            raise click.exceptions.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, [name, *args[1:]])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -90,16 +104,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @_flag("--debug", "Show the traceback of an error.")
 def kandil() -> None:
-    r"""From a model's name to a model that you can trust and call.
-
-    \b
-    kandil verify              every model file on this machine
-    kandil verify ~/models     one folder
-    kandil inspect FILE.gguf   what a file says of itself
-
-    `kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
-    """
+    pass

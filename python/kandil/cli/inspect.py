@@ -13,7 +13,7 @@ from kandil.cli.group import Settings, common_options
 if TYPE_CHECKING:
     from kandil._core import Header
 
-HELP = r"""Show what a GGUF file says of itself: architecture, size, quantisation, context, tokenizer.
+HELP = """Show what a GGUF file says of itself: architecture, size, quantisation, context, tokenizer.
 
 Only the header is read. Nothing is loaded, nothing in the file is run, and text from it is shown with control
 characters escaped.

@@ -41,9 +41,8 @@ def write_manifest(target: str, results: Iterable[FileResult]) -> None:
     else:
         _write(Path(target), content)
     if len(results) > len(good):
-        print(
-            f"manifest: {len(good)} files; {len(results) - len(good)} left out, as they are not sound", file=sys.stderr
-        )
+        left = f"{len(results) - len(good)} left out, as they are not sound"
+        print(f"manifest: {len(good)} file{'' if len(good) == 1 else 's'}; {left}", file=sys.stderr)
 
 
 def _write(path: Path, content: bytes) -> None:

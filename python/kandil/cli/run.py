@@ -100,7 +100,7 @@ def _said(error: BaseException, settings: Settings) -> int:
         _traceback(error)
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
-        hint = f"{context.command_path} --help" if context else None
+        hint = f"`{context.command_path} --help` says what there is" if context else None
         _show("usage", error.format_message(), hint, settings)
         return error.exit_code
     if isinstance(error, KandilError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from kandil.cli.verify_screen import Screen
     from kandil.verify import FileResult, Verification
 
-HELP = r"""Check that model files are the published ones, and sound.
+HELP = """Check that model files are the published ones, and sound.
 
 PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
 Hugging Face, LM Studio, llama.cpp, Jan, GPT4All. A file that has not changed since it was last read is answered from
@@ -80,12 +79,13 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     return run_async(_Command(settings, options).run)
 
 
-@dataclass
 class _Command:
-    settings: Settings
-    options: dict[str, Any]
-    listed: list[FileResult] = field(default_factory=list)
-    """What the manifest is made of."""
+    """One run of `kandil verify`."""
+
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self.settings = settings
+        self.options = options
+        self.listed: list[FileResult] = []
 
     async def run(self) -> int:
         import trio
@@ -103,7 +103,7 @@ class _Command:
                         if self.options["manifest"]:
                             self.listed.append(result)
                     nursery.cancel_scope.cancel()
-        except trio.Cancelled:
+        except* trio.Cancelled:
             report.interrupted(verification.progress())
             raise
         report.end(verification.summary)

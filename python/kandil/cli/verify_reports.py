@@ -78,7 +78,8 @@ class PlainReport(_Stopped):
 def line(result: FileResult, paint: Paint) -> str:
     """`mismatch    models/a.gguf  expected …`."""
     status = paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
-    return f"{status}  {printable(result.path)}  {paint('dim', detail(result))}"
+    name = f"{printable(result.name)}; " if result.name else ""
+    return f"{status}  {printable(result.path)}  {paint('dim', name + detail(result))}"
 
 
 class TerminalReport(_Stopped):

@@ -50,7 +50,7 @@ def sound(result: FileResult) -> bool:
 
 def detail(result: FileResult) -> str:
     """One line: how the file was checked, or what is wrong with it."""
-    parts = [printable(result.name)] if result.name else []
+    parts = []
     if result.same_as is not None:
         parts.append(f"same file as {printable(result.same_as)}")
     if result.message:
@@ -58,7 +58,7 @@ def detail(result: FileResult) -> str:
     if result.status == "mismatch":
         parts.append(f"expected {result.expected} ({_source(result)}), found {result.sha256}")
     elif sound(result):
-        parts += _checked(result)
+        parts.append(_checked(result))
     worst = worst_first(result.findings)
     if worst:
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
@@ -68,13 +68,11 @@ def detail(result: FileResult) -> str:
     return "; ".join(parts)
 
 
-def _checked(result: FileResult) -> list[str]:
-    parts = [result.checked or "not read"]
+def _checked(result: FileResult) -> str:
+    how = result.checked or "not read"
     if result.expected_source:
-        parts.append(_source(result))
-    elif result.sha256:
-        parts.append(result.sha256)
-    return parts
+        return f"{how} ({_source(result)})"
+    return f"{how} {result.sha256}" if result.sha256 else how
 
 
 def _source(result: FileResult) -> str:
