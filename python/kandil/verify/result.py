@@ -54,6 +54,8 @@ class Summary:
     bytes_read: int
     seconds: float
     by_status: dict[Status, int]
+    warnings: tuple[str, ...] = ()
+    """What the run had to do without: a ledger, a list of digests that could not be read."""
 
     @property
     def exit_code(self) -> int:

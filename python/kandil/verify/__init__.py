@@ -1,0 +1,120 @@
+"""Verification: is every model file's content what was published, and is its structure sound?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+from kandil import _core
+from kandil.verify.ledger import Ledger
+from kandil.verify.plan import Request
+from kandil.verify.result import FileResult, Finding, Severity, Status, Summary
+from kandil.verify.run import Lane, Progress, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["FileResult", "Finding", "Lane", "Progress", "Severity", "Status", "Summary", "Verification", "known_digest", "sha256_files", "verify"]
+
+
+def verify(
+    paths: Sequence[str | bytes | os.PathLike[str]] | None = None,
+    *,
+    full: bool = False,
+    sha256: bool = False,
+    scrub: float = 0.0,
+    expect: str | None = None,
+    pin: bool = False,
+    check: str | bytes | os.PathLike[str] | None = None,
+    scan_only: bool = False,
+    jobs: int = 0,
+    max_memory_bytes: int | None = None,
+    max_rate_bytes: int | None = None,
+    drop_cache: bool | None = None,
+    every_file: bool = False,
+    ledger: Path | None = None,
+) -> Verification:
+    """A verification of files, folders and patterns, or of every store on this machine; it begins when it is iterated.
+
+    Args:
+        paths: files, folders (their ``*.gguf`` and ``*.safetensors``, what lists of digests in them name, and stores) and patterns.
+        full: reads files anew that have not changed since they were last read, and compares their BLAKE3 where it is known.
+        sha256: reads every file and takes its SHA-256.
+        scrub: reads this share (0 to 1) of the unchanged files anew, chosen at random.
+        expect: the SHA-256 that the one file must have.
+        pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when it is named itself.
+        check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
+        scan_only: looks at the structure of headers only; no digests, nothing is kept.
+        jobs: threads; 0 is one for each usable CPU.
+        max_memory_bytes: for buffers.
+        max_rate_bytes: a second, over all threads.
+        drop_cache: what was read is dropped from the page cache; None: where more is to be read than there is memory.
+        every_file: in folders every regular file, whatever its name.
+        ledger: where to keep what was read; None: in kandil's data folder.
+    """
+    return Verification(
+        Request(
+            paths=None if paths is None else tuple(os.fsencode(path) for path in paths),
+            full=full,
+            sha256=sha256,
+            scrub=scrub,
+            expect=expect,
+            pin=pin,
+            check=None if check is None else Path(os.fsdecode(check)),
+            scan_only=scan_only,
+            jobs=jobs,
+            max_memory_bytes=max_memory_bytes,
+            max_rate_bytes=max_rate_bytes,
+            drop_cache=drop_cache,
+            every_file=every_file,
+            ledger=ledger,
+        )
+    )
+
+
+def known_digest(path: str | bytes | os.PathLike[str], *, ledger: Path | None = None) -> str | None:
+    """The SHA-256 that an earlier verification took of this file, if it has not changed since; lower-case hex."""
+    given = os.fsencode(path)
+    stat = _core.walk([given], None)[0].stat
+    if stat is None:
+        return None
+    known = Ledger(ledger, read_only=True)
+    try:
+        facts = known.files([(os.path.abspath(given), stat)])
+    finally:
+        known.close()
+    digest = next((one.sha256 for one in facts.values()), None)
+    return digest.hex() if digest is not None else None
+
+
+def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int = 0) -> list[str]:
+    """The SHA-256 of each file, lower-case hex, in the order of `paths`; all are read at once, on `jobs` threads (0: one for each CPU).
+
+    Raises:
+        OSError: a file cannot be read; the others are given up.
+    """
+    given = [os.fsencode(path) for path in paths]
+    digests = [""] * len(given)
+    reading: list[tuple[bytes, int, Literal["sha256"]]] = [(path, os.stat(path).st_size, "sha256") for path in given]
+    run = _core.Run(reading, threads=jobs, blake3="never")
+    try:
+        while not run.finished:
+            for outcome in run.take(1.0):
+                if outcome.sha256 is None:
+                    raise OSError(f"{os.fsdecode(given[outcome.index])}: {outcome.error or 'it could not be read'}")
+                digests[outcome.index] = outcome.sha256.hex()
+    finally:
+        run.cancel()
+    return digests
+
+
+class _Callable(ModuleType):
+    """`kandil.verify` is this module and, called, `verify`: no order of imports makes a difference."""
+
+    __call__ = staticmethod(verify)
+
+
+sys.modules[__name__].__class__ = _Callable

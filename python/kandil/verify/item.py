@@ -1,0 +1,48 @@
+"""One name of one file on its way through a verification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from kandil._core import Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The digest that a file should have, and who says so."""
+
+    digest: str
+    """Lower-case hex: a SHA-256, or a git blob id where `algorithm` says so."""
+    source: str
+    binding: bool = True
+    """False: a match confirms the file, a difference proves nothing."""
+    algorithm: Literal["sha256", "git"] = "sha256"
+    note: str | None = None
+    """Said in the result when the digest differs and `binding` is false."""
+
+
+@dataclass(slots=True)
+class Item:
+    """What is known of one name before its bytes are. `path` is shown; `key` is the absolute path, for the ledger."""
+
+    path: bytes
+    key: bytes
+    stat: Stat | None = None
+    error: str | None = None
+    expected: Expected | None = None
+    name: str | None = None
+    fetch: str | None = None
+    """The command that fetches this file again."""
+    claims_gguf: bool = False
+    explicit: bool = False
+    """The caller named this very file."""
+
+
+GGUF_SUFFIX = b".gguf"
+
+
+def claims_gguf(path: bytes) -> bool:
+    """Its name says that it is a GGUF file."""
+    return path[-5:].lower() == GGUF_SUFFIX

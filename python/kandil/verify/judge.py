@@ -1,0 +1,146 @@
+"""From facts and expectations to a result.
+
+What outranks what: malicious, mismatch, changed, malformed, suspicious, then ok or unverified. A result with a mismatch and findings has both: the
+status is the worse one and the message names the other.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kandil.profiles import published_files
+from kandil.verify.facts import day
+from kandil.verify.item import Expected
+from kandil.verify.result import FileResult, Finding, Severity, Status
+
+if TYPE_CHECKING:
+    from kandil.verify.facts import Facts
+    from kandil.verify.item import Item
+
+_RANK: dict[Severity, int] = {"note": 0, "suspicious": 1, "malformed": 2, "malicious": 3}
+SILENT = "the bytes changed although size, times and inode did not: silent corruption of the disk or memory, or a write past the file system"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One file as this run knows it."""
+
+    facts: Facts
+    checked: str
+    previous: Facts | None = None
+    """What the ledger had for this same state of the file."""
+
+    @property
+    def silent(self) -> bool:
+        """The same state of the file had other bytes before."""
+        before = self.previous
+        return before is not None and before.sha256 is not None and self.facts.sha256 not in (None, before.sha256)
+
+
+def failed(item: Item, message: str) -> FileResult:
+    """A result for a file that could not be checked."""
+    again = f"fetch it again: {item.fetch}" if item.fetch else "see that it is there and can be read, then run again"
+    return FileResult(_path(item.path), "error", expected=_digest(item), expected_source=_source(item), message=message, hint=again, name=item.name)
+
+
+def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: Item | None = None) -> FileResult:
+    """The result of one name; `first` is the name under which its bytes were read, if that is another."""
+    facts = reading.facts
+    findings = (facts.findings if facts.is_gguf or item.claims_gguf else ()) + more
+    status, expected, message = _compare(item, reading)
+    worst = max(findings, key=lambda one: _RANK[one.severity], default=None)
+    if worst is not None and worst.severity != "note":
+        status, message = _worse(status, worst, message)
+    checked = "git sha1" if expected is not None and expected.algorithm == "git" and status == "ok" else reading.checked
+    return FileResult(
+        path=_path(item.path),
+        status=status,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256.hex() if facts.sha256 is not None else None,
+        expected=expected.digest if expected is not None else None,
+        expected_source=expected.source if expected is not None else None,
+        checked=checked,
+        findings=findings,
+        message=message,
+        hint=_hint(status, item, silent=reading.silent),
+        name=item.name,
+        same_as=_path(first.path) if first is not None else None,
+    )
+
+
+def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status, str | None]:
+    severity = worst.severity
+    if severity == "malicious" and status in ("mismatch", "changed"):
+        return "malicious", f"its digest is not the expected one either{f'; {message}' if message else ''}"
+    if status in ("mismatch", "changed"):
+        return status, f"{f'{message}; ' if message else ''}its structure is {severity} too: {worst.message}"
+    return ("malicious" if severity == "malicious" else "malformed" if severity == "malformed" else "suspicious"), message
+
+
+def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:
+    expected, facts = item.expected, reading.facts
+    if facts.sha256 is None:
+        return "unverified", expected, None
+    digest = facts.git_id if expected is not None and expected.algorithm == "git" else facts.sha256.hex()
+    if expected is not None and digest == expected.digest:
+        return "ok", expected, None
+    if expected is not None and expected.binding and digest is not None:
+        pinned = expected.source.startswith("pinned ")
+        said = SILENT if reading.silent else f"its digest is not the one {expected.source}" if pinned else None
+        return "changed" if pinned else "mismatch", expected, said
+    if reading.silent:
+        before = reading.previous
+        assert before is not None
+        assert before.sha256 is not None
+        return "changed", Expected(before.sha256.hex(), f"ledger, read {day(before.sha256_ns)}"), SILENT
+    return _published(item, facts.sha256.hex(), facts.size_bytes)
+
+
+def _published(item: Item, digest: str, size_bytes: int) -> tuple[Status, Expected | None, str | None]:
+    """What the curated list says of a file that nothing else is expected of."""
+    listed = published_files()
+    if one := listed.by_sha256.get(digest):
+        return "ok", Expected(digest, f"published: {one.title}"), None
+    if one := listed.by_other_sha256.get(digest):
+        return "unverified", None, f"these bytes are an earlier upload of {one.title}, or one that only some sources list"
+    if one := listed.alike(os.fsdecode(os.path.basename(item.path)), size_bytes):
+        said = f"same name and size as the published {one.title}, but other bytes: a later upload, or altered; compare with its page"
+        return "unverified", None, said
+    return "unverified", None, item.expected.note if item.expected is not None else None
+
+
+def _hint(status: Status, item: Item, *, silent: bool) -> str | None:
+    if status == "ok":
+        return None
+    if status == "unverified":
+        return "put a SHA256SUMS beside it, or --pin its digest so that any change is noticed"
+    if status == "suspicious":
+        return "look at it with `kandil inspect` before you load it"
+    if status == "malicious":
+        return "do not load it; delete it, and tell whoever published it"
+    if status == "changed" and not silent:
+        return f"if the change is yours: kandil verify --pin {os.fsdecode(item.path)}; otherwise restore it from where it came"
+    disk = "check the disk and the memory; " if silent else ""
+    if item.fetch is not None and item.fetch.startswith("ollama"):
+        # `ollama pull` takes a blob that is there for good: server/images.go skips the check of what it did not download itself.
+        return f"{disk}delete it, then: {item.fetch}"
+    return f"{disk}fetch it again: {item.fetch}" if item.fetch else f"{disk}delete it and download it again"
+
+
+def with_message(result: FileResult, message: str) -> FileResult:
+    return replace(result, message=f"{result.message}; {message}" if result.message else message)
+
+
+def _digest(item: Item) -> str | None:
+    return item.expected.digest if item.expected is not None else None
+
+
+def _source(item: Item) -> str | None:
+    return item.expected.source if item.expected is not None else None
+
+
+def _path(path: bytes) -> Path:
+    return Path(os.fsdecode(path))

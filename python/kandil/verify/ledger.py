@@ -1,0 +1,239 @@
+"""What earlier runs read: facts about files that have not changed since, and the digests that a person pinned.
+
+One SQLite file. A row says what the bytes were in one state of the file (size, mtime, ctime, inode, device), never whether that is good.
+Each batch of results is one transaction, so a crash loses at most the files in flight.
+
+A row is only used when the file's ctime lies before the run that read it by more than `RACY_NS`: a write within the clock's tick, after the bytes
+were read, would leave the same ctime. (Git's index has the same rule: ``Documentation/technical/racy-git.adoc``.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kandil import paths
+from kandil.errors import LedgerTooNew
+from kandil.verify.facts import Facts, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kandil._core import Stat
+
+SCHEMA_VERSION = 1
+RACY_NS = 20_000_000
+BUSY_SECONDS = 10.0
+CHUNK = 500
+"""Paths in one query; SQLite's smallest limit on parameters is 999."""
+
+_SCHEMA = """
+CREATE TABLE files (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, device INTEGER NOT NULL, sha256 BLOB, blake3 BLOB, sha256_ns INTEGER NOT NULL, git_id TEXT,
+    is_gguf INTEGER NOT NULL, split_no INTEGER, split_count INTEGER, split_tensors INTEGER, tensors INTEGER, architecture TEXT,
+    findings TEXT, rules TEXT NOT NULL, read_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX files_by_inode ON files (inode);
+CREATE TABLE pins (path BLOB PRIMARY KEY, sha256 BLOB NOT NULL, blake3 BLOB, pinned_ns INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+_COLUMNS = (
+    "size, mtime_ns, ctime_ns, inode, device, sha256, blake3, sha256_ns, git_id, is_gguf, split_no, split_count, split_tensors,"
+    " tensors, architecture, findings, rules, read_ns"
+)
+_PLACES = ", ".join("?" * (_COLUMNS.count(",") + 2))
+_FINDINGS = 15
+"""The place of `findings` in `_COLUMNS`."""
+
+
+class Ledger:
+    """An open ledger; used by one thread at a time. `warnings` says what could not be done."""
+
+    def __init__(self, path: Path | None = None, *, read_only: bool = False) -> None:
+        """Opens or makes it. What is damaged is set aside and begun anew; what cannot be opened is done without.
+
+        Raises:
+            LedgerTooNew: a later version of kandil wrote it.
+        """
+        self.path = path or paths.ledger_file()
+        self.warnings: list[str] = []
+        self._read_only = read_only
+        self._database: sqlite3.Connection | None = None
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._failed(error)
+
+    def _open(self) -> None:
+        try:
+            if not self._read_only:
+                paths.make_private(self.path.parent)
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            elif not self.path.exists():
+                return
+        except OSError as error:
+            self.warnings.append(f"no ledger: {self.path}: {error.strerror}; nothing of this run is kept")
+            self._read_only = True
+            if not os.access(self.path, os.R_OK):
+                return
+        mode = "?mode=ro" if self._read_only else ""
+        uri = f"file:{_quoted(self.path)}{mode}"
+        self._database = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
+        )
+        self._prepare(self._database)
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        if not self._read_only:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            database.close()
+            self._database = None
+            raise LedgerTooNew(str(self.path), version, SCHEMA_VERSION)
+        if version == 0 and not self._read_only:
+            database.execute("BEGIN EXCLUSIVE")
+            if database.execute("PRAGMA user_version").fetchone()[0] == 0:  # no other kandil was quicker
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+            database.execute("COMMIT")
+
+    def _failed(self, error: sqlite3.DatabaseError) -> None:
+        """Goes on without the ledger, or with a new one where the old one is damaged."""
+        self.close()
+        damaged = type(error) is sqlite3.DatabaseError  # "file is not a database", "database disk image is malformed"
+        if not damaged or self._read_only:
+            self.warnings.append(f"the ledger {self.path} cannot be used: {error}; nothing more of this run is kept")
+            return
+        aside = self.path.with_name(f"{self.path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                os.replace(f"{self.path}{suffix}", f"{aside}{suffix}")
+        self.warnings.append(f"the ledger was damaged ({error}): it is kept as {aside.name} and a new one is begun; pins must be set again")
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            self.close()
+
+    def close(self) -> None:
+        """Nothing is lost: every batch is already written."""
+        if self._database is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
+            self._database = None
+
+    def files(self, wanted: Sequence[tuple[bytes, Stat]]) -> dict[bytes, Facts]:
+        """The facts that still hold, by path; also under another name of the same file."""
+        found: dict[bytes, Facts] = {}
+        if self._database is None:
+            return found
+        try:
+            others = []
+            rows = self._select("path", [path for path, _ in wanted])
+            for path, stat in wanted:
+                facts = rows.get(path)
+                if facts is not None and _holds(facts, stat):
+                    found[path] = facts
+                else:
+                    others.append((path, stat))
+            by_inode = self._select("inode", [_signed(stat.inode) for _, stat in others if stat.inode])
+            for path, stat in others:
+                facts = by_inode.get(_signed(stat.inode))
+                if facts is not None and _holds(facts, stat):
+                    found[path] = facts
+        except sqlite3.DatabaseError as error:
+            self._failed(error)
+        return found
+
+    def _select(self, column: str, values: Sequence[bytes] | Sequence[int]) -> dict[bytes | int, Facts]:
+        assert self._database is not None
+        found: dict[bytes | int, Facts] = {}
+        for start in range(0, len(values), CHUNK):
+            some = values[start : start + CHUNK]
+            places = ",".join("?" * len(some))
+            query = f"SELECT {column}, {_COLUMNS} FROM files WHERE {column} IN ({places})"  # noqa: S608 - two fixed columns
+            for key, *row in self._database.execute(query, some):
+                row[_FINDINGS] = unpack(row[_FINDINGS])
+                row[3], row[4] = row[3] & _MASK, row[4] & _MASK
+                found[key] = Facts(*row)
+        return found
+
+    def pins(self, wanted: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        """Pinned SHA-256 and the time of pinning, by path."""
+        found: dict[bytes, tuple[bytes, int]] = {}
+        if self._database is None:
+            return found
+        try:
+            for start in range(0, len(wanted), CHUNK):
+                some = wanted[start : start + CHUNK]
+                places = ",".join("?" * len(some))
+                query = f"SELECT path, sha256, pinned_ns FROM pins WHERE path IN ({places})"  # noqa: S608
+                found.update((path, (digest, pinned_ns)) for path, digest, pinned_ns in self._database.execute(query, some))
+        except sqlite3.DatabaseError as error:
+            self._failed(error)
+        return found
+
+    def write(self, files: Iterable[tuple[bytes, Facts]], pins: Iterable[tuple[bytes, Facts]] = ()) -> None:
+        """All of it is kept, or, where the disk refuses, none, and `warnings` says so."""
+        if self._database is None or self._read_only:
+            return
+        rows = [(path, *_row(facts)) for path, facts in files]
+        pinned_ns = time.time_ns()
+        pinned = [(path, facts.sha256, facts.blake3, pinned_ns) for path, facts in pins]
+        if not rows and not pinned:
+            return
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(f"INSERT OR REPLACE INTO files (path, {_COLUMNS}) VALUES ({_PLACES})", rows)  # noqa: S608
+            self._database.executemany("INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)", pinned)
+            self._database.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            self._failed(error)
+
+
+def _holds(facts: Facts, stat: Stat) -> bool:
+    return facts.same_state(stat) and facts.ctime_ns + RACY_NS < facts.read_ns
+
+
+_MASK = (1 << 64) - 1
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers are signed; inodes and devices are not."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _row(facts: Facts) -> tuple[object, ...]:
+    return (
+        facts.size_bytes,
+        facts.mtime_ns,
+        facts.ctime_ns,
+        _signed(facts.inode),
+        _signed(facts.device),
+        facts.sha256,
+        facts.blake3,
+        facts.sha256_ns,
+        facts.git_id,
+        facts.is_gguf,
+        facts.split_no,
+        facts.split_count,
+        facts.split_tensors,
+        facts.tensors,
+        facts.architecture,
+        pack(facts.findings),
+        facts.rules,
+        facts.read_ns,
+    )
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote  # noqa: PLC0415
+
+    return quote(os.fsencode(path))

@@ -1,0 +1,176 @@
+"""What has to be read, and what the ledger already knows."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kandil.errors import ExpectNeedsOneFile, NotADigest
+from kandil.verify import shards
+from kandil.verify.facts import RULES_VERSION, Facts, day
+from kandil.verify.item import Expected, Item
+from kandil.verify.selection import Selection, select
+
+if TYPE_CHECKING:
+    from kandil._core import Mode
+    from kandil.verify.ledger import Ledger
+    from kandil.verify.stores import Machine
+
+DIGEST_HEX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller of `verify` asked for."""
+
+    paths: tuple[bytes, ...] | None = None
+    full: bool = False
+    sha256: bool = False
+    scrub: float = 0.0
+    expect: str | None = None
+    pin: bool = False
+    check: Path | None = None
+    scan_only: bool = False
+    every_file: bool = False
+    jobs: int = 0
+    max_memory_bytes: int | None = None
+    max_rate_bytes: int | None = None
+    drop_cache: bool | None = None
+    ledger: Path | None = None
+    machine: Machine | None = None
+
+
+@dataclass(slots=True)
+class Target:
+    """One file under all its names; the first is the one that is read."""
+
+    items: list[Item]
+    facts: Facts | None = None
+    """What the ledger has for the file's present state."""
+    mode: Mode | None = None
+    """None: nothing is to be read."""
+
+    @property
+    def size_bytes(self) -> int:
+        stat = self.items[0].stat
+        return stat.size_bytes if stat is not None else 0
+
+    @property
+    def checked(self) -> str:
+        """How the answer is known when the planned reading agrees."""
+        if self.mode == "blake3" and self.facts is not None:
+            return f"blake3, pinned {day(self.facts.sha256_ns)} by sha256"
+        if self.facts is not None and self.mode in (None, "scan"):
+            return f"ledger, read {day(self.facts.read_ns)}"
+        return "structure only" if self.mode == "scan" else "sha256"
+
+
+@dataclass(slots=True)
+class Plan:
+    """A verification before its first byte is read."""
+
+    targets: list[Target]
+    failed: list[Item]
+    parts: dict[int, shards.PartSet]
+    warnings: list[str]
+    pinned: set[bytes] = field(default_factory=set)
+    """Paths that have a pin."""
+    started_ns: int = 0
+
+    @property
+    def names(self) -> int:
+        return sum(len(target.items) for target in self.targets) + len(self.failed)
+
+
+def make_plan(request: Request, ledger: Ledger) -> Plan:
+    """Finds the files, what is expected of them and what is known of them.
+
+    Raises:
+        NotADigest: `expect` is none.
+        ExpectNeedsOneFile: `expect` is given for no file or for several.
+        CheckListUnreadable: `check` cannot be read or lists nothing.
+    """
+    explicit = Expected(_digest(request.expect), "--expect") if request.expect is not None else None
+    paths = list(request.paths) if request.paths is not None else None
+    selection = select(paths, every_file=request.every_file, check=request.check, machine=request.machine)
+    started_ns = time.time_ns()
+    targets, failed = _targets(selection.items)
+    if explicit is not None and (len(targets) != 1 or failed):
+        raise ExpectNeedsOneFile(len(targets) + len(failed))
+    pins = ledger.pins([item.key for item in selection.items])
+    for item in selection.items:
+        item.expected = explicit or _expected(item, selection, pins)
+    if not request.scan_only:
+        _recall(targets, ledger)
+    _choose(targets, request)
+    warnings = [f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable]
+    return Plan(targets, failed, shards.group(selection.items), warnings, set(pins), started_ns)
+
+
+def _digest(given: str) -> str:
+    digest = given.strip().lower().removeprefix("sha256:").removeprefix("sha256-")
+    if len(digest) != DIGEST_HEX or set(digest) - set("0123456789abcdef"):
+        raise NotADigest(given)
+    return digest
+
+
+def _targets(items: list[Item]) -> tuple[list[Target], list[Item]]:
+    by_file: dict[tuple[int, int], Target] = {}
+    targets, failed = [], []
+    for item in items:
+        if item.stat is None or item.error is not None:
+            failed.append(item)
+            continue
+        file = (item.stat.device, item.stat.inode)
+        known = by_file.get(file) if item.stat.inode else None  # 0: a file system without inodes
+        if known is not None:
+            known.items.append(item)
+            continue
+        by_file[file] = target = Target([item])
+        targets.append(target)
+    return targets, failed
+
+
+def _expected(item: Item, selection: Selection, pins: dict[bytes, tuple[bytes, int]]) -> Expected | None:
+    """Who is believed: the list that the caller named, the store, a list beside the file, a pin, then what can only confirm."""
+    if selection.check is not None and (listed := selection.check.expected(item.key)):
+        return listed
+    if item.expected is not None and item.expected.binding:
+        return item.expected
+    if (listed := selection.sidecars.by_path.get(item.key)) is not None:
+        return listed
+    if (pin := pins.get(item.key)) is not None:
+        return Expected(pin[0].hex(), f"pinned {day(pin[1])}")
+    return item.expected
+
+
+def _recall(targets: list[Target], ledger: Ledger) -> None:
+    wanted = [(target.items[0].key, target.items[0].stat) for target in targets]
+    known = ledger.files([(key, stat) for key, stat in wanted if stat is not None])
+    for target in targets:
+        target.facts = known.get(target.items[0].key)
+
+
+def _choose(targets: list[Target], request: Request) -> None:
+    known = [target for target in targets if target.facts is not None and target.facts.sha256 is not None]
+    sampled = set()
+    if request.scrub > 0 and not request.full:
+        count = min(len(known), math.ceil(len(known) * request.scrub))
+        sampled = {id(target) for target in random.sample(known, count)}
+    for target in targets:
+        target.mode = _mode(target.facts, request, again=request.full or id(target) in sampled)
+
+
+def _mode(facts: Facts | None, request: Request, *, again: bool) -> Mode | None:
+    if request.scan_only:
+        return "scan"
+    if facts is None or facts.sha256 is None or request.sha256:
+        return "sha256"
+    if again:
+        return "sha256" if facts.blake3 is None else "blake3"
+    return None if facts.rules == RULES_VERSION else "scan"

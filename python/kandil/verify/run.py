@@ -1,0 +1,350 @@
+"""A verification under way: an asynchronous iterable of results, and the picture of its progress."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import trio
+
+from kandil import _core
+from kandil.verify.facts import Facts, of_outcome
+from kandil.verify.judge import Reading, failed, judge, with_message
+from kandil.verify.ledger import Ledger
+from kandil.verify.plan import Plan, Request, Target, make_plan
+from kandil.verify.result import FileResult, Status, Summary
+from kandil.verify.stores.huggingface import git_blob_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from kandil.verify.item import Item
+    from kandil.verify.shards import PartSet
+
+TAKE_SECONDS = 0.1
+BATCH = 256
+"""So many answers from the ledger are made between two looks at what the threads have finished."""
+GOOD: tuple[Status, ...] = ("ok", "unverified", "suspicious")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One file that is being read now."""
+
+    path: Path
+    bytes_done: int
+    size_bytes: int
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a verification is. Files are names, bytes are what has to be read in this run; all 0 until the files are found."""
+
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    lanes: tuple[Lane, ...]
+
+
+class Verification:
+    """Results as files finish, in no order: iterate over it once, with ``async for``, on trio.
+
+    Cancelling the iteration cancels the reading at once; what was finished by then is in the ledger. Leaving the loop early needs
+    `close`, or the object as a context manager.
+
+    Raises, when iterated:
+        KandilError: what is asked for makes no sense, or the ledger is a newer version's.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._ready: deque[FileResult] = deque()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._plan: Plan | None = None
+        self._ledger: Ledger | None = None
+        self._known: Iterator[Target] = iter(())
+        self._run: _core.Run | None = None
+        self._jobs: list[Target] = []
+        self._again: list[Target] = []
+        self._held: dict[PartSet, list[tuple[Item, Reading, Item | None]]] = {}
+        self._by_status: Counter[Status] = Counter()
+        self._names = self._read_bytes = self._earlier_done = self._earlier_total = 0
+        self._stopping = self._finished = False
+        self._summary: Summary | None = None
+
+    # -- iteration ----------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> FileResult:
+        while not self._ready:
+            if self._finished:
+                raise StopAsyncIteration
+            try:
+                await trio.to_thread.run_sync(self._step, abandon_on_cancel=True)
+            except BaseException:
+                await self._abandon()
+                raise
+        return self._ready.popleft()
+
+    async def _abandon(self) -> None:
+        """The threads stop now; what they have finished is kept."""
+        self._stopping = True
+        if self._plan is None:
+            return  # folders are still being walked; the step that does it stops by itself
+        if self._run is not None:
+            self._run.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self.close)
+
+    def close(self) -> None:
+        """Reading stops; what is finished is in the ledger. Does nothing the second time."""
+        self._stopping = True
+        if self._run is not None:
+            self._run.cancel()
+        with self._lock:
+            self._shut()
+
+    def _shut(self) -> None:
+        while self._run is not None and not self._run.finished:
+            self._absorb(self._run.take(TAKE_SECONDS))
+        self._run, self._finished = None, True
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- what a caller may look at ------------------------------------------------------------------------------------
+
+    def progress(self) -> Progress:
+        """A moment's picture; cheap enough for every frame."""
+        plan, run, jobs = self._plan, self._run, self._jobs
+        done, total, lanes = self._earlier_done, self._earlier_total, ()
+        if run is not None:
+            now = run.progress()
+            done, total = done + now.bytes_done, total + now.bytes_total
+            lanes = tuple(_lane(jobs[index], thread, lane_done, size) for thread, index, lane_done, size in now.lanes if index < len(jobs))
+        return Progress(self._by_status.total(), plan.names if plan is not None else 0, done, total, lanes)
+
+    @property
+    def summary(self) -> Summary:
+        """Raises RuntimeError before the end of the loop."""
+        if self._summary is None:
+            raise RuntimeError("there is no summary before the last result")
+        return self._summary
+
+    # -- the rest runs on a worker thread -----------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        with self._lock:
+            if self._finished:
+                return
+            if self._plan is None:
+                self._begin()
+            if self._stopping:
+                self._shut()
+                return
+            answered = self._answer()
+            if self._run is not None:
+                self._absorb(self._run.take(0.0 if answered else TAKE_SECONDS))
+                if self._run.finished:
+                    self._next_run()
+            if not answered and self._run is None:
+                self._end()
+
+    def _begin(self) -> None:
+        self._ledger = Ledger(self._request.ledger)
+        plan = make_plan(self._request, self._ledger)
+        for item in plan.failed:
+            self._settle(item, None, None, plan)
+        self._plan = plan
+        self._known = iter([target for target in plan.targets if target.mode is None])
+        self._start([target for target in plan.targets if target.mode is not None])
+
+    def _start(self, targets: list[Target]) -> None:
+        self._jobs, self._run = targets, None
+        if not targets or self._stopping:
+            return
+        request = self._request
+        options: dict[str, Any] = {}
+        if request.max_memory_bytes is not None:
+            options["max_memory_bytes"] = request.max_memory_bytes
+        self._run = _core.Run(
+            [(target.items[0].path, target.size_bytes, target.mode or "sha256") for target in targets],
+            threads=request.jobs,
+            max_rate_bytes=request.max_rate_bytes,
+            blake3="always" if request.pin else "auto",
+            drop_cache=_drops_cache(request, targets),
+            **options,
+        )
+
+    def _next_run(self) -> None:
+        """Files whose fast check did not hold are read once more."""
+        assert self._run is not None
+        now = self._run.progress()
+        self._earlier_done += now.bytes_done
+        self._earlier_total += now.bytes_total
+        again, self._again = self._again, []
+        self._start(again)
+
+    def _answer(self) -> bool:
+        """Gives some answers from the ledger; False when there are none left."""
+        some = [target for target, _ in zip(self._known, range(BATCH), strict=False)]
+        readings = []
+        for target in some:
+            assert target.facts is not None
+            readings.append((target, Reading(target.facts, target.checked)))
+        self._finish(readings, [])
+        return bool(some)
+
+    def _absorb(self, outcomes: list[_core.Outcome]) -> None:
+        assert self._plan is not None
+        readings, rows = [], []
+        for outcome in outcomes:
+            target = self._jobs[outcome.index]
+            if outcome.error is not None or outcome.stat is None:
+                message = outcome.error or "it could not be read"
+                for item in target.items:
+                    item.error = message
+                    self._settle(item, None, None, self._plan)
+                continue
+            self._read_bytes += outcome.stat.size_bytes if target.mode != "scan" else 0
+            reading = _reading(target, outcome, outcome.stat, self._plan.started_ns)
+            if reading is None:
+                self._again.append(replace(target, mode="sha256"))
+                continue
+            if not (target.mode == "scan" and target.facts is None):
+                rows.append((target.items[0].key, reading.facts))
+            readings.append((target, reading))
+        self._finish(readings, rows)
+
+    def _finish(self, readings: list[tuple[Target, Reading]], rows: list[tuple[bytes, Facts]]) -> None:
+        plan, pins = self._plan, []
+        assert plan is not None
+        for target, reading in readings:
+            if _add_git_id(target, reading.facts):
+                rows.append((target.items[0].key, reading.facts))
+            for item in target.items:
+                first = None if item is target.items[0] else target.items[0]
+                pins += self._settle(item, reading, first, plan)
+        if self._ledger is not None:
+            self._ledger.write(rows, pins)
+
+    def _settle(self, item: Item, reading: Reading | None, first: Item | None, plan: Plan) -> list[tuple[bytes, Facts]]:
+        """Gives the result of one name, or of all parts of a model once the last of them is known; what is to be pinned."""
+        parts = plan.parts.get(id(item))
+        if parts is None:
+            return self._give(item, reading, first)
+        number = parts.number(item)
+        parts.waiting -= 1
+        held = self._held.setdefault(parts, [])
+        if reading is not None:
+            parts.facts[number] = reading.facts
+            held.append((item, reading, first))
+        else:
+            self._give(item, None, None)
+        if parts.waiting:
+            return []
+        found, pins = parts.findings(), []
+        for one, read, other in self._held.pop(parts):
+            pins += self._give(one, read, other, tuple(found[parts.number(one)]))
+        return pins
+
+    def _give(self, item: Item, reading: Reading | None, first: Item | None, more: tuple[Any, ...] = ()) -> list[tuple[bytes, Facts]]:
+        if reading is None:
+            result = failed(item, item.error or "it could not be read")
+            pins = []
+        else:
+            result = judge(item, reading, more, first)
+            result, pins = self._pin(item, reading, result)
+        self._by_status[result.status] += 1
+        self._ready.append(result)
+        return pins
+
+    def _pin(self, item: Item, reading: Reading, result: FileResult) -> tuple[FileResult, list[tuple[bytes, Facts]]]:
+        """Pins what `--pin` asks for; and what a silently corrupted file used to be, so that later runs still know."""
+        assert self._plan is not None
+        pinned = item.key in self._plan.pinned
+        if reading.silent and not pinned and reading.previous is not None:
+            return result, [(item.key, reading.previous)]
+        if not self._request.pin or reading.facts.sha256 is None:
+            return result, []
+        if result.status in GOOD and not pinned:
+            return with_message(result, "pinned"), [(item.key, reading.facts)]
+        if result.status == "changed" and item.explicit:
+            before = f"pinned anew; before: {result.expected}"
+            return replace(result, status="unverified", expected=None, expected_source=None, message=before, hint=None), [(item.key, reading.facts)]
+        return result, []
+
+    def _end(self) -> None:
+        assert self._plan is not None
+        assert self._ledger is not None
+        targets = self._plan.targets
+        self._summary = Summary(
+            files=self._by_status.total(),
+            distinct=len(targets),
+            bytes_total=sum(target.size_bytes for target in targets),
+            bytes_read=self._read_bytes,
+            seconds=time.monotonic() - self._started,
+            by_status=dict(self._by_status),
+            warnings=(*self._plan.warnings, *self._ledger.warnings),
+        )
+        self._ledger.close()
+        self._finished = True
+
+
+def _reading(target: Target, outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Reading | None:
+    """What an outcome says; None where a BLAKE3 did not hold, so that the SHA-256 must be taken."""
+    before = target.facts
+    facts = of_outcome(outcome, stat, started_ns)
+    if before is None:
+        return Reading(facts, target.checked)
+    if target.mode == "sha256":
+        return Reading(facts, target.checked, before if before.same_state(stat) else None)
+    if not before.same_state(stat):
+        return None
+    if target.mode == "blake3":
+        if facts.blake3 != before.blake3:
+            return None
+        return Reading(replace(before, read_ns=started_ns, findings=facts.findings, rules=facts.rules), target.checked)
+    return Reading(replace(before, findings=facts.findings, rules=facts.rules), target.checked)
+
+
+def _add_git_id(target: Target, facts: Facts) -> bool:
+    """Where a git blob id is expected and not known yet, it is taken; True when it was."""
+    wanted = any(item.expected is not None and item.expected.algorithm == "git" for item in target.items)
+    if not wanted or facts.git_id is not None:
+        return False
+    try:
+        facts.git_id = git_blob_id(target.items[0].path)
+    except OSError:
+        return False
+    return facts.git_id is not None
+
+
+def _drops_cache(request: Request, targets: list[Target]) -> bool:
+    if request.drop_cache is not None:
+        return request.drop_cache
+    try:
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return False
+    return sum(target.size_bytes for target in targets if target.mode != "scan") > memory_bytes
+
+
+def _lane(target: Target, thread: int, done: int, size: int) -> Lane:
+    return Lane(Path(os.fsdecode(target.items[0].path)), done, size, thread)

@@ -1,0 +1,146 @@
+"""Which files a verification is about: what the caller named, or every store on this machine."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kandil import _core
+from kandil.errors import CheckListUnreadable
+from kandil.verify import sidecar, stores
+from kandil.verify.item import Item
+
+MODEL_SUFFIXES = (".gguf", ".GGUF", ".safetensors")
+UNFINISHED_GPT4ALL = b"incomplete-"
+"""GPT4All's name for a download in progress (``gpt4all-chat/src/modellist.cpp``, ``incompleteDownloadPath``)."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """Every name once, each with what its store expects of it."""
+
+    items: list[Item] = field(default_factory=list)
+    sidecars: sidecar.Sidecars = field(default_factory=sidecar.Sidecars)
+    check: sidecar.CheckList | None = None
+    _keys: set[bytes] = field(default_factory=set)
+    _known: stores.Known = field(default_factory=stores.Known)
+
+    def add(self, item: Item) -> None:
+        if item.key not in self._keys:
+            self._keys.add(item.key)
+            self.items.append(item)
+
+    def add_entries(self, entries: list[_core.Entry], *, explicit: bool = False) -> None:
+        for entry in entries:
+            item = self._known.item(entry.path, entry.stat)
+            item.error, item.explicit = entry.error, explicit
+            self.add(item)
+
+    def add_files(self, files: list[bytes]) -> None:
+        """Files that the caller named, whatever they are."""
+        self.add_entries(_core.walk(files, None), explicit=True)
+        for path in files:
+            self.sidecars.around(os.path.abspath(path))
+
+    def add_folder(self, folder: bytes, *, every_file: bool, known: list[stores.Store]) -> None:
+        """The models below a folder, those of stores below it, and whatever the lists of digests below it name."""
+        held = stores.holding(os.path.abspath(folder))
+        if held is not None:
+            self._add_store(held[0], held[1], within=folder)
+            return
+        listed: list[bytes] = []
+        entries = _core.walk([folder], None if every_file else (*MODEL_SUFFIXES, *sidecar.SUFFIXES))
+        models = []
+        for entry in entries:
+            if entry.error is None and sidecar.is_sidecar(entry.path):
+                listed += self.sidecars.add(entry.path)
+                if not every_file:
+                    continue
+            models.append(entry)
+        self.add_entries(models)
+        more = [path for path in listed if path not in self._keys and os.path.lexists(path)]
+        if more:
+            self.add_entries(_core.walk(more, None))
+        inside = os.path.realpath(folder)
+        for store in known:
+            root = os.fsencode(os.path.realpath(store.root))
+            if store.kind in ("ollama", "huggingface") and root.startswith(os.path.join(inside, b"")):
+                self._add_store(store.kind, root, within=None)
+
+    def _add_store(self, kind: stores.Kind, root: bytes, within: bytes | None) -> None:
+        inside = None if within is None or root.startswith(os.path.abspath(within)) else os.path.join(os.path.abspath(within), b"")
+        for item in stores.items(kind, root, _core.walk):
+            if inside is None or item.key.startswith(inside):
+                self.add(item)
+
+    def add_known(self, store: stores.Store) -> None:
+        """One of this machine's stores."""
+        root = os.fsencode(store.root)
+        if store.kind in ("ollama", "huggingface"):
+            self._add_store(store.kind, root, within=None)
+            return
+        before = len(self.items)
+        self.add_folder(root, every_file=False, known=[])
+        if store.kind == "gpt4all":
+            fresh = [one for one in self.items[before:] if not os.path.basename(one.path).startswith(UNFINISHED_GPT4ALL)]
+            self.items[before:] = fresh
+        if store.kind == "lmstudio":
+            for item in self.items[before:]:
+                item.name = item.name or _publisher(item.key, root)
+
+
+def _publisher(path: bytes, root: bytes) -> str | None:
+    """LM Studio keeps ``models/<publisher>/<model>/<file>`` (lmstudio.ai/docs/app/basics/import-model)."""
+    parts = os.path.relpath(path, root).split(os.sep.encode())
+    return os.fsdecode(b"/".join(parts[:2])) if len(parts) > 2 and parts[0] != b".." else None  # noqa: PLR2004
+
+
+def select(given: list[bytes] | None, *, every_file: bool, check: Path | None, machine: stores.Machine | None) -> Selection:
+    """The files of a verification. Nothing is read but folders, lists and manifests.
+
+    Raises:
+        CheckListUnreadable: `check` cannot be read or lists nothing.
+    """
+    selection = Selection()
+    if check is not None:
+        selection.check = _check_list(check)
+    if given is None and selection.check is not None:
+        selection.add_files(selection.check.paths())
+        return selection
+    known = stores.find(machine)
+    if given is None:
+        for store in known:
+            selection.add_known(store)
+        return selection
+    files = []
+    for path in _expanded(given):
+        if os.path.isdir(path):
+            selection.add_folder(path, every_file=every_file, known=known)
+        else:
+            files.append(path)
+    if files:
+        selection.add_files(files)
+    return selection
+
+
+def _expanded(given: list[bytes]) -> list[bytes]:
+    """Patterns that no shell expanded are, unless a file has that very name."""
+    paths = []
+    for path in given:
+        if not os.path.lexists(path) and glob.has_magic(path):
+            paths += sorted(glob.glob(path, recursive=True)) or [path]
+        else:
+            paths.append(path)
+    return paths
+
+
+def _check_list(path: Path) -> sidecar.CheckList:
+    try:
+        check = sidecar.CheckList(os.fsencode(path))
+    except OSError as error:
+        raise CheckListUnreadable(str(path), error.strerror or str(error)) from error
+    if not check.entries:
+        raise CheckListUnreadable(str(path), "it lists no SHA-256 digests with names")
+    return check

@@ -1,0 +1,98 @@
+"""Models in several files: ``<name>-00001-of-00005.gguf``.
+
+Each part says its number (``split.no``, from 0), how many there are (``split.count``) and how many tensors all have together
+(``split.tensors.count``). Source: ggml-org/llama.cpp ``src/llama.cpp`` (``llama_split_path``), ``tools/gguf-split/gguf-split.cpp``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from kandil.verify.result import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kandil.verify.facts import Facts
+    from kandil.verify.item import Item
+
+PART = re.compile(rb"^(.+)-(\d{5})-of-(\d{5})(\.gguf)$", re.IGNORECASE | re.DOTALL)
+NAMED_MISSING = 8
+"""So many missing numbers are listed."""
+
+
+class PartSet:
+    """The selected parts of one model, in one folder."""
+
+    def __init__(self, stem: bytes, count: int, suffix: bytes) -> None:
+        self.stem, self.count, self.suffix = stem, count, suffix
+        self.items: dict[int, Item] = {}
+        self.facts: dict[int, Facts] = {}
+        self.waiting = 0
+
+    def number(self, item: Item) -> int:
+        match = PART.match(item.path)
+        assert match is not None
+        return int(match[2])
+
+    def missing(self) -> list[int]:
+        """Numbers of parts that are neither selected nor on disk."""
+        width = b"%s-%05d-of-%05d%s"
+        absent = (number for number in range(1, self.count + 1) if number not in self.items)
+        return [number for number in absent if not os.path.exists(width % (self.stem, number, self.count, self.suffix))]
+
+    def findings(self) -> dict[int, list[Finding]]:
+        """By number, what is wrong with each part as a part. No part is of use when one is missing: all say so."""
+        found: dict[int, list[Finding]] = {number: [] for number in self.items}
+        first = found[min(found)]
+        if missing := self.missing():
+            shown = ", ".join(map(str, missing[:NAMED_MISSING])) + (", …" if len(missing) > NAMED_MISSING else "")
+            for part in found.values():
+                part.append(_finding("MISSING", f"{len(missing)} of {self.count} parts are missing: {shown}"))
+        for number, facts in self.facts.items():
+            if not 1 <= number <= self.count:
+                found[number].append(_finding("NUMBER", f"its name says part {number} of {self.count}"))
+            elif facts.is_gguf:
+                found[number] += _of_part(facts, number, self.count)
+        totals = {facts.split_tensors for facts in self.facts.values() if facts.split_tensors is not None}
+        if len(totals) > 1:
+            first.append(_finding("TENSORS", f"the parts disagree on the number of all tensors: {sorted(totals)}"))
+        elif len(totals) == 1 and set(self.facts) == set(range(1, self.count + 1)):
+            held = sum(facts.tensors or 0 for facts in self.facts.values())
+            if held not in totals:
+                first.append(_finding("TENSORS", f"the parts have {held} tensors together and should have {totals.pop()}"))
+        return found
+
+
+def _of_part(facts: Facts, number: int, count: int) -> list[Finding]:
+    if facts.split_count is None and facts.split_no is None:
+        return [] if count == 1 else [_finding("COUNT", f"its name says part {number} of {count}, its header knows of no parts")]
+    found = []
+    if facts.split_count not in (None, 0, count):
+        found.append(_finding("COUNT", f"its name says {count} parts, its header {facts.split_count}"))
+    if facts.split_no is not None and facts.split_no != number - 1:
+        found.append(_finding("NUMBER", f"its name says part {number}, its header {facts.split_no + 1}"))
+    return found
+
+
+def _finding(what: str, message: str) -> Finding:
+    return Finding(f"KG-SPLIT-{what}", "malformed", message)
+
+
+def group(items: Iterable[Item]) -> dict[int, PartSet]:
+    """The set of each item that is a part, by the item's `id`."""
+    sets: dict[tuple[bytes, int, bytes], PartSet] = {}
+    of_item: dict[int, PartSet] = {}
+    for item in items:
+        match = PART.match(item.path)
+        if match is None:
+            continue
+        stem, number, count, suffix = match.groups()
+        parts = sets.setdefault((stem, int(count), suffix), PartSet(stem, int(count), suffix))
+        if int(number) not in parts.items:
+            parts.items[int(number)] = item
+            parts.waiting += 1
+            of_item[id(item)] = parts
+    return of_item

@@ -1,0 +1,87 @@
+"""The stores of the tools that download models: where they are, and what they say about their own files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kandil.verify.item import Item, claims_gguf
+from kandil.verify.stores import huggingface, ollama
+from kandil.verify.stores.etag import cached_etag
+from kandil.verify.stores.places import TITLES, Kind, Machine, Store, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kandil._core import Entry, Stat
+
+__all__ = ["TITLES", "Kind", "Known", "Machine", "Store", "find", "holding", "items"]
+
+ANCESTORS = 8
+"""So far above a path its store's root may be; stores are not that deep."""
+LINK_STEPS = 8
+
+
+def holding(path: bytes) -> tuple[Kind, bytes] | None:
+    """The store with files of its own layout that `path` is, contains at once (``~/.ollama``), or lies in."""
+    for inner in (path, os.path.join(path, b"models")):
+        if ollama.is_store(inner):
+            return "ollama", inner
+    if huggingface.is_store(path):
+        return "huggingface", path
+    for _ in range(ANCESTORS):
+        path, below = os.path.dirname(path), path
+        if path == below:
+            break
+        if ollama.is_store(path):
+            return "ollama", path
+        if os.path.basename(path).startswith(b"models--") and huggingface.is_store(path):
+            return "huggingface", path
+    return None
+
+
+def items(kind: Kind, root: bytes, walk: Callable[[list[bytes], None], list[Entry]]) -> list[Item]:
+    """Everything in a store that has a layout of its own."""
+    return ollama.items(root, walk) if kind == "ollama" else huggingface.items(root, walk)
+
+
+class Known:
+    """What stores say about single paths; manifests and folders are read once."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[bytes, ollama.Needs] = {}
+        self._folders = huggingface.LocalFolders()
+
+    def item(self, path: bytes, stat: Stat | None) -> Item:
+        """The item of a path, with what its store, or the store that it links into, expects of it."""
+        key = os.path.abspath(path)
+        found = None
+        for step in _steps(key):
+            found = huggingface.item_of(step, stat) or self._ollama(step)
+            if found is not None:
+                break
+        if found is None:
+            found = Item(path, key, stat)
+            if stat is not None:
+                found.expected = self._folders.expected(key, stat) or cached_etag(key)
+        found.path, found.key, found.stat = path, key, stat
+        found.claims_gguf = found.claims_gguf or claims_gguf(path)
+        return found
+
+    def _ollama(self, path: bytes) -> Item | None:
+        if ollama.digest_of(path) is None:
+            return None
+        root = os.path.dirname(os.path.dirname(path))
+        if root not in self._blobs:
+            self._blobs[root] = ollama.needs(root)[0] if ollama.is_store(root) else {}
+        return ollama.item_of(path, self._blobs[root])
+
+
+def _steps(path: bytes) -> Iterator[bytes]:
+    """A path, and where it leads when it is a symbolic link."""
+    for _ in range(LINK_STEPS):
+        yield path
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except OSError:
+            return
