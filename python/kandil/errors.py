@@ -83,9 +83,9 @@ class ValueUnreadable(KandilError):
 class LedgerTooNew(KandilError):
     """A later version of kandil wrote the ledger."""
 
-    code: ClassVar[str] = "ledger_too_new"
+    code = "ledger-too-new"
 
-    def __init__(self, path: Path, version: int, known: int) -> None:
+    def __init__(self, path: str, version: int, known: int) -> None:
         super().__init__(
             f"the ledger {path} has version {version}; this kandil knows {known}",
             hint="update kandil, or name another ledger (KANDIL_DATA_DIR)",
@@ -96,8 +96,8 @@ class LedgerTooNew(KandilError):
 class NotADigest(KandilError):
     """What was given as a digest is none."""
 
-    exit_code: ClassVar[int] = 2
-    code: ClassVar[str] = "not_a_digest"
+    exit_code = 2
+    code = "not-a-digest"
 
     def __init__(self, given: str) -> None:
         super().__init__(f"{given!r} is not a SHA-256 digest", hint="a digest has 64 hexadecimal digits")
@@ -107,8 +107,8 @@ class NotADigest(KandilError):
 class ExpectNeedsOneFile(KandilError):
     """One digest was given for no file or for several."""
 
-    exit_code: ClassVar[int] = 2
-    code: ClassVar[str] = "expect_needs_one_file"
+    exit_code = 2
+    code = "expect-needs-one-file"
 
     def __init__(self, files: int) -> None:
         super().__init__(f"one digest is expected, but {files} files are selected", hint="name the one file, or use --check FILE")
@@ -118,8 +118,8 @@ class ExpectNeedsOneFile(KandilError):
 class CheckListUnreadable(KandilError):
     """The list of digests given with ``--check`` cannot be read, or has no digests."""
 
-    code: ClassVar[str] = "check_list_unreadable"
+    code = "check-list-unreadable"
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}", hint="a list has lines of 64 hexadecimal digits, two spaces and a name, as sha256sum writes them")
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}", hint="a list is what sha256sum writes: 64 digits, 2 spaces, a name")
         self.path, self.reason = path, reason
