@@ -38,6 +38,7 @@ pub(super) fn rounds(state: &mut State, wk: impl Fn(usize) -> u32) {
                 .wrapping_add($b ^ (ab & bc))
                 .wrapping_add($a.rotate_right(2) ^ $a.rotate_right(13) ^ $a.rotate_right(22));
             bc = ab;
+            let _ = bc;
         }};
     }
     macro_rules! eight_rounds {

@@ -1,0 +1,374 @@
+//! One run over a list of jobs: what its threads share.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::recheck::{Piece, Recheck};
+use super::schedule::{self, Load};
+use super::source::{self, Spindles};
+use super::walk::describe;
+use super::worker::{FileLane, Worker};
+use super::{CHUNK, Job, Mode, Options, Outcome};
+use crate::gguf;
+use crate::sha256::lanes::plan;
+use crate::sha256::{BLOCK, MAX_WIDTH};
+
+/// The smallest buffer of a lane, where memory is scarce.
+const MIN_CHUNK: usize = 8 << 10;
+/// Between two looks at the world by a thread that waits.
+const NAP: Duration = Duration::from_millis(20);
+
+/// How far a run is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Bytes read, of files that are done and of those in flight.
+    pub bytes_done: u64,
+    /// Bytes to read in all, by the sizes in the jobs.
+    pub bytes_total: u64,
+    /// Jobs with an outcome.
+    pub files_done: usize,
+    /// The files being read.
+    pub lanes: Vec<InFlight>,
+}
+
+/// A file being read.
+#[derive(Clone, Copy, Debug)]
+pub struct InFlight {
+    /// The thread, from 0.
+    pub thread: usize,
+    /// The job's place in the list.
+    pub index: usize,
+    /// Bytes read.
+    pub done: u64,
+    /// Its size.
+    pub size: u64,
+}
+
+/// A run in progress. Dropping it cancels it.
+pub struct Run {
+    shared: Arc<Shared>,
+}
+
+impl Run {
+    /// Starts the threads.
+    pub fn start(jobs: Vec<Job>, options: Options) -> Run {
+        let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get());
+        let wanted = if options.threads == 0 { cpus() } else { options.threads };
+        let fits = options.max_memory / (MAX_WIDTH * (MIN_CHUNK + 2 * BLOCK));
+        let threads = wanted.min(fits).min(jobs.len().max(1)).max(1);
+        // A file that is checked again is read on every thread at once, so one job may use them all.
+        let threads = if jobs.iter().any(|job| job.mode == Mode::Blake3) { wanted.min(fits).max(1) } else { threads };
+        let chunk = (options.max_memory / (threads * MAX_WIDTH) - 2 * BLOCK).clamp(MIN_CHUNK, CHUNK) / BLOCK * BLOCK;
+        let shared = Arc::new(Shared::new(jobs, options, threads, chunk));
+        for thread in 0..threads {
+            let shared = shared.clone();
+            std::thread::Builder::new()
+                .name(format!("kandil-{thread}"))
+                .spawn(move || shared.work(thread))
+                .expect("the system can start a thread");
+        }
+        Run { shared }
+    }
+
+    /// What has finished since the last call, waiting up to `timeout` for the first.
+    ///
+    /// # Panics
+    ///
+    /// When one of the run's threads did.
+    pub fn take(&self, timeout: Duration) -> Vec<Outcome> {
+        let deadline = Instant::now() + timeout;
+        let mut outcomes = lock(&self.shared.outcomes);
+        while outcomes.is_empty() && self.shared.threads_live.load(Relaxed) > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            outcomes = self.shared.ready.wait_timeout(outcomes, left).expect("no panic under this lock").0;
+        }
+        assert!(!self.shared.panicked.load(Relaxed), "a thread of the run panicked");
+        std::mem::take(&mut outcomes)
+    }
+
+    /// All threads have stopped and every outcome has been taken.
+    pub fn finished(&self) -> bool {
+        self.shared.threads_live.load(Relaxed) == 0 && lock(&self.shared.outcomes).is_empty()
+    }
+
+    /// How far the run is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            bytes_done: self.shared.bytes_done.load(Relaxed),
+            bytes_total: self.shared.bytes_total,
+            files_done: self.shared.files_done.load(Relaxed),
+            lanes: self.shared.in_flight.iter().flat_map(|lanes| lock(lanes).clone()).collect(),
+        }
+    }
+
+    /// Gives up the files in flight; the threads stop at the next chunk.
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Relaxed);
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// What the threads of a run share.
+pub(super) struct Shared {
+    pub(super) jobs: Vec<Job>,
+    pub(super) options: Options,
+    pub(super) threads: usize,
+    pub(super) chunk: usize,
+    pub(super) spindles: Spindles,
+    bytes_total: u64,
+    bytes_done: AtomicU64,
+    /// Bytes that files in lanes, or waiting for one, still have.
+    remaining: AtomicU64,
+    files_done: AtomicUsize,
+    threads_live: AtomicUsize,
+    /// Threads with nothing to do: the others look whether they can hand lanes over.
+    idle: AtomicUsize,
+    cancelled: AtomicBool,
+    panicked: AtomicBool,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    outcomes: Mutex<Vec<Outcome>>,
+    ready: Condvar,
+    in_flight: Vec<Mutex<Vec<InFlight>>>,
+    /// When the next read may start under [`Options::max_rate`].
+    next_read: Mutex<Instant>,
+}
+
+/// The work that waits.
+struct Queue {
+    /// Jobs of [`Mode::Sha256`], longest first.
+    hash: VecDeque<usize>,
+    /// Lanes that a thread gave away.
+    given: Vec<FileLane>,
+    /// Other jobs, longest first.
+    other: VecDeque<usize>,
+    /// The file that is being checked again, and has pieces left to hand out.
+    recheck: Option<Arc<Recheck>>,
+    /// Files in lanes, those in `given` included.
+    live: usize,
+}
+
+/// Work for a thread without lanes.
+pub(super) enum Task {
+    Lanes(Vec<FileLane>),
+    Piece(Piece),
+    Done,
+}
+
+impl Shared {
+    fn new(jobs: Vec<Job>, options: Options, threads: usize, chunk: usize) -> Shared {
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(jobs[index].size));
+        let (hash, other): (VecDeque<usize>, VecDeque<usize>) =
+            order.into_iter().partition(|&index| jobs[index].mode == Mode::Sha256);
+        let remaining = hash.iter().map(|&index| jobs[index].size).sum();
+        let bytes_total = jobs.iter().filter(|job| job.mode != Mode::Scan).map(|job| job.size).sum();
+        let queue = Queue { hash, given: Vec::new(), other, recheck: None, live: 0 };
+        Shared {
+            jobs,
+            options,
+            threads,
+            chunk,
+            spindles: Spindles::default(),
+            bytes_total,
+            bytes_done: AtomicU64::new(0),
+            remaining: AtomicU64::new(remaining),
+            files_done: AtomicUsize::new(0),
+            threads_live: AtomicUsize::new(threads),
+            idle: AtomicUsize::new(0),
+            cancelled: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+            queue: Mutex::new(queue),
+            wake: Condvar::new(),
+            outcomes: Mutex::new(Vec::new()),
+            ready: Condvar::new(),
+            in_flight: (0..threads).map(|_| Mutex::default()).collect(),
+            next_read: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// A thread's life.
+    fn work(self: &Arc<Shared>, thread: usize) {
+        let worker = std::panic::AssertUnwindSafe(|| Worker::new(self, thread).work());
+        if std::panic::catch_unwind(worker).is_err() {
+            self.panicked.store(true, Relaxed);
+            self.cancelled.store(true, Relaxed);
+            self.wake.notify_all();
+        }
+        lock(&self.in_flight[thread]).clear();
+        let _outcomes = lock(&self.outcomes);
+        self.threads_live.fetch_sub(1, Relaxed);
+        self.ready.notify_all();
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// The next job for a thread whose `lanes` files have `longest` bytes left at most, if it should fill another lane;
+    /// and how many lanes it is expected to keep.
+    pub(super) fn admit(&self, lanes: usize, longest: u64) -> Option<(usize, usize)> {
+        if lanes == MAX_WIDTH {
+            return None;
+        }
+        let mut queue = lock(&self.queue);
+        let &index = queue.hash.front()?;
+        let load = Load {
+            longest: longest.max(self.jobs[index].size),
+            total: self.remaining.load(Relaxed),
+            files: queue.live + queue.hash.len(),
+            threads: self.threads,
+        };
+        let expected = schedule::lanes(plan(), load);
+        if lanes > 0 && lanes >= expected {
+            return None;
+        }
+        queue.hash.pop_front();
+        queue.live += 1;
+        Some((index, expected.max(lanes + 1)))
+    }
+
+    /// Work for a thread whose lanes are empty; waits until there is some, or none will come.
+    pub(super) fn next(&self) -> Task {
+        let mut queue = lock(&self.queue);
+        loop {
+            if self.is_cancelled() {
+                return Task::Done;
+            }
+            if !queue.hash.is_empty() || !queue.given.is_empty() {
+                return Task::Lanes(std::mem::take(&mut queue.given));
+            }
+            if let Some(piece) = self.next_piece(&mut queue) {
+                return Task::Piece(piece);
+            }
+            if queue.live == 0 && queue.other.is_empty() {
+                self.wake.notify_all();
+                return Task::Done;
+            }
+            self.idle.fetch_add(1, Relaxed);
+            queue = self.wake.wait_timeout(queue, NAP).expect("no panic under this lock").0;
+            self.idle.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// The next piece of a file that is read by all threads together; opens the next such file where one has ended.
+    fn next_piece(&self, queue: &mut Queue) -> Option<Piece> {
+        loop {
+            if let Some(recheck) = &queue.recheck {
+                if let Some(piece) = recheck.next_piece() {
+                    return Some(piece);
+                }
+                queue.recheck = None;
+            }
+            let index = queue.other.pop_front()?;
+            let job = &self.jobs[index];
+            match job.mode {
+                Mode::Scan => return Some(Piece::Scan(index)),
+                _ => match source::open(&job.path).and_then(|(file, stat)| Recheck::new(index, file, stat)) {
+                    Ok(recheck) => queue.recheck = Some(Arc::new(recheck)),
+                    Err(error) => self.failed(index, &error),
+                },
+            }
+        }
+    }
+
+    /// Whether a thread waits for work that only another thread's lanes can give it.
+    pub(super) fn someone_is_idle(&self) -> bool {
+        self.idle.load(Relaxed) > 0
+    }
+
+    /// Hands `lanes` to an idle thread, unless others did before.
+    pub(super) fn give(&self, lanes: &mut Vec<FileLane>, keep: usize) {
+        let mut queue = lock(&self.queue);
+        if queue.given.is_empty() && queue.hash.is_empty() {
+            queue.given = lanes.split_off(keep);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Counts `bytes` as read.
+    pub(super) fn advanced(&self, bytes: u64) {
+        self.bytes_done.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts `bytes` of a file in a lane as read, or as never to be read.
+    pub(super) fn lane_advanced(&self, bytes: u64) {
+        self.advanced(bytes);
+        // Sizes may have changed since they were added up: the count ends at 0, not below.
+        let _ = self.remaining.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(bytes)));
+    }
+
+    /// Shows what `thread` reads.
+    pub(super) fn show(&self, thread: usize, files: impl Iterator<Item = InFlight>) {
+        let mut shown = lock(&self.in_flight[thread]);
+        shown.clear();
+        shown.extend(files);
+    }
+
+    /// A lane's job has ended.
+    pub(super) fn lane_ended(&self, outcome: Outcome) {
+        let mut queue = lock(&self.queue);
+        queue.live -= 1;
+        if queue.live == 0 && queue.hash.is_empty() {
+            self.wake.notify_all();
+        }
+        drop(queue);
+        self.done(outcome);
+    }
+
+    /// A job has ended.
+    pub(super) fn done(&self, outcome: Outcome) {
+        self.files_done.fetch_add(1, Relaxed);
+        lock(&self.outcomes).push(outcome);
+        self.ready.notify_all();
+    }
+
+    pub(super) fn failed(&self, index: usize, error: &std::io::Error) {
+        self.done(Outcome { index, error: Some(describe(error)), ..Outcome::default() });
+    }
+
+    /// A job of [`Mode::Scan`].
+    pub(super) fn scan(&self, index: usize) {
+        let path: &Path = &self.jobs[index].path;
+        match source::open(path).and_then(|(_, stat)| Ok((gguf::open(path)?, stat))) {
+            Ok((scan, stat)) => {
+                self.done(Outcome { index, stat: Some(stat), scan: Some(scan), ..Outcome::default() });
+            }
+            Err(error) => self.failed(index, &error),
+        }
+    }
+
+    /// Sleeps as long as the rate asks for before `bytes` more are read.
+    pub(super) fn pace(&self, bytes: usize) {
+        let Some(rate) = self.options.max_rate else { return };
+        let start = {
+            let mut next = lock(&self.next_read);
+            let start = (*next).max(Instant::now());
+            *next = start + Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+            start
+        };
+        while !self.is_cancelled() {
+            let left = start.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(NAP));
+        }
+    }
+}
