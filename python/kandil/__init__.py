@@ -45,16 +45,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module  # noqa: PLC0415 (costs nothing until then)
+if not TYPE_CHECKING:  # a type checker knows the names above, and no others
 
-    if name == "verify":
-        return import_module("kandil.verify")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kandil' has no attribute {name!r}", name=name)
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415 (costs nothing until then)
+
+        if name == "verify":
+            return import_module("kandil.verify")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'kandil' has no attribute {name!r}", name=name)
+        value: object = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -67,7 +67,7 @@ def test_every_public_name_is_there() -> None:
     for name in kandil.__all__:
         assert getattr(kandil, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        kandil.nonsense  # type: ignore[attr-defined]  # noqa: B018
+        kandil.nonsense  # type: ignore[attr-defined] # noqa: B018
 
 
 @pytest.mark.parametrize(

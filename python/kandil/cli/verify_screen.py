@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -86,5 +85,5 @@ def lane_rows(lanes: tuple[Lane, ...]) -> list[str]:
         largest = max(group, key=lambda lane: lane.size_bytes)
         percent = 100 * largest.bytes_done // max(largest.size_bytes, 1)
         files = f"{len(group)} file{'' if len(group) == 1 else 's'}"
-        rows.append(f"thread {thread}  {files:>8}  {percent:>3} %  {printable(os.path.basename(largest.path))}")  # noqa: PTH119
+        rows.append(f"thread {thread}  {files:>8}  {percent:>3} %  {printable(largest.path.name)}")
     return rows

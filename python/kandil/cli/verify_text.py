@@ -33,7 +33,7 @@ MEANINGS: dict[Status, str] = {
     "malformed": "the structure is broken: delete, download again",
     "error": "could not be checked",
     "suspicious": "sound, but with something that no honest tool writes",
-    "unverified": "sound; no published digest is known: --expect DIGEST checks it, --pin notices later changes",
+    "unverified": "sound; no digest to compare with: give one with --expect, or --pin this one",
     "ok": "the published bytes, and sound",
 }
 assert set(get_args(Status)) == set(STYLES) == set(MEANINGS)

@@ -1,0 +1,133 @@
+"""Ctrl-C, a reader that goes away, and a terminal, with real processes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import small_library
+from tests.support.gguf_files import Entry, Kind
+
+# In a shell's background job SIGINT is ignored, and would be by what it starts.
+_START = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from kandil.cli import main; sys.exit(main())"
+)
+DEADLINE_SECONDS = 60
+SLOW = "100kB"
+"""At this rate the library takes minutes: whoever waits for its end has waited in vain."""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    small_library.write(tmp_path)
+    (tmp_path / "models" / "a-small.gguf").write_bytes(b"not a model")
+    return tmp_path
+
+
+def start(folder: Path, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _START, *args],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_stops_and_keeps_what_is_done(library: Path) -> None:
+    process = start(library, "verify", "--json", "--max-rate", SLOW, "models")
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert json.loads(out.splitlines()[-1]) == {
+        "error": {"code": "interrupted", "message": "interrupted", "hint": None}
+    }
+
+    again = start(library, "verify", "--json", first["path"])
+    out, _ = again.communicate(timeout=DEADLINE_SECONDS)
+    assert json.loads(out.splitlines()[-1])["summary"]["bytes_read"] == 0, "the ledger has it"
+
+
+def test_ctrl_c_says_how_far_it_came(library: Path) -> None:
+    process = start(library, "verify", "--max-rate", SLOW, "models")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 130
+    assert err.startswith("interrupted: ")
+    assert err.endswith(" of 9 files are done and kept; the next run does the rest\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(library: Path) -> None:
+    process = start(library, "verify", "--max-rate", SLOW, "models")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(timeout=DEADLINE_SECONDS) == 141
+    assert process.stderr.read() == ""
+
+
+def in_terminal(folder: Path, *args: str, **environment: str) -> tuple[int, str]:
+    """The exit code of `kandil ARGS` and what a terminal received."""
+    master, slave = pty.openpty()
+    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"} | environment
+    process = subprocess.Popen(
+        [sys.executable, "-c", _START, *args], cwd=folder, env=settings, stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(master)
+    return process.wait(timeout=DEADLINE_SECONDS), shown.decode()
+
+
+def test_a_terminal_sees_a_picture_and_then_what_is_wrong(library: Path) -> None:
+    code, shown = in_terminal(library, "verify", "models")
+    assert code == 8
+    assert "/9 files" in shown
+    assert shown.rindex("\x1b[?25h") < shown.index("expected "), "the cursor is back before the results"
+    assert "\x1b[1;31mmismatch  \x1b[0m  models/rotten.Q8_0.gguf" in shown
+    assert shown.rstrip().splitlines()[-1].startswith("9 files, ")
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
+def test_a_terminal_without_colours_gets_none(library: Path, environment: dict[str, str]) -> None:
+    code, shown = in_terminal(library, "verify", "models", **environment)
+    assert code == 8
+    assert "\x1b[1;31m" not in shown
+    assert "mismatch" in shown
+
+
+def test_a_template_is_escaped_on_a_terminal_and_raw_elsewhere(library: Path) -> None:
+    template = "{{ x }}\n\x1b[2J\u202e"
+    (library / "evil.gguf").write_bytes(
+        small_library.gguf("evil", Entry("tokenizer.chat_template", Kind.STRING, template))
+    )
+    args = ("inspect", "--key", "tokenizer.chat_template", "evil.gguf")
+    code, shown = in_terminal(library, *args)
+    assert (code, shown) == (0, "{{ x }}\r\n\\x1b[2J\\u202e\r\n")
+    out, _ = start(library, *args).communicate(timeout=DEADLINE_SECONDS)
+    assert out == template

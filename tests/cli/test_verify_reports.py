@@ -1,0 +1,169 @@
+"""What `kandil verify` prints of each kind of result, word for word."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kandil.cli.terminal import Paint
+from kandil.cli.verify_reports import JsonReport, PlainReport, QuietReport, Report, TerminalReport
+from kandil.verify.result import FileResult, Finding, Summary
+
+A, B = "ab" * 32, "cd" * 32
+RESULTS = (
+    FileResult(Path("m/ok.gguf"), "ok", 10**9, A, A, "SHA256SUMS", "sha256"),
+    FileResult(Path("m/new.gguf"), "unverified", 10**9, A, checked="sha256", name="tiny:latest"),
+    FileResult(
+        Path("m/\x1b[31mred\u202e.gguf"),
+        "mismatch",
+        10**9,
+        B,
+        A,
+        "SHA256SUMS",
+        "sha256",
+        hint="delete it and download it again",
+    ),
+    FileResult(
+        Path("m/cut.gguf"),
+        "malformed",
+        1000,
+        B,
+        findings=(
+            Finding("unknown-key", "note", "a key \x07 that no tool knows"),
+            Finding("truncated", "malformed", "the data ends 24 bytes early", 1000),
+        ),
+        checked="sha256",
+    ),
+    FileResult(Path(os.fsdecode(b"m/\xffgone\n.gguf")), "error", message="vanished while it was read"),
+    FileResult(Path("m/link.gguf"), "ok", 10**9, A, A, "SHA256SUMS", "sha256", same_as=Path("m/ok.gguf")),
+)
+SUMMARY = Summary(
+    files=6,
+    distinct=5,
+    bytes_total=3_000_001_000,
+    bytes_read=3_000_001_000,
+    seconds=1.25,
+    by_status={"ok": 2, "unverified": 1, "mismatch": 1, "malformed": 1, "error": 1},
+)
+WORK = "6 files (5 distinct), 3.0 GB; read 3.0 GB in 1.2 s (2.4 GB/s)"
+
+
+def tell(report: Report) -> None:
+    for result in RESULTS:
+        report.result(result)
+    report.end(SUMMARY)
+
+
+def plain() -> Paint:
+    return Paint(io.StringIO())
+
+
+def test_a_log_has_one_line_a_file_and_one_for_all() -> None:
+    out = io.StringIO()
+    tell(PlainReport(Paint(out), out))
+    assert out.getvalue().splitlines() == [
+        "ok          m/ok.gguf  sha256 (SHA256SUMS)",
+        f"unverified  m/new.gguf  tiny:latest; sha256 {A}",
+        rf"mismatch    m/\x1b[31mred\u202e.gguf  expected {A} (SHA256SUMS), found {B}; delete it and download it again",
+        "malformed   m/cut.gguf  truncated: the data ends 24 bytes early, at byte 1000 (and 1 more)",
+        r"error       m/\xffgone\n.gguf  vanished while it was read",
+        "ok          m/link.gguf  same file as m/ok.gguf; sha256 (SHA256SUMS)",
+        f"summary     1 mismatch, 1 malformed, 1 error, 1 unverified, 2 ok; {WORK}",
+    ]
+
+
+def test_a_person_sees_what_is_wrong_first_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(TerminalReport(plain(), None, verbose=False))
+    assert capsys.readouterr().out.splitlines() == [
+        r"mismatch    m/\x1b[31mred\u202e.gguf",
+        f"            expected {A}  SHA256SUMS",
+        f"            found    {B}",
+        "            → delete it and download it again",
+        "malformed   m/cut.gguf",
+        "            truncated: the data ends 24 bytes early, at byte 1000",
+        r"            unknown-key: a key \x07 that no tool knows",
+        r"error       m/\xffgone\n.gguf",
+        "            vanished while it was read",
+        "",
+        "mismatch         1  the bytes are not those that were published: delete, download again",
+        "malformed        1  the structure is broken: delete, download again",
+        "error            1  could not be checked",
+        "unverified       1  sound; no digest to compare with: give one with --expect, or --pin this one",
+        "ok               2  the published bytes, and sound",
+        "",
+        WORK,
+    ]
+
+
+def test_verbose_lists_the_sound_files_after_the_bad(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(TerminalReport(plain(), None, verbose=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[9:13] == [
+        "unverified  m/new.gguf  tiny:latest",
+        f"            sha256 {A}",
+        "ok          m/ok.gguf",
+        "            sha256 (SHA256SUMS)",
+    ]
+
+
+def test_quiet_names_only_what_is_not_sound(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(QuietReport())
+    assert capsys.readouterr().out.splitlines() == [
+        r"m/\x1b[31mred\u202e.gguf",
+        "m/cut.gguf",
+        r"m/\xffgone\n.gguf",
+    ]
+
+
+def test_json_has_one_object_a_file_and_the_summary_last(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(JsonReport())
+    out = capsys.readouterr().out
+    assert out.isascii()
+    *files, last = map(json.loads, out.splitlines())
+    assert [file["status"] for file in files] == [result.status for result in RESULTS]
+    assert files[3] == {
+        "path": "m/cut.gguf",
+        "status": "malformed",
+        "sha256": B,
+        "expected": None,
+        "expected_source": None,
+        "size_bytes": 1000,
+        "findings": [
+            {"id": "unknown-key", "severity": "note", "message": "a key \x07 that no tool knows", "offset": None},
+            {"id": "truncated", "severity": "malformed", "message": "the data ends 24 bytes early", "offset": 1000},
+        ],
+        "checked": "sha256",
+        "message": None,
+        "hint": None,
+        "name": None,
+        "same_as": None,
+    }
+    assert files[2]["path"] == "m/\x1b[31mred\u202e.gguf"
+    assert files[4]["path"] == r"m/\xffgone\n.gguf"
+    assert last["schema"] == "kandil.verify/1"
+    assert last["summary"]["by_status"]["mismatch"] == 1
+    assert last["summary"]["exit_code"] == 8
+
+
+@pytest.mark.parametrize(
+    ("environment", "no_color", "colored"),
+    [
+        ({}, False, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+    ],
+)
+def test_colours_are_shown_where_they_are_wanted(
+    environment: dict[str, str], no_color: bool, colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = io.StringIO()
+    tell(PlainReport(Paint(out, no_color=no_color), out))
+    assert ("\x1b[1;31mmismatch" in out.getvalue()) is colored
+    assert "\x1b[31mred" not in out.getvalue()
