@@ -32,6 +32,13 @@ pub struct Value {
 }
 
 impl Value {
+    /// An entry's value from its bytes in the file; None where they are not what the entry says.
+    pub fn new(header: &Header, entry: &Entry, bytes: Box<[u8]>) -> Option<Self> {
+        let (kind, is_array) = (entry.element.unwrap_or(entry.kind), entry.element.is_some());
+        let value = Self { kind, is_array, count: entry.count, big_endian: header.big_endian, bytes };
+        (value.bytes.len() as u64 == entry.size && value.consistent()).then_some(value)
+    }
+
     /// Whether it is an array, of any length.
     pub fn is_array(&self) -> bool {
         self.is_array
@@ -117,12 +124,8 @@ pub fn read_value(header: &Header, file: &File, key: &[u8]) -> io::Result<Option
         Some(kept) => kept.clone(),
         None => read_exact(file, entry.offset, entry.size)?,
     };
-    let (kind, is_array) = (entry.element.unwrap_or(entry.kind), entry.element.is_some());
-    let value = Value { kind, is_array, count: entry.count, big_endian: header.big_endian, bytes };
-    if !value.consistent() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned"));
-    }
-    Ok(Some(value))
+    let changed = || io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned");
+    Value::new(header, entry, bytes).map(Some).ok_or_else(changed)
 }
 
 fn read_exact(file: &File, offset: u64, size: u64) -> io::Result<Box<[u8]>> {

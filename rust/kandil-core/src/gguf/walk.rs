@@ -142,11 +142,12 @@ impl Walk {
         let (position, size) = (self.position, self.file_size());
         let (keys, tensors) = (self.header.entries.len(), self.header.tensors.len());
         let (keys_total, tensors_total) = (self.keys_total, self.tensors_total);
-        self.break_off(HDR_TRUNC, position, || {
-            format!(
+        self.break_off(HDR_TRUNC, position, || match position {
+            0 => format!("the file ends at byte {size}, a header has at least 24"),
+            _ => format!(
                 "the file ends at byte {size}, inside the header: \
                  {keys} of {keys_total} keys and {tensors} of {tensors_total} tensors are there"
-            )
+            ),
         });
     }
 

@@ -38,9 +38,20 @@ pub(in crate::gguf) fn check_key(key: &[u8], offset: u64, findings: &mut Finding
             findings.add(KEY_CASE, offset, || format!("key \"{}\" has upper-case letters", shown()));
         }
         Ok(_) => findings.add(KEY_GRAMMAR, offset, || {
-            format!("key \"{}\" is not made of ASCII letters, digits, _ and - in words joined by dots", shown())
+            let foreign = foreign(key);
+            format!(
+                "key \"{}\"{foreign} is not made of ASCII letters, digits, _ and - in words joined by dots",
+                shown()
+            )
         }),
     }
+}
+
+/// Names the first character that is not ASCII: one that looks like a Latin letter cannot be seen.
+fn foreign(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
+    let first = text.chars().find(|character| !character.is_ascii());
+    first.map_or_else(String::new, |character| format!(" (with U+{:04X})", u32::from(character)))
 }
 
 fn segments_filled(key: &[u8]) -> bool {
@@ -77,7 +88,8 @@ pub(in crate::gguf) fn check_tensor(name: &[u8], offset: u64, findings: &mut Fin
         Ok(_)
             if name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(byte)) && !name.is_empty() => {}
         Ok(_) => findings.add(TEN_GRAMMAR, offset, || {
-            format!("tensor \"{}\": its name is not made of ASCII letters, digits and _ . - / :", shown())
+            let foreign = foreign(name);
+            format!("tensor \"{}\"{foreign}: its name is not made of ASCII letters, digits and _ . - / :", shown())
         }),
     }
 }

@@ -109,7 +109,7 @@ impl Walk {
         let rest = cursor.remaining();
         if count > rest.checked_div(element.size().unwrap_or(8)).unwrap_or(0) {
             let what = format!(
-                "is an array of {count} {}; the {rest} bytes that remain in the file cannot hold it",
+                "is an array of {count} elements of type {}; the {rest} bytes that remain in the file cannot hold it",
                 element.name()
             );
             return Err(self.bad_value(ARR_COUNT, key, at.saturating_add(4), &what));

@@ -45,6 +45,7 @@ impl Walk {
     }
 
     fn version(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
+        cursor.set_big_endian(false); // an attempt that came too short may have known better
         let little = cursor.u32()?;
         let swapped = little & 0xffff == 0 && little != 0;
         let version = if swapped { little.swap_bytes() } else { little };
