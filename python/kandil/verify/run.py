@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -203,7 +204,7 @@ class Verification:
 
     def _answer(self) -> bool:
         """Gives some answers from the ledger; False when there are none left."""
-        some = [target for target, _ in zip(self._known, range(BATCH), strict=False)]
+        some = list(islice(self._known, BATCH))
         readings = []
         for target in some:
             assert target.facts is not None
