@@ -51,12 +51,13 @@ class Known:
     def __init__(self) -> None:
         self._blobs: dict[bytes, ollama.Needs] = {}
         self._folders = huggingface.LocalFolders()
+        self._real: dict[bytes, bytes] = {}
 
     def item(self, path: bytes, stat: Stat | None) -> Item:
         """The item of a path, with what its store, or the store that it links into, expects of it."""
         key = os.path.abspath(path)
         found = None
-        for step in _steps(key):
+        for step in self._steps(key):
             found = huggingface.item_of(step, stat) or self._ollama(step)
             if found is not None:
                 break
@@ -76,12 +77,15 @@ class Known:
             self._blobs[root] = ollama.needs(root)[0] if ollama.is_store(root) else {}
         return ollama.item_of(path, self._blobs[root])
 
-
-def _steps(path: bytes) -> Iterator[bytes]:
-    """A path, and where it leads when it is a symbolic link."""
-    for _ in range(LINK_STEPS):
-        yield path
-        try:
-            path = os.path.join(os.path.dirname(path), os.readlink(path))
-        except OSError:
-            return
+    def _steps(self, path: bytes) -> Iterator[bytes]:
+        """A path, and where it leads when it is a symbolic link; folders on the way are real ones."""
+        for _ in range(LINK_STEPS):
+            yield path
+            try:
+                target = os.readlink(path)
+            except OSError:
+                return
+            folder = os.path.dirname(path)
+            if folder not in self._real:
+                self._real[folder] = os.path.realpath(folder)
+            path = os.path.normpath(os.path.join(self._real[folder], target))

@@ -24,7 +24,7 @@ def cached_etag(path: bytes) -> Expected | None:
     if text is None and (older := _read(path + b".json")) is not None:
         try:
             text = str(json.loads(older).get("etag"))
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return None
     match = SHA256_ETAG.match((text or "").strip())
     return Expected(match[1], "llama.cpp's ETag", binding=False) if match else None

@@ -108,7 +108,7 @@ def needs(root: bytes) -> tuple[Needs, list[Item]]:
                 _need(needed, name, _read(path), root, LIST_DEPTH)
                 if linked := digest_of(os.path.realpath(path)):
                     _note(needed, name, linked, gguf=False)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 item = Item(path, os.path.abspath(path), name=name, fetch=f"ollama pull {name}")
                 item.error = f"the manifest of {name} cannot be read: {error}"
                 bad.append(item)
@@ -152,11 +152,10 @@ def _read(path: bytes) -> dict[str, Any]:
 
 
 def _need(needed: Needs, name: str, manifest: dict[str, Any], root: bytes, depth: int) -> None:
-    layers = [manifest.get("config"), *(manifest.get("layers") or [])]
-    for layer in layers:
-        if layer:
-            _note(needed, name, _digest(layer), gguf=layer.get("mediaType") in GGUF_MEDIA)
-    for child in manifest.get("manifests") or []:
+    config = manifest.get("config")
+    for layer in [*([config] if config else []), *_objects(manifest, "layers")]:
+        _note(needed, name, _digest(layer), gguf=layer.get("mediaType") in GGUF_MEDIA)
+    for child in _objects(manifest, "manifests"):
         if depth <= 0:
             raise ValueError("manifest lists are nested")
         if child.get("layers") or child.get("config"):
@@ -167,6 +166,13 @@ def _need(needed: Needs, name: str, manifest: dict[str, Any], root: bytes, depth
             blob = os.path.join(root, b"blobs", b"sha256-" + digest.encode())
             if os.path.exists(blob):
                 _need(needed, name, _read(blob), root, depth - 1)
+
+
+def _objects(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = manifest.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError(f"{key} is no list of objects")
+    return value
 
 
 def _digest(layer: Any) -> str:

@@ -178,6 +178,6 @@ def _json_path(path: Path, key: str) -> Path | None:
         return None
     try:
         value = json.loads(text).get(key)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return Path(value) if isinstance(value, str) and value and "\0" not in value else None
