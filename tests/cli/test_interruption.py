@@ -67,7 +67,7 @@ def test_ctrl_c_says_how_far_it_came(library: Path) -> None:
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=DEADLINE_SECONDS)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert err.startswith("interrupted: ")
     assert err.endswith(" of 9 files are done and kept; the next run does the rest\n")
 
@@ -77,8 +77,9 @@ def test_a_reader_that_goes_away_is_no_error(library: Path) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == ""
     assert process.wait(timeout=DEADLINE_SECONDS) == 141
-    assert process.stderr.read() == ""
 
 
 def in_terminal(folder: Path, *args: str, **environment: str) -> tuple[int, str]:
@@ -105,7 +106,7 @@ def in_terminal(folder: Path, *args: str, **environment: str) -> tuple[int, str]
 
 
 def test_a_terminal_sees_a_picture_and_then_what_is_wrong(library: Path) -> None:
-    code, shown = in_terminal(library, "verify", "models")
+    code, shown = in_terminal(library, "verify", "--max-rate", "20MB", "models")
     assert code == 8
     assert "/9 files" in shown
     assert shown.rindex("\x1b[?25h") < shown.index("expected "), "the cursor is back before the results"

@@ -44,9 +44,9 @@ def kandil(root: Path, *args: str) -> int:
     """Runs the installed command as a person would, with what it keeps kept below `root`. Its exit code."""
     command = Path(sys.executable).with_name("kandil")
     print(f"$ kandil {' '.join(args)}", flush=True)
-    environment = os.environ | {"HOME": str(root / "home")}
-    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        environment.pop(name, None)
+    theirs = ("XDG_", "KANDIL_", "OLLAMA_", "HF_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    environment["HOME"] = str(root / "home")
     return subprocess.run([command, *args], cwd=root, env=environment, check=False).returncode
 
 

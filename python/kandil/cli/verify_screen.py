@@ -57,6 +57,8 @@ class Screen:
         self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def _picture(self, progress: Progress) -> Group:
+        if not progress.files_total:
+            return Group(Text("looking for model files"))
         whole = Table.grid(padding=(0, 2, 0, 0))
         total = max(progress.bytes_total, 1)
         whole.add_row(
