@@ -111,28 +111,28 @@ fn decode(kind: ValueType, bytes: &[u8], big_endian: bool) -> Option<Scalar<'_>>
     })
 }
 
-/// The value of the first entry with this key, from what the scan has kept or else from `file`, which must be the one that
-/// was scanned. None where there is no such key.
+/// An entry's value, from what the scan has kept or else from the file that was scanned, which `open` opens.
 ///
 /// Reads and allocates the value's size, which the scan has seen in the file.
 ///
 /// # Errors
-/// What reading says; `UnexpectedEof` or `InvalidData` where the file has changed since the scan.
-pub fn read_value(header: &Header, file: &File, key: &[u8]) -> io::Result<Option<Value>> {
-    let Some(entry) = header.entry(key) else { return Ok(None) };
+/// What opening and reading say; `InvalidData` where the file has visibly changed since the scan.
+pub fn read_value(header: &Header, entry: &Entry, open: impl FnOnce() -> io::Result<File>) -> io::Result<Value> {
+    let changed = || io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned");
     let bytes = match &entry.kept {
         Some(kept) => kept.clone(),
-        None => read_exact(file, entry.offset, entry.size)?,
+        None => {
+            let file = open()?;
+            if file.metadata()?.len() != header.file_size {
+                return Err(changed());
+            }
+            read_exact(&file, entry.offset, entry.size)?
+        }
     };
-    let changed = || io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned");
-    Value::new(header, entry, bytes).map(Some).ok_or_else(changed)
+    Value::new(header, entry, bytes).ok_or_else(changed)
 }
 
 fn read_exact(file: &File, offset: u64, size: u64) -> io::Result<Box<[u8]>> {
-    let end = offset.saturating_add(size);
-    if end > file.metadata()?.len() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has shrunk since it was scanned"));
-    }
     let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| io::ErrorKind::OutOfMemory)?;

@@ -1,0 +1,229 @@
+//! `kandil-core::gguf` for Python: [`Header`], [`Tensor`], [`Finding`].
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types};
+use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+
+/// Adds this file's classes to the module.
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<Finding>()?;
+    m.add_class::<Tensor>()?;
+    m.add_class::<Header>()
+}
+
+/// An `OSError` with errno and file name, where there are such; `ValueError` for a file that has changed under a scan.
+pub(crate) fn os_error(py: Python<'_>, error: &io::Error, path: &OsStr) -> PyErr {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof, _) => PyValueError::new_err(error.to_string()),
+        (_, Some(number)) => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+            PyOSError::new_err((number, text, PyBytes::new(py, path.as_bytes()).unbind()))
+        }
+        _ => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// One thing that a check found in a file.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct Finding(gguf::Finding);
+
+impl From<gguf::Finding> for Finding {
+    fn from(finding: gguf::Finding) -> Self {
+        Self(finding)
+    }
+}
+
+#[pymethods]
+impl Finding {
+    #[getter]
+    fn id(&self) -> &'static str {
+        self.0.id
+    }
+
+    #[getter]
+    fn severity(&self) -> &'static str {
+        self.0.severity.name()
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    #[getter]
+    fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Finding {}: {}>", self.0.id, self.0.message)
+    }
+}
+
+/// One tensor of a file.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct Tensor(gguf::Tensor);
+
+#[pymethods]
+impl Tensor {
+    #[getter]
+    fn name<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::new(py, &self.0.name_text())
+    }
+
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.shape())
+    }
+
+    #[getter]
+    fn r#type(&self) -> String {
+        types::tensor_type_name(self.0.kind)
+    }
+
+    #[getter]
+    fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    #[getter]
+    fn size_bytes(&self) -> u64 {
+        self.0.size.unwrap_or(0)
+    }
+
+    fn __repr__(&self) -> String {
+        let name = gguf::printable::printable(&self.0.name);
+        format!("<Tensor {name} {:?} {}>", self.0.shape(), types::tensor_type_name(self.0.kind))
+    }
+}
+
+/// A scanned header, and the path from which long values are read when they are asked for.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct Header {
+    header: gguf::Header,
+    is_gguf: bool,
+    findings: Vec<gguf::Finding>,
+    path: PathBuf,
+}
+
+impl Header {
+    /// A header without keys and tensors where the scan says that the file is not GGUF.
+    pub(crate) fn from_scan(scan: Scan, path: PathBuf) -> Self {
+        let Scan { is_gguf, header, findings } = scan;
+        Self { header: header.unwrap_or_default(), is_gguf, findings, path }
+    }
+
+    /// By the key as Python sees it: bytes that are not UTF-8 are U+FFFD there.
+    fn entry(&self, key: &str) -> PyResult<&Entry> {
+        let same = |entry: &&Entry| entry.key_text() == key;
+        let found = self.header.entry(key.as_bytes()).or_else(|| self.header.entries.iter().find(same));
+        found.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
+    }
+}
+
+#[pymethods]
+impl Header {
+    #[staticmethod]
+    fn open(py: Python<'_>, path: Vec<u8>) -> PyResult<Self> {
+        let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+        let scan = py.detach(|| gguf::open(&path)).map_err(|error| os_error(py, &error, path.as_os_str()))?;
+        Ok(Self::from_scan(scan, path))
+    }
+
+    #[getter]
+    fn version(&self) -> u32 {
+        self.header.version
+    }
+
+    #[getter]
+    fn big_endian(&self) -> bool {
+        self.header.big_endian
+    }
+
+    #[getter]
+    fn alignment(&self) -> u32 {
+        self.header.alignment
+    }
+
+    #[getter]
+    fn data_offset(&self) -> Option<u64> {
+        self.header.data_offset
+    }
+
+    #[getter]
+    fn file_size_bytes(&self) -> u64 {
+        self.header.file_size
+    }
+
+    #[getter]
+    fn is_gguf(&self) -> bool {
+        self.is_gguf
+    }
+
+    #[getter]
+    fn findings(&self) -> Vec<Finding> {
+        self.findings.iter().cloned().map(Finding).collect()
+    }
+
+    #[getter]
+    fn tensors(&self) -> Vec<Tensor> {
+        self.header.tensors.iter().cloned().map(Tensor).collect()
+    }
+
+    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.header.entries.iter().map(Entry::key_text))
+    }
+
+    fn r#type(&self, key: &str) -> PyResult<String> {
+        self.entry(key).map(Entry::type_name)
+    }
+
+    fn count(&self, key: &str) -> PyResult<Option<u64>> {
+        self.entry(key).map(|entry| entry.element.map(|_| entry.count))
+    }
+
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
+        key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.entry(key).is_ok()))
+    }
+
+    fn __len__(&self) -> usize {
+        self.header.entries.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        let entry = self.entry(key)?;
+        let value = py
+            .detach(|| gguf::read_value(&self.header, entry, || gguf::open_regular(&self.path)))
+            .map_err(|error| os_error(py, &error, self.path.as_os_str()))?;
+        to_python(py, &value)
+    }
+}
+
+fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    let mut scalars = value.scalars().map(|scalar| scalar_to_python(py, scalar));
+    if !value.is_array() {
+        return scalars.next().unwrap_or_else(|| Err(PyValueError::new_err("the value has no bytes")));
+    }
+    let list = PyList::empty(py);
+    for scalar in scalars {
+        list.append(scalar?)?;
+    }
+    Ok(list.into_any())
+}
+
+fn scalar_to_python<'py>(py: Python<'py>, scalar: Scalar<'_>) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match scalar {
+        Scalar::Bool(value) => value.into_pyobject(py)?.to_owned().into_any(),
+        Scalar::Uint(value) => value.into_pyobject(py)?.into_any(),
+        Scalar::Int(value) => value.into_pyobject(py)?.into_any(),
+        Scalar::Float(value) => value.into_pyobject(py)?.into_any(),
+        Scalar::Text(text) => PyString::new(py, &String::from_utf8_lossy(text)).into_any(),
+    })
+}
