@@ -2,8 +2,21 @@
 
 use pyo3::prelude::*;
 
+mod gguf;
+mod library;
+mod sha256;
+
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    Ok(())
+    m.add_class::<sha256::Sha256>()?;
+    m.add_function(wrap_pyfunction!(sha256::sha256, m)?)?;
+    m.add_function(wrap_pyfunction!(sha256::kernels, m)?)?;
+    m.add_class::<library::Stat>()?;
+    m.add_class::<library::Entry>()?;
+    m.add_class::<library::Outcome>()?;
+    m.add_class::<library::Progress>()?;
+    m.add_class::<library::Run>()?;
+    m.add_function(wrap_pyfunction!(library::walk, m)?)?;
+    gguf::register(m)
 }
