@@ -172,5 +172,6 @@ def _mode(facts: Facts | None, request: Request, *, again: bool) -> Mode | None:
     if facts is None or facts.sha256 is None or request.sha256:
         return "sha256"
     if again:
-        return "sha256" if facts.blake3 is None else "blake3"
+        fast = facts.blake3 is not None and facts.rules == RULES_VERSION  # a BLAKE3 pass looks at no header
+        return "blake3" if fast else "sha256"
     return None if facts.rules == RULES_VERSION else "scan"

@@ -321,7 +321,7 @@ def _reading(target: Target, outcome: _core.Outcome, stat: _core.Stat, started_n
     if target.mode == "blake3":
         if facts.blake3 != before.blake3:
             return None
-        return Reading(replace(before, read_ns=started_ns, findings=facts.findings, rules=facts.rules), target.checked)
+        return Reading(replace(before, read_ns=started_ns), target.checked)
     return Reading(replace(before, findings=facts.findings, rules=facts.rules), target.checked)
 
 

@@ -12,7 +12,9 @@ from kandil.errors import CheckListUnreadable
 from kandil.verify import sidecar, stores
 from kandil.verify.item import Item
 
-MODEL_SUFFIXES = (".gguf", ".GGUF", ".safetensors")
+MODEL_SUFFIXES = (".gguf", ".safetensors")
+"""Endings of model files, in any case."""
+_MODEL_ENDINGS = tuple(suffix.encode() for suffix in MODEL_SUFFIXES)
 UNFINISHED_GPT4ALL = b"incomplete-"
 """GPT4All's name for a download in progress (``gpt4all-chat/src/modellist.cpp``, ``incompleteDownloadPath``)."""
 
@@ -56,9 +58,8 @@ class Selection:
         for entry in entries:
             if entry.error is None and sidecar.is_sidecar(entry.path):
                 listed += self.sidecars.add(entry.path)
-                if not every_file:
-                    continue
-            models.append(entry)
+            if every_file or entry.error is not None or entry.path.lower().endswith(_MODEL_ENDINGS):
+                models.append(entry)
         self.add_entries(models)
         more = [path for path in listed if path not in self._keys and os.path.lexists(path)]
         if more:

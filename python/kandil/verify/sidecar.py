@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from kandil.verify.item import Expected
 
-LIST_NAMES = ("SHA256SUMS", "SHA256SUMS.txt", "SHA256SUM", "sha256sums", "sha256sums.txt", "sha256sum.txt", "checksums.txt")
-"""Names of lists for a folder; any other digest in them than SHA-256 is passed over."""
-FILE_SUFFIXES = (".sha256", ".sha256sum")
+FILE_SUFFIXES = (b".sha256", b".sha256sum")
 """Endings of lists for the one file that they are named after."""
-SUFFIXES = (*LIST_NAMES, *FILE_SUFFIXES)
+SUFFIXES = (".sha256", "sha256sum", "sha256sums", "sha256sum.txt", "sha256sums.txt", "checksums.txt")
+"""What names of lists end with, in any case; see `is_sidecar` for the rest of the name."""
 LIST_BYTES = 64 << 20
 
+_LIST = re.compile(rb"^(?:.*[-_.])?(?:sha256sums?|checksums\.txt|sha256sums?\.txt)$", re.IGNORECASE | re.DOTALL)
 _GNU = re.compile(rb"^(\\?)([0-9a-fA-F]{64}) [ *](.+)$", re.DOTALL)
 _LOOSE = re.compile(rb"^(\\?)([0-9a-fA-F]{64})[ \t]+\*?(.+)$", re.DOTALL)
 _BSD = re.compile(rb"^(\\?)SHA(?:2-)?256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})$", re.DOTALL)
@@ -60,10 +60,7 @@ def read(path: bytes) -> list[tuple[bytes | None, str]]:
 def is_sidecar(path: bytes) -> bool:
     """Its name says that it is a list of digests."""
     base = os.path.basename(path)
-    return base.endswith(tuple(map(str.encode, FILE_SUFFIXES))) or base in _LIST_NAMES
-
-
-_LIST_NAMES = frozenset(map(str.encode, LIST_NAMES))
+    return base.lower().endswith(FILE_SUFFIXES) or _LIST.match(base) is not None
 
 
 @dataclass(slots=True)
@@ -73,6 +70,7 @@ class Sidecars:
     by_path: dict[bytes, Expected] = field(default_factory=dict)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
     _read: set[bytes] = field(default_factory=set)
+    _folders: set[bytes] = field(default_factory=set)
 
     def add(self, sidecar: bytes) -> list[bytes]:
         """Reads one list; the paths that it names below its own folder."""
@@ -88,7 +86,7 @@ class Sidecars:
             return []
         stem, suffix = os.path.splitext(base)
         source = os.fsdecode(base)
-        if suffix.decode("ascii", "replace") in FILE_SUFFIXES and len(lines) == 1 and stem:
+        if suffix.lower() in FILE_SUFFIXES and len(lines) == 1 and stem:
             path = os.path.join(folder, stem)
             self.by_path[path] = Expected(lines[0][1], source)
             return [path]
@@ -105,11 +103,15 @@ class Sidecars:
     def around(self, path: bytes) -> None:
         """Reads the lists that stand beside one file."""
         folder = os.path.dirname(path)
-        beside = [path + suffix.encode() for suffix in FILE_SUFFIXES]
-        beside += [os.path.join(folder, name) for name in _LIST_NAMES]
-        for sidecar in beside:
-            if sidecar not in self._read and os.path.isfile(sidecar):
-                self.add(sidecar)
+        if folder in self._folders:
+            return
+        self._folders.add(folder)
+        try:
+            names = sorted(filter(is_sidecar, os.listdir(folder)))
+        except OSError:
+            return
+        for name in names:
+            self.add(os.path.join(folder, name))
 
 
 class CheckList:
