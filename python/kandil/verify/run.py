@@ -22,7 +22,7 @@ from kandil.verify.result import FileResult, Status, Summary
 from kandil.verify.stores.huggingface import git_blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from kandil.verify.item import Item
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TAKE_SECONDS = 0.1
 BATCH = 256
 """So many answers from the ledger are made between two looks at what the threads have finished."""
+UNREADABLE = "it could not be read"
 GOOD: tuple[Status, ...] = ("ok", "unverified", "suspicious")
 
 
@@ -117,11 +118,15 @@ class Verification:
             self._shut()
 
     def _shut(self) -> None:
-        while self._run is not None and not self._run.finished:
-            self._absorb(self._run.take(TAKE_SECONDS))
-        self._run, self._finished = None, True
-        if self._ledger is not None:
-            self._ledger.close()
+        try:
+            while self._run is not None and not self._run.finished:
+                _, rows = self._read(self._run.take(TAKE_SECONDS))
+                if self._ledger is not None:
+                    self._ledger.write(rows)
+        finally:
+            self._run, self._finished = None, True
+            if self._ledger is not None:
+                self._ledger.close()
 
     def __enter__(self) -> Self:
         return self
@@ -213,15 +218,20 @@ class Verification:
         return bool(some)
 
     def _absorb(self, outcomes: list[_core.Outcome]) -> None:
+        readings, rows = self._read(outcomes)
+        self._finish(readings, rows)
+
+    def _read(self, outcomes: list[_core.Outcome]) -> tuple[list[tuple[Target, Reading | None]], list[tuple[bytes, Facts]]]:
+        """What outcomes say (None: an error, which is now in the items), and what of it the ledger keeps."""
         assert self._plan is not None
-        readings, rows = [], []
+        readings: list[tuple[Target, Reading | None]] = []
+        rows = []
         for outcome in outcomes:
             target = self._jobs[outcome.index]
             if outcome.error is not None or outcome.stat is None:
-                message = outcome.error or "it could not be read"
                 for item in target.items:
-                    item.error = message
-                    self._settle(item, None, None, self._plan)
+                    item.error = outcome.error or UNREADABLE
+                readings.append((target, None))
                 continue
             self._read_bytes += outcome.stat.size_bytes if target.mode != "scan" else 0
             reading = _reading(target, outcome, outcome.stat, self._plan.started_ns)
@@ -231,13 +241,13 @@ class Verification:
             if not (target.mode == "scan" and target.facts is None):
                 rows.append((target.items[0].key, reading.facts))
             readings.append((target, reading))
-        self._finish(readings, rows)
+        return readings, rows
 
-    def _finish(self, readings: list[tuple[Target, Reading]], rows: list[tuple[bytes, Facts]]) -> None:
+    def _finish(self, readings: Sequence[tuple[Target, Reading | None]], rows: list[tuple[bytes, Facts]]) -> None:
         plan, pins = self._plan, []
         assert plan is not None
         for target, reading in readings:
-            if _add_git_id(target, reading.facts):
+            if reading is not None and _add_git_id(target, reading.facts):
                 rows.append((target.items[0].key, reading.facts))
             for item in target.items:
                 first = None if item is target.items[0] else target.items[0]
@@ -267,7 +277,7 @@ class Verification:
 
     def _give(self, item: Item, reading: Reading | None, first: Item | None, more: tuple[Any, ...] = ()) -> list[tuple[bytes, Facts]]:
         if reading is None:
-            result = failed(item, item.error or "it could not be read")
+            result = failed(item, item.error or UNREADABLE)
             pins = []
         else:
             result = judge(item, reading, more, first)

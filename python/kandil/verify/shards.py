@@ -60,8 +60,8 @@ class PartSet:
         if len(totals) > 1:
             first.append(_finding("TENSORS", f"the parts disagree on the number of all tensors: {sorted(totals)}"))
         elif len(totals) == 1 and set(self.facts) == set(range(1, self.count + 1)):
-            held = sum(facts.tensors or 0 for facts in self.facts.values())
-            if held not in totals:
+            each = [facts.tensors for facts in self.facts.values() if facts.tensors is not None]
+            if len(each) == self.count and (held := sum(each)) not in totals:
                 first.append(_finding("TENSORS", f"the parts have {held} tensors together and should have {totals.pop()}"))
         return found
 
