@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{self, Schedules, Vector};
+use super::vector::{self, Schedules, Scheduler, Vector};
 use super::{BLOCK, State, portable};
 
 pub(super) fn available() -> bool {
@@ -27,29 +27,46 @@ pub(super) unsafe fn compress1(states: &mut [State], data: &[*const u8], blocks:
     unsafe { stream::<X8>(&mut states[0], data[0], blocks) }
 }
 
-/// Takes `blocks` blocks into one `state`: the schedules of eight blocks at once in a vector, then the rounds of one
-/// block after the other in general registers. This leaves the rounds alone on the critical path.
+/// Takes `blocks` blocks into one `state`. The schedules of eight blocks are made at once in a vector, a word between
+/// eight rounds of the blocks before, which go through general registers: the rounds alone are on the critical path.
 ///
 /// # Safety
 ///
-/// [`available`], and `V`'s CPU feature; `data` has `blocks` blocks.
+/// [`available`], and `V`'s CPU feature, with eight lanes; `data` has `blocks` blocks.
 #[inline(always)]
 pub(super) unsafe fn stream<V: Vector>(state: &mut State, data: *const u8, blocks: usize) {
-    let mut wk: Schedules = [[0; 16]; 64];
-    for first in (0..blocks).step_by(V::LANES) {
-        let count = V::LANES.min(blocks - first);
-        // Where blocks are missing at the end the last one stands in; its schedule is used once only.
-        // SAFETY: `first + min(..) < blocks`.
-        let group: [*const u8; 16] =
-            std::array::from_fn(|i| unsafe { data.add((first + i.min(count - 1)) * BLOCK) });
-        // SAFETY: by the function's contract.
-        unsafe { vector::schedule::<V>(&group[..V::LANES], &mut wk) };
-        for i in 0..count {
-            let lane = wk.as_ptr().cast::<u32>().wrapping_add(i);
-            // SAFETY: `i < 16` words into row `t < 64`.
-            portable::rounds(state, |t| unsafe { *lane.add(t * 16) });
+    let mut schedules: [Schedules; 2] = [[[0; 8]; 64]; 2];
+    let [mut ready, mut next] = schedules.each_mut();
+    // SAFETY: by the function's contract; `group` stays inside the data.
+    unsafe {
+        let mut scheduler = Scheduler::<V>::new(&group(data, 0, blocks));
+        for _ in 0..64 {
+            scheduler.step(ready);
+        }
+        for first in (0..blocks).step_by(8) {
+            let mut scheduler = Scheduler::<V>::new(&group(data, first + 8, blocks));
+            for i in 0..8.min(blocks - first) {
+                let mut rounds = portable::Rounds::new(state);
+                for wk in ready.as_chunks::<8>().0 {
+                    rounds.eight([wk[0][i], wk[1][i], wk[2][i], wk[3][i], wk[4][i], wk[5][i], wk[6][i], wk[7][i]]);
+                    scheduler.step(next);
+                }
+                rounds.add_to(state);
+            }
+            std::mem::swap(&mut ready, &mut next);
         }
     }
+}
+
+/// Blocks `first..first + 8` of `blocks`; beyond the end the last one stands in.
+#[inline(always)]
+unsafe fn group(data: *const u8, first: usize, blocks: usize) -> [*const u8; 8] {
+    let mut group = [data; 8];
+    for (i, block) in group.iter_mut().enumerate() {
+        // SAFETY: `blocks` is not 0, and the block is inside the data.
+        *block = unsafe { data.add((first + i).min(blocks - 1) * BLOCK) };
+    }
+    group
 }
 
 #[derive(Clone, Copy)]
@@ -57,8 +74,6 @@ pub(super) unsafe fn stream<V: Vector>(state: &mut State, data: *const u8, block
 struct X8(__m256i);
 
 impl Vector for X8 {
-    const LANES: usize = 8;
-
     #[inline(always)]
     unsafe fn splat(word: u32) -> Self {
         // SAFETY: AVX2 by the trait's contract, here and below.

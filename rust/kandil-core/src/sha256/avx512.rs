@@ -96,8 +96,6 @@ macro_rules! common {
 }
 
 impl Vector for X16 {
-    const LANES: usize = 16;
-
     common!(X16, _mm512_set1_epi32, _mm512_add_epi32, _mm512_ternarylogic_epi32, _mm512_ror_epi32);
 
     #[inline(always)]
@@ -171,8 +169,6 @@ unsafe fn transpose(r: [__m512i; 16]) -> [__m512i; 16] {
 }
 
 impl Vector for X8 {
-    const LANES: usize = 8;
-
     common!(X8, _mm256_set1_epi32, _mm256_add_epi32, _mm256_ternarylogic_epi32, _mm256_ror_epi32);
 
     #[inline(always)]

@@ -8,9 +8,6 @@ use super::{K, State};
 ///
 /// Every method needs the CPU feature of the implementing file; callers are functions with that `target_feature`.
 pub(super) trait Vector: Copy {
-    /// Lanes in a register.
-    const LANES: usize;
-
     unsafe fn splat(word: u32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     /// `self ^ b ^ c`
@@ -73,7 +70,7 @@ macro_rules! sixteen_rounds {
 ///
 /// # Safety
 ///
-/// `V`'s CPU feature is there; `states` and `data` hold `V::LANES` items, and every pointer `blocks * 64` bytes.
+/// `V`'s CPU feature is there; `states` and `data` hold as many items as `V` has lanes, and every pointer `blocks * 64` bytes.
 #[inline(always)]
 pub(super) unsafe fn compress<V: Vector>(states: &mut [State], data: &[*const u8], blocks: usize) {
     // SAFETY: by the function's contract.
@@ -96,27 +93,37 @@ pub(super) unsafe fn compress<V: Vector>(states: &mut [State], data: &[*const u8
     }
 }
 
-/// The message schedule of up to 16 blocks, round constants added: word `t` of block `i` at `[t][i]`.
-pub(super) type Schedules = [[u32; 16]; 64];
+/// The message schedules of eight blocks, round constants added: word `t` of block `i` at `[t][i]`.
+pub(super) type Schedules = [[u32; 8]; 64];
 
-/// Computes the schedules of `V::LANES` blocks, one a lane.
-///
-/// # Safety
-///
-/// `V`'s CPU feature is there; `blocks` holds `V::LANES` pointers to 64 bytes each.
-#[inline(always)]
-pub(super) unsafe fn schedule<V: Vector>(blocks: &[*const u8], out: &mut Schedules) {
-    // SAFETY: by the function's contract; a row of `out` holds 16 words, and `V::LANES` is at most that.
-    unsafe {
-        let mut w = V::load(blocks, 0);
-        for t in (0..64).step_by(16) {
-            for i in 0..16 {
-                let sum = w[i].add(V::splat(K[t + i]));
-                std::ptr::write_unaligned(out[t + i].as_mut_ptr().cast(), sum);
-                if t < 48 {
-                    w[i] = next_word(&w, i);
-                }
+/// Makes the schedules of eight blocks, one a lane, a word at a time.
+pub(super) struct Scheduler<V> {
+    w: [V; 16],
+    t: usize,
+}
+
+impl<V: Vector> Scheduler<V> {
+    /// # Safety
+    ///
+    /// `V`'s CPU feature is there, here and in [`Scheduler::step`], and it has eight lanes; 8 pointers to 64 bytes each.
+    #[inline(always)]
+    pub(super) unsafe fn new(blocks: &[*const u8]) -> Self {
+        // SAFETY: by the function's contract.
+        Scheduler { w: unsafe { V::load(blocks, 0) }, t: 0 }
+    }
+
+    /// Writes the next of the 64 words.
+    #[inline(always)]
+    pub(super) unsafe fn step(&mut self, out: &mut Schedules) {
+        let i = self.t & 15;
+        // SAFETY: by the contract of `new`; a row of `out` is as large as `V`.
+        unsafe {
+            let sum = self.w[i].add(V::splat(K[self.t & 63]));
+            std::ptr::write_unaligned(out[self.t & 63].as_mut_ptr().cast(), sum);
+            if self.t < 48 {
+                self.w[i] = next_word(&self.w, i);
             }
         }
+        self.t += 1;
     }
 }
