@@ -79,7 +79,7 @@ rules! {
     HDR_COUNT "KG-HDR-COUNT" Malformed "more keys or tensors than the file can hold, or than any model has"
     HDR_MANY "KG-HDR-MANY" Suspicious "more than 10 000 keys"
     KEY_EMPTY "KG-KEY-EMPTY" Malformed "a key without a name"
-    KEY_LEN "KG-KEY-LEN" Malformed "a key longer than the file or than 65 535 bytes"
+    KEY_LEN "KG-KEY-LEN" Malformed "a key longer than 65 535 bytes"
     KEY_UTF8 "KG-KEY-UTF8" Malformed "a key that is not UTF-8"
     KEY_NUL "KG-KEY-NUL" Malformed "a NUL byte in a key: C programs see another key"
     KEY_CTRL "KG-KEY-CTRL" Malformed "a control character in a key"

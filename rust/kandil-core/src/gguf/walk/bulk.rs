@@ -107,7 +107,7 @@ impl Walk {
             RunStop::Length { index, length } => {
                 let what = format!(
                     "has a string of {length} bytes as element {index}; \
-                     {remaining} bytes remain in the file, at most {MAX_STRING} were expected"
+                     {remaining} bytes remain in the file, which may be cut, and at most {MAX_STRING} were expected"
                 );
                 self.bad_value(STR_LEN, &self.current_key(), self.position, &what)
             }

@@ -25,11 +25,10 @@ impl Walk {
         }
         let mut cursor = self.cursor(bytes);
         let length = cursor.u64()?;
-        if length > cursor.remaining() || length > MAX_KEY {
-            let number = self.header.entries.len();
-            let rest = cursor.remaining();
+        if length > MAX_KEY {
+            let (number, total) = (self.header.entries.len(), self.keys_total);
             return Err(self.break_off(KEY_LEN, self.position, || {
-                format!("key number {number} is {length} bytes long; {rest} remain in the file, at most {MAX_KEY} were expected")
+                format!("key {number} of {total} has a name of {length} bytes, at most {MAX_KEY} were expected")
             }));
         }
         let key = cursor.take(usize::try_from(length).unwrap_or(usize::MAX))?;
@@ -81,8 +80,9 @@ impl Walk {
         let length = cursor.u64()?;
         let rest = cursor.remaining();
         if length > rest || length > MAX_STRING {
-            let what =
-                format!("is a string of {length} bytes; {rest} remain in the file, at most {MAX_STRING} were expected");
+            let what = format!(
+                "is a string of {length} bytes; {rest} remain in the file, which may be cut, and at most {MAX_STRING} were expected"
+            );
             return Err(self.bad_value(STR_LEN, key, at, &what));
         }
         Ok(length)
@@ -109,7 +109,7 @@ impl Walk {
         let rest = cursor.remaining();
         if count > rest.checked_div(element.size().unwrap_or(8)).unwrap_or(0) {
             let what = format!(
-                "is an array of {count} elements of type {}; the {rest} bytes that remain in the file cannot hold it",
+                "is an array of {count} elements of type {}; the {rest} bytes that remain in the file, which may be cut, cannot hold it",
                 element.name()
             );
             return Err(self.bad_value(ARR_COUNT, key, at.saturating_add(4), &what));

@@ -33,12 +33,12 @@ impl Walk {
         {
             if count > cap || count > rest.checked_div(size).unwrap_or(0) {
                 return Err(self.break_off(HDR_COUNT, offset, || {
-                    format!("the header says {count} {what}; the {rest} bytes after it cannot hold them, or they are more than {cap}")
+                    format!("the header says {count} {what}: more than {cap}, or more than the {rest} bytes after it can hold; the file may be cut")
                 }));
             }
         }
         if keys > MANY_KEYS {
-            self.findings.add(HDR_MANY, 16, || format!("the header has {keys} keys, models have less than a hundred"));
+            self.findings.add(HDR_MANY, 16, || format!("the header has {keys} keys, models have about fifty"));
         }
         (self.keys_total, self.tensors_total, self.state) = (keys, tensors, State::Key);
         Ok(cursor.taken())

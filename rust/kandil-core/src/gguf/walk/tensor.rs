@@ -23,10 +23,10 @@ impl Walk {
         }
         let mut cursor = self.cursor(bytes);
         let length = cursor.u64()?;
-        if length > cursor.remaining() || length > MAX_NAME {
-            let (number, rest) = (self.header.tensors.len(), cursor.remaining());
+        if length > MAX_NAME {
+            let (number, total) = (self.header.tensors.len(), self.tensors_total);
             return Err(self.break_off(TEN_NAME, self.position, || {
-                format!("tensor number {number} has a name of {length} bytes; {rest} remain in the file, at most 63 were expected")
+                format!("tensor {number} of {total} has a name of {length} bytes, at most 63 were expected")
             }));
         }
         let name = cursor.take(usize::try_from(length).unwrap_or(usize::MAX))?;
