@@ -149,7 +149,7 @@ class Verification:
     @property
     def summary(self) -> Summary:
         """Raises RuntimeError before the end of the loop."""
-        if self._summary is None:
+        if self._summary is None or self._ready:
             raise RuntimeError("there is no summary before the last result")
         return self._summary
 
