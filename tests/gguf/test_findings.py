@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from kandil._core import Finding, Header
 from tests.support.gguf_files import SOUND, model, shard
-from tests.support.gguf_hostile import HOSTILE
+from tests.support.gguf_hostile import HOSTILE as HOSTILE_KEYS
+from tests.support.gguf_hostile_tensors import HOSTILE as HOSTILE_TENSORS
+
+HOSTILE = HOSTILE_KEYS | HOSTILE_TENSORS
 
 MALICIOUS = {"KG-KEY-BIDI", "KG-TEN-BIDI", "KG-TEN-PATH"}
 SUSPICIOUS = {
@@ -100,7 +103,9 @@ def test_cut_anywhere(tmp_path: Path) -> None:
     name=st.sampled_from([*SOUND, *HOSTILE]),
     changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=8),
 )
-def test_bytes_changed_anywhere(name: str, changes: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_bytes_changed_anywhere(
+    name: str, changes: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Whatever the bytes are, the header opens, and every value that it lists can be read."""
     content = bytearray((SOUND[name] if name in SOUND else HOSTILE[name][0])())
     for place, value in changes:
@@ -111,5 +116,5 @@ def test_bytes_changed_anywhere(name: str, changes: list[tuple[int, int]], tmp_p
     header = Header.open(os.fsencode(path))
     assert all(finding.message.isprintable() for finding in header.findings)
     for key in set(header.keys()):
-        value = header[key]
-        assert header.count(key) == (len(value) if isinstance(value, list) else None)
+        read = header[key]
+        assert header.count(key) == (len(read) if isinstance(read, list) else None)

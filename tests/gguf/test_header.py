@@ -35,15 +35,19 @@ def test_every_type(tmp_path: Path) -> None:
     """Scalars and arrays of each type come back as they were written; the type of a value is Python's for it."""
     header = Header.open(write(tmp_path, every_type()))
     expected: dict[str, object] = {
-        "u8": 255, "i8": -128, "u16": 65535, "i16": -32768, "u32": 2**32 - 1, "i32": -(2**31), "f32": -0.5, "bool": True,
-        "string": "Größe", "u64": 2**64 - 1, "i64": -(2**63), "f64": 1e300,
+        "u8": 255, "i8": -128, "u16": 65535, "i16": -32768, "u32": 2**32 - 1, "i32": -(2**31), "f32": -0.5,
+        "bool": True, "string": "Größe", "u64": 2**64 - 1, "i64": -(2**63), "f64": 1e300,
     }  # fmt: skip
     for name, value in expected.items():
         assert header[f"scalar.{name}"] == value
         assert type(header[f"scalar.{name}"]) is type(value)
         assert header[f"array.{name}"] == [value, value]
         assert header[f"none.{name}"] == []
-        assert (header.count(f"scalar.{name}"), header.count(f"array.{name}"), header.count(f"none.{name}")) == (None, 2, 0)
+        assert (header.count(f"scalar.{name}"), header.count(f"array.{name}"), header.count(f"none.{name}")) == (
+            None,
+            2,
+            0,
+        )
     assert (header.type("scalar.u8"), header.type("array.string")) == ("uint8", "array[string]")
     assert len(header) == len(header.keys()) == 36
 
@@ -132,14 +136,14 @@ def test_not_gguf(tmp_path: Path) -> None:
 def test_every_tensor_type(tmp_path: Path) -> None:
     """Names and sizes of all types are those of ggml: (name, elements of a block, bytes of a block)."""
     known = {
-        0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22), 7: ("Q5_1", 32, 24),
-        8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144),
-        13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292), 16: ("IQ2_XXS", 256, 66),
-        17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18),
-        21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1), 25: ("I16", 1, 2),
-        26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
-        34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18),
-        42: ("Q2_0", 64, 18),
+        0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
+        7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
+        12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
+        16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
+        20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
+        24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
+        29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
+        39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
     }  # fmt: skip
     for kind in range(45):
         tensor = Tensor("t", (512, 3), kind)

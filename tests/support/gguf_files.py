@@ -23,7 +23,7 @@ class Kind(IntEnum):
 _FORMATS = dict(zip(Kind, ("B", "b", "H", "h", "I", "i", "f", "B", "", "", "Q", "q", "d"), strict=True))
 
 SIZES = {0: (1, 4), 1: (1, 2), 2: (32, 18), 8: (32, 34), 12: (256, 144), 14: (256, 210), 30: (1, 2), 39: (32, 17)}
-"""Elements and bytes of a block, for the few tensor types that the builders use: F32, F16, Q4_0, Q8_0, Q4_K, Q6_K, BF16, MXFP4."""
+"""Elements and bytes of a block for the types that are used here: F32, F16, Q4_0, Q8_0, Q4_K, Q6_K, BF16, MXFP4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,13 @@ class Encoder:
             return head + self.number("I", entry.kind) + self.scalar(entry.kind, entry.value)  # type: ignore[arg-type]
         assert isinstance(entry.value, list | tuple)
         items = b"".join(self.scalar(entry.element, item) for item in entry.value)
-        return head + self.number("I", Kind.ARRAY) + self.number("I", entry.element) + self.number("Q", len(entry.value)) + items
+        return (
+            head
+            + self.number("I", Kind.ARRAY)
+            + self.number("I", entry.element)
+            + self.number("Q", len(entry.value))
+            + items
+        )
 
     def tensor(self, tensor: Tensor, offset: int) -> bytes:
         n_dims = len(tensor.shape) if tensor.n_dims is None else tensor.n_dims
@@ -146,6 +152,8 @@ def shard(number: int, count: int, *, tensors: int = 1) -> bytes:
 
 
 SOUND: dict[str, Callable[[], bytes]] = {}
+
+
 def _sound(builder: Callable[[], bytes]) -> Callable[[], bytes]:
     SOUND[builder.__name__] = builder
     return builder
@@ -179,8 +187,9 @@ def big_endian() -> bytes:
 @_sound
 def every_type() -> bytes:
     scalars: list[tuple[Kind, Scalar]] = [
-        (Kind.U8, 255), (Kind.I8, -128), (Kind.U16, 65535), (Kind.I16, -32768), (Kind.U32, 2**32 - 1), (Kind.I32, -(2**31)),
-        (Kind.F32, -0.5), (Kind.BOOL, True), (Kind.STRING, "Größe"), (Kind.U64, 2**64 - 1), (Kind.I64, -(2**63)), (Kind.F64, 1e300),
+        (Kind.U8, 255), (Kind.I8, -128), (Kind.U16, 65535), (Kind.I16, -32768),
+        (Kind.U32, 2**32 - 1), (Kind.I32, -(2**31)), (Kind.U64, 2**64 - 1), (Kind.I64, -(2**63)),
+        (Kind.F32, -0.5), (Kind.F64, 1e300), (Kind.BOOL, True), (Kind.STRING, "Größe"),
     ]  # fmt: skip
     entries = [Entry(f"scalar.{kind.name.lower()}", kind, value) for kind, value in scalars]
     entries += [Entry(f"array.{kind.name.lower()}", Kind.ARRAY, (value, value), kind) for kind, value in scalars]
