@@ -1,9 +1,11 @@
 //! `kandil-core::gguf` for Python: [`Header`], [`Tensor`], [`Finding`].
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
@@ -111,20 +113,25 @@ pub(crate) struct Header {
     is_gguf: bool,
     findings: Vec<gguf::Finding>,
     path: PathBuf,
+    /// Where in `header.entries` a key is, made when the first one is asked for.
+    places: OnceLock<HashMap<String, usize>>,
 }
 
 impl Header {
     /// A header without keys and tensors where the scan says that the file is not GGUF.
     pub(crate) fn from_scan(scan: Scan, path: PathBuf) -> Self {
         let Scan { is_gguf, header, findings } = scan;
-        Self { header: header.unwrap_or_default(), is_gguf, findings, path }
+        Self { header: header.unwrap_or_default(), is_gguf, findings, path, places: OnceLock::new() }
     }
 
-    /// By the key as Python sees it: bytes that are not UTF-8 are U+FFFD there.
+    /// By the key as Python sees it: bytes that are not UTF-8 are U+FFFD there. Of equal keys, the first.
     fn entry(&self, key: &str) -> PyResult<&Entry> {
-        let same = |entry: &&Entry| entry.key_text() == key;
-        let found = self.header.entry(key.as_bytes()).or_else(|| self.header.entries.iter().find(same));
-        found.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
+        let entries = &self.header.entries;
+        let places = self.places.get_or_init(|| {
+            entries.iter().enumerate().rev().map(|(place, entry)| (entry.key_text().into_owned(), place)).collect()
+        });
+        let place = places.get(key).ok_or_else(|| PyKeyError::new_err(key.to_owned()))?;
+        Ok(&entries[*place])
     }
 }
 

@@ -93,8 +93,9 @@ fn check_end(
     let end = align_up(needed.max(u128::from(data_offset)), alignment);
     if ends && u128::from(file_size) > end {
         let trailing = u128::from(file_size).saturating_sub(end);
+        let after = if tensors.is_empty() { "the header" } else { "the last tensor" };
         findings.add(SLACK_TRAIL, u64::try_from(end).ok(), || {
-            format!("{trailing} bytes follow the last tensor, which nothing reads; the file was expected to end at byte {end}")
+            format!("{trailing} bytes follow {after}, which nothing reads; the file was expected to end at byte {end}")
         });
     }
 }

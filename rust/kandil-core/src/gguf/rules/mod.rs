@@ -1,7 +1,7 @@
 //! What can be wrong with a file: one rule for each finding's id.
 //!
-//! The walk reports what stops it; the modules here check what it has collected: [`names`] the keys and tensor names,
-//! [`layout`] the tensors' places, [`split`] the shard keys. A rule that looks at values gets the [`super::Header`] when
+//! The walk reports what stops it; the modules here check what it has collected: `names` the keys and tensor names,
+//! `layout` the tensors' places, `split` the shard keys. A rule that looks at values gets the [`super::Header`] when
 //! the walk is over, as these do.
 
 mod findings;
