@@ -91,7 +91,7 @@ def test_one_value_is_raw(run: type_of_run) -> None:
 def test_a_key_that_is_not_there_names_its_neighbour(run: type_of_run) -> None:
     done = run("inspect", "m.gguf", "--key", "general.nam")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "error: no metadata key general.nam\nhint: did you mean general.name?\n"
+    assert done.stderr == "error: no metadata key general.nam\nhint: did you mean general.name, general.license?\n"
 
 
 def test_json_has_the_page_and_what_was_asked_for(run: type_of_run) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kandil.errors import KandilError
 
 USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 2, 70, 130, 141
-_FATAL = (KeyboardInterrupt, BrokenPipeError, click.ClickException)
+_FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
 
 
 def main(args: list[str]) -> int:
@@ -37,7 +37,10 @@ def main(args: list[str]) -> int:
 
 
 def run_async(command: Callable[[], Awaitable[int]]) -> int:
-    """What `command` returns. The first Ctrl-C cancels it and is raised once it has stopped, the second at once."""
+    """What `command` returns. The first Ctrl-C cancels it, the second ends it at once.
+
+    Raises: click.Abort, once it has stopped.
+    """
     import trio
 
     return trio.run(_interruptible, command)
@@ -62,7 +65,7 @@ async def _interruptible(command: Callable[[], Awaitable[int]]) -> int:
             return await command()
         finally:
             signal.signal(signal.SIGINT, before)
-    raise KeyboardInterrupt
+    raise click.Abort
 
 
 def _sole(error: BaseException) -> BaseException:

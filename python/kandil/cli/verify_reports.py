@@ -30,8 +30,9 @@ class Report(Protocol):
 
 class _Stopped:
     def interrupted(self, progress: Progress) -> None:
-        done = f"{progress.files_done} of {progress.files_total} files"
-        print(f"interrupted: {done} are done and kept; the next run does the rest", file=sys.stderr)
+        done = f"{progress.files_done} of {progress.files_total} files are done and kept"
+        start = "\n" if sys.stderr.isatty() else ""  # below the terminal's ^C
+        print(f"{start}interrupted: {done}; the next run does the rest", file=sys.stderr)
 
 
 class JsonReport(_Stopped):
