@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// How far a cold source asks ahead.
-const WINDOW: u64 = 4 << 20;
+const WINDOW: u64 = 16 << 20;
 /// How much it asks for in one call; the kernel cuts larger requests short.
-const ASK: u64 = 256 << 10;
+const ASK: u64 = 1 << 20;
 /// Behind a cold source that drops its cache, this much is left.
 const BEHIND: u64 = 4 << 20;
 
