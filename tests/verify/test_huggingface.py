@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stores import HuggingFace, git_id, gguf, local_dir, put, sha256
+from tests.support.stores import HuggingFace, gguf, git_id, local_dir, put, sha256
 from tests.verify.runs import one, run
 
 
@@ -105,11 +105,16 @@ async def test_a_folder_that_hf_download_filled(models: Path) -> None:
     result = await one(models)
     assert (result.status, result.expected_source) == ("ok", "hf download's metadata")
     put(models / "sub" / "m.gguf", gguf("other"))
-    (models / ".cache/huggingface/download/sub/m.gguf.metadata").write_text(f"{'1' * 40}\n{sha256(gguf())}\n9999999999\n")
+    (models / ".cache/huggingface/download/sub/m.gguf.metadata").write_text(
+        f"{'1' * 40}\n{sha256(gguf())}\n9999999999\n"
+    )
     assert (await one(models)).status == "mismatch"
 
 
-@pytest.mark.parametrize("text", ["", "a\nb\nc\n", f"{'1' * 40}\n{'a' * 64}\nnan\n", f"{'1' * 40}\n{'a' * 64}\n0\n", f"x\n{'a' * 40}\n9999999999\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a\nb\nc\n", f"{'1' * 40}\n{'a' * 64}\nnan\n", f"{'1' * 40}\n{'a' * 64}\n0\n", f"x\n{'a' * 40}\n9999999999\n"],
+)
 async def test_metadata_that_says_nothing_of_this_file(models: Path, text: str) -> None:
     local_dir(models, "m.gguf", gguf())
     (models / ".cache/huggingface/download/m.gguf.metadata").write_text(text)

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240
 from __future__ import annotations
 
 import os
@@ -93,7 +94,9 @@ async def test_a_changed_file_is_read_again(models: Path, change: str) -> None:
     assert result.sha256 == sha256(path.read_bytes())
 
 
-async def test_a_file_written_while_the_clock_stood_still_is_read_again(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_written_while_the_clock_stood_still_is_read_again(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(models / "a.gguf", gguf())
     await run(models)
     monkeypatch.setattr(ledger_module, "RACY_NS", 10**18)
@@ -130,7 +133,9 @@ async def test_only_the_owner_can_read_it(models: Path, file: Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("content", [b"not a database, but long enough to be one" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"not a database, but long enough to be one" * 100, b"SQLite format 3\0" + b"\xff" * 4096]
+)
 async def test_a_damaged_ledger_is_set_aside_and_said_so(models: Path, file: Path, content: bytes) -> None:
     put(models / "a.gguf", gguf())
     put(file, content)
@@ -186,8 +191,28 @@ def test_everything_survives_the_way_through_it(tmp_path: Path) -> None:
     path = put(tmp_path / "f", b"x")
     found = _core.walk([os.fsencode(path)], None)[0].stat
     assert found is not None
-    facts = Facts(found.size_bytes, found.mtime_ns, found.ctime_ns, (1 << 64) - 2, (1 << 63) + 5, b"s" * 32, b"b" * 32, 5, "g" * 40, True, 1, 2, 3, 4)
-    facts.architecture, facts.findings, facts.rules, facts.read_ns = "llama", (Finding("A", "note", "m", 3), Finding("B", "malicious", "\ud800")), "r", 1 << 62
+    facts = Facts(
+        found.size_bytes,
+        found.mtime_ns,
+        found.ctime_ns,
+        (1 << 64) - 2,
+        (1 << 63) + 5,
+        b"s" * 32,
+        b"b" * 32,
+        5,
+        "g" * 40,
+        True,
+        1,
+        2,
+        3,
+        4,
+    )
+    facts.architecture, facts.findings, facts.rules, facts.read_ns = (
+        "llama",
+        (Finding("A", "note", "m", 3), Finding("B", "malicious", "\ud800")),
+        "r",
+        1 << 62,
+    )
 
     class State:
         size_bytes, mtime_ns, ctime_ns = facts.size_bytes, facts.mtime_ns, facts.ctime_ns
@@ -236,7 +261,9 @@ trio.run(main)
 def test_kill_9_loses_at_most_what_is_in_flight(models: Path, file: Path) -> None:
     for number in range(50):
         put(models / f"{number}.gguf", gguf(str(number)))
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, models], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ))
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, models], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(os.environ)
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     with child:
@@ -257,8 +284,7 @@ async def test_two_verifications_at_once(models: Path) -> None:
 
     async def follow() -> None:
         verification = verify([models])
-        async for result in verification:
-            seen.append(result)
+        seen.extend([result async for result in verification])
         assert verification.summary.warnings == ()
 
     async with trio.open_nursery() as nursery:

@@ -1,5 +1,6 @@
 """Files that are not as files should be: each is an error of its own, the rest goes on."""
 
+# ruff: noqa: ASYNC230
 from __future__ import annotations
 
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kandil.verify import verify
+from kandil.verify.plan import make_plan
 from tests.support.stores import gguf, put, sha256
 from tests.verify.runs import one, run
 
@@ -101,19 +103,18 @@ async def test_odd_names(models: Path) -> None:
     assert set(await run(models)) == set(names)
 
 
-async def test_a_file_that_vanishes_before_it_is_read_is_an_error(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kandil.verify import run as module
-
+async def test_a_file_that_vanishes_before_it_is_read_is_an_error(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(models / "a.gguf", gguf())
     path = put(models / "b.gguf", gguf("b"))
-    make_plan = module.make_plan
 
     def vanish(*given: object) -> object:
         plan = make_plan(*given)  # type: ignore[arg-type]
         path.unlink()
         return plan
 
-    monkeypatch.setattr(module, "make_plan", vanish)
+    monkeypatch.setattr("kandil.verify.run.make_plan", vanish)
     assert (await run(models)).statuses() == {"a.gguf": "unverified", "b.gguf": "error"}
 
 

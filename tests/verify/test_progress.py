@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import trio
@@ -62,7 +63,7 @@ async def test_leaving_early_stops_the_reading_and_keeps_what_is_done(many: Path
 class Slow:
     """A run that never finishes anything until it is cancelled."""
 
-    instances: list[Slow] = []
+    instances: ClassVar[list[Slow]] = []
 
     def __init__(self, jobs: object, **options: object) -> None:
         self.cancelled, self.event = False, threading.Event()
@@ -79,7 +80,7 @@ class Slow:
     def progress(self) -> object:
         class Progress:
             bytes_done, bytes_total, files_done = 0, 10, 0
-            lanes = [(1, 0, 3, 10), (2, 999, 0, 1)]
+            lanes = ((1, 0, 3, 10), (2, 999, 0, 1))
 
         return Progress()
 
@@ -141,7 +142,7 @@ async def test_an_error_in_the_middle_closes_everything(many: Path, monkeypatch:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("kandil.verify.run.judge", fail)
+    monkeypatch.setattr("kandil.verify.verdicts.judge", fail)
     verification = verify([many])
     with pytest.raises(ZeroDivisionError):
         await anext(verification)
@@ -166,6 +167,12 @@ async def test_options_reach_the_run(many: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.sysconf", lambda _: 1)
     await run(many, sha256=True, drop_cache=None)
     await run(many, sha256=True, drop_cache=False)
-    assert seen[0] == {"threads": 1, "max_memory_bytes": 1 << 22, "max_rate_bytes": 1 << 40, "blake3": "always", "drop_cache": False}
+    assert seen[0] == {
+        "threads": 1,
+        "max_memory_bytes": 1 << 22,
+        "max_rate_bytes": 1 << 40,
+        "blake3": "always",
+        "drop_cache": False,
+    }
     assert seen[1] == {"threads": 0, "max_rate_bytes": None, "blake3": "auto", "drop_cache": False}
     assert [options["drop_cache"] for options in seen[2:]] == [True, False]

@@ -1,5 +1,6 @@
 """Pins, and reading again what has not changed."""
 
+# ruff: noqa: ASYNC240
 from __future__ import annotations
 
 import os
@@ -57,7 +58,10 @@ async def test_a_pinned_file_that_changed_is_noticed(path: Path, models: Path) -
         outcome = await run(models)
         result = outcome["a.gguf"]
         assert (result.status, result.expected) == ("changed", sha256(gguf()))
-        assert result.hint == f"if the change is yours: kandil verify --pin {path}; otherwise restore it from where it came"
+        assert (
+            result.hint
+            == f"if the change is yours: kandil verify --pin {path}; otherwise restore it from where it came"
+        )
         assert outcome.summary.exit_code == 8
 
 
@@ -126,7 +130,9 @@ async def test_a_full_run_of_a_changed_file_takes_the_sha256(path: Path, models:
 
 
 @pytest.mark.parametrize("options", [{"full": True}, {"sha256": True}, {"scrub": 1.0}])
-async def test_silent_corruption_is_found_and_stays_known(path: Path, models: Path, data_folder: Path, options: dict[str, bool]) -> None:
+async def test_silent_corruption_is_found_and_stays_known(
+    path: Path, models: Path, data_folder: Path, options: dict[str, bool]
+) -> None:
     await run(models, pin=True)
     data = rot(path, data_folder)
     assert (await one(models)).status == "ok"  # nothing is read
@@ -162,6 +168,8 @@ async def test_a_scrub_reads_its_share(models: Path) -> None:
     await run(models, pin=True)
     for share, count in ((0.0, 0), (0.01, 1), (0.25, 3), (1.0, 10)):
         outcome = await run(models, scrub=share)
-        read = [result for result in outcome.results if result.checked is not None and result.checked.startswith("blake3")]
+        read = [
+            result for result in outcome.results if result.checked is not None and result.checked.startswith("blake3")
+        ]
         assert len(read) == count
         assert {result.status for result in outcome.results} == {"ok"}

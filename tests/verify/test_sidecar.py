@@ -42,7 +42,18 @@ def test_lines_that_are_digests(line: str, name: bytes | None) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "# comment", f"; {A}  m", f"{A[:-1]}  m.gguf", f"{A}0  m.gguf", f"{'a' * 32}  m.gguf", f"{'a' * 128}  m.gguf", f"MD5 (m) = {'a' * 32}", f"SHA512 (m) = {A}{A}", "{}"],
+    [
+        "",
+        "# comment",
+        f"; {A}  m",
+        f"{A[:-1]}  m.gguf",
+        f"{A}0  m.gguf",
+        f"{'a' * 32}  m.gguf",
+        f"{'a' * 128}  m.gguf",
+        f"MD5 (m) = {'a' * 32}",
+        f"SHA512 (m) = {A}{A}",
+        "{}",
+    ],
 )
 def test_lines_that_are_none(line: str) -> None:
     assert sidecar.parse(line.encode()) == []
@@ -63,13 +74,26 @@ def test_what_sha256sum_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["SHA256SUMS", "sha256sums", "SHA256SUMS.txt", "sha256sum.txt", "checksums.txt", "v1-SHA256SUMS", "m.gguf.sha256", "m.GGUF.SHA256", "m.sha256sum"]
+    "name",
+    [
+        "SHA256SUMS",
+        "sha256sums",
+        "SHA256SUMS.txt",
+        "sha256sum.txt",
+        "checksums.txt",
+        "v1-SHA256SUMS",
+        "m.gguf.sha256",
+        "m.GGUF.SHA256",
+        "m.sha256sum",
+    ],
 )
 def test_names_of_lists(name: str) -> None:
     assert sidecar.is_sidecar(name.encode())
 
 
-@pytest.mark.parametrize("name", ["mychecksums.txt", "SHA256SUMS.asc", "sha256", "SHA256SUMS.txt.bak", "notsha256sum.txt"])
+@pytest.mark.parametrize(
+    "name", ["mychecksums.txt", "SHA256SUMS.asc", "sha256", "SHA256SUMS.txt.bak", "notsha256sum.txt"]
+)
 def test_names_of_no_lists(name: str) -> None:
     assert not sidecar.is_sidecar(name.encode())
 
@@ -77,7 +101,10 @@ def test_names_of_no_lists(name: str) -> None:
 async def test_a_list_for_the_folder_reaches_below_it(models: Path) -> None:
     put(models / "sub" / "a.gguf", gguf())
     put(models / "sub" / "extra.bin", b"extra")
-    put(models / "SHA256SUMS", f"{sha256(gguf())} *./sub/a.gguf\n{sha256(b'extra')}  sub/extra.bin\n{A}  sub/none\n".encode())
+    put(
+        models / "SHA256SUMS",
+        f"{sha256(gguf())} *./sub/a.gguf\n{sha256(b'extra')}  sub/extra.bin\n{A}  sub/none\n".encode(),
+    )
     outcome = await run(models)
     assert outcome.statuses() == {"a.gguf": "ok", "extra.bin": "ok"}
 
@@ -105,7 +132,9 @@ async def test_a_list_that_cannot_be_read_is_a_warning(models: Path) -> None:
     assert len(outcome.summary.warnings) == 2
 
 
-async def test_a_named_list_alone_says_what_to_verify(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_named_list_alone_says_what_to_verify(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("a.gguf", "b.txt"):
         put(models / name, gguf(name))
     check = put(models / "list", f"{sha256(gguf('a.gguf'))}  a.gguf\n{A}  b.txt\n{B}  gone\n".encode())

@@ -1,5 +1,7 @@
 """Verification: is every model file's content what was published, and is its structure sound?"""
 
+# Paths are bytes here: a name need not be text.
+
 from __future__ import annotations
 
 import os
@@ -17,7 +19,19 @@ from kandil.verify.run import Lane, Progress, Verification
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FileResult", "Finding", "Lane", "Progress", "Severity", "Status", "Summary", "Verification", "known_digest", "sha256_files", "verify"]
+__all__ = [
+    "FileResult",
+    "Finding",
+    "Lane",
+    "Progress",
+    "Severity",
+    "Status",
+    "Summary",
+    "Verification",
+    "known_digest",
+    "sha256_files",
+    "verify",
+]
 
 
 def verify(
@@ -40,12 +54,14 @@ def verify(
     """A verification of files, folders and patterns, or of every store on this machine; it begins when it is iterated.
 
     Args:
-        paths: files, folders (their ``*.gguf`` and ``*.safetensors``, what lists of digests in them name, and stores) and patterns.
-        full: reads files anew that have not changed since they were last read, and compares their BLAKE3 where it is known.
+        paths: files, patterns, and folders: their ``*.gguf`` and ``*.safetensors``, what lists of digests in them name,
+            and stores.
+        full: reads unchanged files anew too; compares their BLAKE3 where it is known.
         sha256: reads every file and takes its SHA-256.
         scrub: reads this share (0 to 1) of the unchanged files anew, chosen at random.
         expect: the SHA-256 that the one file must have.
-        pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when it is named itself.
+        pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when it
+            is named itself.
         check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
         jobs: threads; 0 is one for each usable CPU.
@@ -91,7 +107,7 @@ def known_digest(path: str | bytes | os.PathLike[str], *, ledger: Path | None = 
 
 
 def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int = 0) -> list[str]:
-    """The SHA-256 of each file, lower-case hex, in the order of `paths`; all are read at once, on `jobs` threads (0: one for each CPU).
+    """The SHA-256 of each file, lower-case hex, in the order of `paths`; `jobs` threads (0: one for each CPU).
 
     Raises:
         OSError: a file cannot be read; the others are given up.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from kandil import _core
 from kandil.verify.result import Finding
@@ -13,6 +14,7 @@ from kandil.verify.result import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+DAY_NS = 86_400_000_000_000
 RULES_VERSION = _core.__version__
 """The rules that today's findings come from: each release looks at headers anew."""
 
@@ -67,10 +69,10 @@ def of_outcome(outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Fac
     return facts
 
 
-def _value(header: _core.Header, key: str) -> Any:
+def _value(header: _core.Header, key: str) -> object:
     try:
-        return header[key] if key in header else None
-    except (OSError, ValueError):
+        return header[key]
+    except (KeyError, OSError, ValueError):
         return None  # what is wrong with it is a finding
 
 
@@ -90,10 +92,16 @@ def pack(findings: Iterable[Finding]) -> str | None:
     return json.dumps(rows, ensure_ascii=True) if rows else None
 
 
+@lru_cache(maxsize=256)  # files of one maker have the same findings
 def unpack(text: str | None) -> tuple[Finding, ...]:
     return tuple(Finding(*row) for row in json.loads(text)) if text else ()
 
 
 def day(time_ns: int) -> str:
     """The UTC date of a time, as results name it."""
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d")
+    return _day(time_ns // DAY_NS)
+
+
+@lru_cache(maxsize=64)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(days * DAY_NS / 1e9, UTC).strftime("%Y-%m-%d")

@@ -19,8 +19,8 @@ class Expected:
     binding: bool = True
     """False: a match confirms the file, a difference proves nothing."""
     algorithm: Literal["sha256", "git"] = "sha256"
-    note: str | None = None
-    """Said in the result when the digest differs and `binding` is false."""
+    pin: bool = False
+    """The caller's own, of an earlier run: a difference is a change."""
 
 
 @dataclass(slots=True)

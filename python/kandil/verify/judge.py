@@ -1,8 +1,10 @@
 """From facts and expectations to a result.
 
-What outranks what: malicious, mismatch, changed, malformed, suspicious, then ok or unverified. A result with a mismatch and findings has both: the
-status is the worse one and the message names the other.
+What outranks what: malicious, mismatch, changed, malformed, suspicious, then ok or unverified. A result with a
+mismatch and findings has both: the status is the worse one and the message names the other.
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kandil.profiles import published_files
 from kandil.verify.facts import day
+from kandil.verify.hints import hint
 from kandil.verify.item import Expected
 from kandil.verify.result import FileResult, Finding, Severity, Status
 
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from kandil.verify.item import Item
 
 _RANK: dict[Severity, int] = {"note": 0, "suspicious": 1, "malformed": 2, "malicious": 3}
-SILENT = "the bytes changed although size, times and inode did not: silent corruption of the disk or memory, or a write past the file system"
+SILENT = (
+    "the bytes changed although size, times and inode did not: silent corruption of the disk or memory,"
+    " or a write past the file system"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,15 @@ class Reading:
 
 def failed(item: Item, message: str) -> FileResult:
     """A result for a file that could not be checked."""
-    again = f"fetch it again: {item.fetch}" if item.fetch else "see that it is there and can be read, then run again"
-    return FileResult(_path(item.path), "error", expected=_digest(item), expected_source=_source(item), message=message, hint=again, name=item.name)
+    return FileResult(
+        _path(item.path),
+        "error",
+        expected=_digest(item),
+        expected_source=_source(item),
+        message=message,
+        hint=hint("error", item),
+        name=item.name,
+    )
 
 
 def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: Item | None = None) -> FileResult:
@@ -65,7 +78,7 @@ def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: I
         checked=checked,
         findings=findings,
         message=message,
-        hint=_hint(status, item, silent=reading.silent),
+        hint=hint(status, item, worst, silent=reading.silent),
         name=item.name,
         same_as=_path(first.path) if first is not None else None,
     )
@@ -77,7 +90,9 @@ def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status,
         return "malicious", f"its digest is not the expected one either{f'; {message}' if message else ''}"
     if status in ("mismatch", "changed"):
         return status, f"{f'{message}; ' if message else ''}its structure is {severity} too: {worst.message}"
-    return ("malicious" if severity == "malicious" else "malformed" if severity == "malformed" else "suspicious"), message
+    return (
+        "malicious" if severity == "malicious" else "malformed" if severity == "malformed" else "suspicious"
+    ), message
 
 
 def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:
@@ -88,9 +103,8 @@ def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str
     if expected is not None and digest == expected.digest:
         return "ok", expected, None
     if expected is not None and expected.binding and digest is not None:
-        pinned = expected.source.startswith("pinned ")
-        said = SILENT if reading.silent else f"its digest is not the one {expected.source}" if pinned else None
-        return "changed" if pinned else "mismatch", expected, said
+        said = f"its digest is not the one {expected.source}" if expected.pin else None
+        return "changed" if expected.pin else "mismatch", expected, SILENT if reading.silent else said
     if reading.silent:
         before = reading.previous
         assert before is not None
@@ -105,29 +119,12 @@ def _published(item: Item, digest: str, size_bytes: int) -> tuple[Status, Expect
     if one := listed.by_sha256.get(digest):
         return "ok", Expected(digest, f"published: {one.title}"), None
     if one := listed.by_other_sha256.get(digest):
-        return "unverified", None, f"these bytes are an earlier upload of {one.title}, or one that only some sources list"
-    if one := listed.alike(os.fsdecode(os.path.basename(item.path)), size_bytes):
-        said = f"same name and size as the published {one.title}, but other bytes: a later upload, or altered; compare with its page"
-        return "unverified", None, said
-    return "unverified", None, item.expected.note if item.expected is not None else None
-
-
-def _hint(status: Status, item: Item, *, silent: bool) -> str | None:
-    if status == "ok":
-        return None
-    if status == "unverified":
-        return "put a SHA256SUMS beside it, or --pin its digest so that any change is noticed"
-    if status == "suspicious":
-        return "look at it with `kandil inspect` before you load it"
-    if status == "malicious":
-        return "do not load it; delete it, and tell whoever published it"
-    if status == "changed" and not silent:
-        return f"if the change is yours: kandil verify --pin {os.fsdecode(item.path)}; otherwise restore it from where it came"
-    disk = "check the disk and the memory; " if silent else ""
-    if item.fetch is not None and item.fetch.startswith("ollama"):
-        # `ollama pull` takes a blob that is there for good: server/images.go skips the check of what it did not download itself.
-        return f"{disk}delete it, then: {item.fetch}"
-    return f"{disk}fetch it again: {item.fetch}" if item.fetch else f"{disk}delete it and download it again"
+        return "unverified", None, f"an earlier upload of {one.title}, or one that only some sources list"
+    one = listed.alike(os.fsdecode(os.path.basename(item.path)), size_bytes)
+    said = (
+        f"named and as large as the published {one.title}, but other bytes: a later upload, or altered" if one else None
+    )
+    return "unverified", None, said
 
 
 def with_message(result: FileResult, message: str) -> FileResult:

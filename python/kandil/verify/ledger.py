@@ -1,11 +1,14 @@
 """What earlier runs read: facts about files that have not changed since, and the digests that a person pinned.
 
-One SQLite file. A row says what the bytes were in one state of the file (size, mtime, ctime, inode, device), never whether that is good.
-Each batch of results is one transaction, so a crash loses at most the files in flight.
+One SQLite file. A row says what the bytes were in one state of the file (size, mtime, ctime, inode, device), never
+whether that is good. Each batch of results is one transaction, so a crash loses at most the files in flight.
 
-A row is only used when the file's ctime lies before the run that read it by more than `RACY_NS`: a write within the clock's tick, after the bytes
-were read, would leave the same ctime. (Git's index has the same rule: ``Documentation/technical/racy-git.adoc``.)
+A row is only used when the file's ctime lies before the run that read it by more than `RACY_NS`: a write within the
+clock's tick, after the bytes were read, would leave the same ctime. (Git's index has the same rule:
+``Documentation/technical/racy-git.adoc``.)
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
@@ -36,16 +39,16 @@ _SCHEMA = """
 CREATE TABLE files (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL, device INTEGER NOT NULL, sha256 BLOB, blake3 BLOB, sha256_ns INTEGER NOT NULL, git_id TEXT,
-    is_gguf INTEGER NOT NULL, split_no INTEGER, split_count INTEGER, split_tensors INTEGER, tensors INTEGER, architecture TEXT,
-    findings TEXT, rules TEXT NOT NULL, read_ns INTEGER NOT NULL
+    is_gguf INTEGER NOT NULL, split_no INTEGER, split_count INTEGER, split_tensors INTEGER, tensors INTEGER,
+    architecture TEXT, findings TEXT, rules TEXT NOT NULL, read_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX files_by_inode ON files (inode);
 CREATE TABLE pins (path BLOB PRIMARY KEY, sha256 BLOB NOT NULL, blake3 BLOB, pinned_ns INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
 _COLUMNS = (
-    "size, mtime_ns, ctime_ns, inode, device, sha256, blake3, sha256_ns, git_id, is_gguf, split_no, split_count, split_tensors,"
-    " tensors, architecture, findings, rules, read_ns"
+    "size, mtime_ns, ctime_ns, inode, device, sha256, blake3, sha256_ns, git_id, is_gguf, split_no, split_count,"
+    " split_tensors, tensors, architecture, findings, rules, read_ns"
 )
 _PLACES = ", ".join("?" * (_COLUMNS.count(",") + 2))
 _FINDINGS = 15
@@ -116,7 +119,9 @@ class Ledger:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 os.replace(f"{self.path}{suffix}", f"{aside}{suffix}")
-        self.warnings.append(f"the ledger was damaged ({error}): it is kept as {aside.name} and a new one is begun; pins must be set again")
+        self.warnings.append(
+            f"the ledger was damaged ({error}): kept as {aside.name}, and a new one begun; pins must be set again"
+        )
         try:
             self._open()
         except sqlite3.DatabaseError:
@@ -175,7 +180,9 @@ class Ledger:
                 some = wanted[start : start + CHUNK]
                 places = ",".join("?" * len(some))
                 query = f"SELECT path, sha256, pinned_ns FROM pins WHERE path IN ({places})"  # noqa: S608
-                found.update((path, (digest, pinned_ns)) for path, digest, pinned_ns in self._database.execute(query, some))
+                found.update(
+                    (path, (digest, pinned_ns)) for path, digest, pinned_ns in self._database.execute(query, some)
+                )
         except sqlite3.DatabaseError as error:
             self._failed(error)
         return found

@@ -137,7 +137,7 @@ def _targets(items: list[Item]) -> tuple[list[Target], list[Item]]:
 
 
 def _expected(item: Item, selection: Selection, pins: dict[bytes, tuple[bytes, int]]) -> Expected | None:
-    """Who is believed: the list that the caller named, the store, a list beside the file, a pin, then what can only confirm."""
+    """Who is believed: the caller's list, the store, a list beside the file, a pin; then what can only confirm."""
     if selection.check is not None and (listed := selection.check.expected(item.key)):
         return listed
     if item.expected is not None and item.expected.binding:
@@ -145,7 +145,7 @@ def _expected(item: Item, selection: Selection, pins: dict[bytes, tuple[bytes, i
     if (listed := selection.sidecars.by_path.get(item.key)) is not None:
         return listed
     if (pin := pins.get(item.key)) is not None:
-        return Expected(pin[0].hex(), f"pinned {day(pin[1])}")
+        return Expected(pin[0].hex(), f"pinned {day(pin[1])}", pin=True)
     return item.expected
 
 

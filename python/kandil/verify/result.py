@@ -30,9 +30,11 @@ class FileResult:
     sha256: str | None = None
     expected: str | None = None
     expected_source: str | None = None
-    """Where `expected` comes from, as a person would say it: `ollama manifest llama3.1:8b`, `SHA256SUMS`, `pinned 2026-11-22`."""
+    """Who says so, as a person would put it: `ollama manifest llama3.1:8b`, `SHA256SUMS`, `pinned 2026-11-22`."""
     checked: str | None = None
-    """How this run knows: `sha256`, `blake3, pinned 2026-11-22 by sha256`, `ledger, read 2026-11-22`, `structure only`."""
+    """How this run knows: `sha256`, `git sha1`, `blake3, pinned 2026-11-22 by sha256`, `ledger, read 2026-11-22`,
+    `structure only`.
+    """
     findings: tuple[Finding, ...] = ()
     message: str | None = None
     """For `error` and `changed`: what happened."""
@@ -46,7 +48,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The whole run. `bytes_total` counts each distinct file once; `bytes_read` is what was read from disk or cache now."""
+    """The whole run. `bytes_total` counts each distinct file once; `bytes_read` is what was read now."""
 
     files: int
     distinct: int
@@ -60,7 +62,7 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """8: something is wrong with a file. 10: a file could not be checked. 0 otherwise."""
-        bad = ("mismatch", "malformed", "malicious", "changed")
+        bad: tuple[Status, ...] = ("mismatch", "malformed", "malicious", "changed")
         if any(self.by_status.get(status) for status in bad):
             return 8
         return 10 if self.by_status.get("error") else 0

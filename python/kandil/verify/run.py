@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter, deque
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -14,25 +13,21 @@ from typing import TYPE_CHECKING, Any, Self
 import trio
 
 from kandil import _core
-from kandil.verify.facts import Facts, of_outcome
-from kandil.verify.judge import Reading, failed, judge, with_message
+from kandil.verify.judge import Reading
 from kandil.verify.ledger import Ledger
 from kandil.verify.plan import Plan, Request, Target, make_plan
-from kandil.verify.result import FileResult, Status, Summary
-from kandil.verify.stores.huggingface import git_blob_id
+from kandil.verify.result import FileResult, Summary
+from kandil.verify.verdicts import UNREADABLE, Verdicts, add_git_id, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-    from kandil.verify.item import Item
-    from kandil.verify.shards import PartSet
+    from kandil.verify.facts import Facts
 
 TAKE_SECONDS = 0.1
 BATCH = 256
 """So many answers from the ledger are made between two looks at what the threads have finished."""
-UNREADABLE = "it could not be read"
-GOOD: tuple[Status, ...] = ("ok", "unverified", "suspicious")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a verification is. Files are names, bytes are what has to be read in this run; all 0 until the files are found."""
+    """How far a verification is: files are names, bytes are what this run has to read; 0 until the files are found."""
 
     files_done: int
     files_total: int
@@ -59,8 +54,8 @@ class Progress:
 class Verification:
     """Results as files finish, in no order: iterate over it once, with ``async for``, on trio.
 
-    Cancelling the iteration cancels the reading at once; what was finished by then is in the ledger. Leaving the loop early needs
-    `close`, or the object as a context manager.
+    Cancelling the iteration cancels the reading at once; what was finished by then is in the ledger. Leaving the loop
+    early needs `close`, or the object as a context manager.
 
     Raises, when iterated:
         KandilError: what is asked for makes no sense, or the ledger is a newer version's.
@@ -68,7 +63,7 @@ class Verification:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._ready: deque[FileResult] = deque()
+        self._verdicts = Verdicts()
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._plan: Plan | None = None
@@ -77,9 +72,7 @@ class Verification:
         self._run: _core.Run | None = None
         self._jobs: list[Target] = []
         self._again: list[Target] = []
-        self._held: dict[PartSet, list[tuple[Item, Reading, Item | None]]] = {}
-        self._by_status: Counter[Status] = Counter()
-        self._names = self._read_bytes = self._earlier_done = self._earlier_total = 0
+        self._read_bytes = self._earlier_done = self._earlier_total = 0
         self._stopping = self._finished = False
         self._summary: Summary | None = None
 
@@ -89,7 +82,7 @@ class Verification:
         return self
 
     async def __anext__(self) -> FileResult:
-        while not self._ready:
+        while not self._verdicts.ready:
             if self._finished:
                 raise StopAsyncIteration
             try:
@@ -97,7 +90,7 @@ class Verification:
             except BaseException:
                 await self._abandon()
                 raise
-        return self._ready.popleft()
+        return self._verdicts.ready.popleft()
 
     async def _abandon(self) -> None:
         """The threads stop now; what they have finished is kept."""
@@ -131,7 +124,9 @@ class Verification:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # -- what a caller may look at ------------------------------------------------------------------------------------
@@ -139,17 +134,22 @@ class Verification:
     def progress(self) -> Progress:
         """A moment's picture; cheap enough for every frame."""
         plan, run, jobs = self._plan, self._run, self._jobs
-        done, total, lanes = self._earlier_done, self._earlier_total, ()
+        done, total = self._earlier_done, self._earlier_total
+        lanes: tuple[Lane, ...] = ()
         if run is not None:
             now = run.progress()
             done, total = done + now.bytes_done, total + now.bytes_total
-            lanes = tuple(_lane(jobs[index], thread, lane_done, size) for thread, index, lane_done, size in now.lanes if index < len(jobs))
-        return Progress(self._by_status.total(), plan.names if plan is not None else 0, done, total, lanes)
+            lanes = tuple(
+                _lane(jobs[index], thread, lane_done, size)
+                for thread, index, lane_done, size in now.lanes
+                if index < len(jobs)
+            )
+        return Progress(self._verdicts.by_status.total(), plan.names if plan is not None else 0, done, total, lanes)
 
     @property
     def summary(self) -> Summary:
         """Raises RuntimeError before the end of the loop."""
-        if self._summary is None or self._ready:
+        if self._summary is None or self._verdicts.ready:
             raise RuntimeError("there is no summary before the last result")
         return self._summary
 
@@ -175,8 +175,9 @@ class Verification:
     def _begin(self) -> None:
         self._ledger = Ledger(self._request.ledger)
         plan = make_plan(self._request, self._ledger)
+        self._verdicts = Verdicts(plan, pin=self._request.pin)
         for item in plan.failed:
-            self._settle(item, None, None, plan)
+            self._verdicts.settle(item, None, None)
         self._plan = plan
         self._known = iter([target for target in plan.targets if target.mode is None])
         self._start([target for target in plan.targets if target.mode is not None])
@@ -221,7 +222,9 @@ class Verification:
         readings, rows = self._read(outcomes)
         self._finish(readings, rows)
 
-    def _read(self, outcomes: list[_core.Outcome]) -> tuple[list[tuple[Target, Reading | None]], list[tuple[bytes, Facts]]]:
+    def _read(
+        self, outcomes: list[_core.Outcome]
+    ) -> tuple[list[tuple[Target, Reading | None]], list[tuple[bytes, Facts]]]:
         """What outcomes say (None: an error, which is now in the items), and what of it the ledger keeps."""
         assert self._plan is not None
         readings: list[tuple[Target, Reading | None]] = []
@@ -234,7 +237,7 @@ class Verification:
                 readings.append((target, None))
                 continue
             self._read_bytes += outcome.stat.size_bytes if target.mode != "scan" else 0
-            reading = _reading(target, outcome, outcome.stat, self._plan.started_ns)
+            reading = reading_of(target, outcome, outcome.stat, self._plan.started_ns)
             if reading is None:
                 self._again.append(replace(target, mode="sha256"))
                 continue
@@ -244,107 +247,30 @@ class Verification:
         return readings, rows
 
     def _finish(self, readings: Sequence[tuple[Target, Reading | None]], rows: list[tuple[bytes, Facts]]) -> None:
-        plan, pins = self._plan, []
-        assert plan is not None
+        pins: list[tuple[bytes, Facts]] = []
         for target, reading in readings:
-            if reading is not None and _add_git_id(target, reading.facts):
+            if reading is not None and add_git_id(target, reading.facts):
                 rows.append((target.items[0].key, reading.facts))
             for item in target.items:
-                first = None if item is target.items[0] else target.items[0]
-                pins += self._settle(item, reading, first, plan)
+                pins += self._verdicts.settle(item, reading, None if item is target.items[0] else target.items[0])
         if self._ledger is not None:
             self._ledger.write(rows, pins)
-
-    def _settle(self, item: Item, reading: Reading | None, first: Item | None, plan: Plan) -> list[tuple[bytes, Facts]]:
-        """Gives the result of one name, or of all parts of a model once the last of them is known; what is to be pinned."""
-        parts = plan.parts.get(id(item))
-        if parts is None:
-            return self._give(item, reading, first)
-        number = parts.number(item)
-        parts.waiting -= 1
-        held = self._held.setdefault(parts, [])
-        if reading is not None:
-            parts.facts[number] = reading.facts
-            held.append((item, reading, first))
-        else:
-            self._give(item, None, None)
-        if parts.waiting:
-            return []
-        found, pins = parts.findings(), []
-        for one, read, other in self._held.pop(parts):
-            pins += self._give(one, read, other, tuple(found[parts.number(one)]))
-        return pins
-
-    def _give(self, item: Item, reading: Reading | None, first: Item | None, more: tuple[Any, ...] = ()) -> list[tuple[bytes, Facts]]:
-        if reading is None:
-            result = failed(item, item.error or UNREADABLE)
-            pins = []
-        else:
-            result = judge(item, reading, more, first)
-            result, pins = self._pin(item, reading, result)
-        self._by_status[result.status] += 1
-        self._ready.append(result)
-        return pins
-
-    def _pin(self, item: Item, reading: Reading, result: FileResult) -> tuple[FileResult, list[tuple[bytes, Facts]]]:
-        """Pins what `--pin` asks for; and what a silently corrupted file used to be, so that later runs still know."""
-        assert self._plan is not None
-        pinned = item.key in self._plan.pinned
-        if reading.silent and not pinned and reading.previous is not None:
-            return result, [(item.key, reading.previous)]
-        if not self._request.pin or reading.facts.sha256 is None:
-            return result, []
-        if result.status in GOOD and not pinned:
-            return with_message(result, "pinned"), [(item.key, reading.facts)]
-        if result.status == "changed" and item.explicit:
-            before = f"pinned anew; before: {result.expected}"
-            return replace(result, status="unverified", expected=None, expected_source=None, message=before, hint=None), [(item.key, reading.facts)]
-        return result, []
 
     def _end(self) -> None:
         assert self._plan is not None
         assert self._ledger is not None
         targets = self._plan.targets
         self._summary = Summary(
-            files=self._by_status.total(),
+            files=self._verdicts.by_status.total(),
             distinct=len(targets),
             bytes_total=sum(target.size_bytes for target in targets),
             bytes_read=self._read_bytes,
             seconds=time.monotonic() - self._started,
-            by_status=dict(self._by_status),
+            by_status=dict(self._verdicts.by_status),
             warnings=(*self._plan.warnings, *self._ledger.warnings),
         )
         self._ledger.close()
         self._finished = True
-
-
-def _reading(target: Target, outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Reading | None:
-    """What an outcome says; None where a BLAKE3 did not hold, so that the SHA-256 must be taken."""
-    before = target.facts
-    facts = of_outcome(outcome, stat, started_ns)
-    if before is None:
-        return Reading(facts, target.checked)
-    if target.mode == "sha256":
-        return Reading(facts, target.checked, before if before.same_state(stat) else None)
-    if not before.same_state(stat):
-        return None
-    if target.mode == "blake3":
-        if facts.blake3 != before.blake3:
-            return None
-        return Reading(replace(before, read_ns=started_ns), target.checked)
-    return Reading(replace(before, findings=facts.findings, rules=facts.rules), target.checked)
-
-
-def _add_git_id(target: Target, facts: Facts) -> bool:
-    """Where a git blob id is expected and not known yet, it is taken; True when it was."""
-    wanted = any(item.expected is not None and item.expected.algorithm == "git" for item in target.items)
-    if not wanted or facts.git_id is not None:
-        return False
-    try:
-        facts.git_id = git_blob_id(target.items[0].path)
-    except OSError:
-        return False
-    return facts.git_id is not None
 
 
 def _drops_cache(request: Request, targets: list[Target]) -> bool:

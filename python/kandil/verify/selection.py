@@ -1,5 +1,7 @@
 """Which files a verification is about: what the caller named, or every store on this machine."""
 
+# Paths are bytes here: a name need not be text.
+
 from __future__ import annotations
 
 import glob
@@ -71,7 +73,11 @@ class Selection:
                 self._add_store(store.kind, root, within=None)
 
     def _add_store(self, kind: stores.Kind, root: bytes, within: bytes | None) -> None:
-        inside = None if within is None or root.startswith(os.path.abspath(within)) else os.path.join(os.path.abspath(within), b"")
+        inside = (
+            None
+            if within is None or root.startswith(os.path.abspath(within))
+            else os.path.join(os.path.abspath(within), b"")
+        )
         for item in stores.items(kind, root, _core.walk):
             if inside is None or item.key.startswith(inside):
                 self.add(item)
@@ -85,7 +91,9 @@ class Selection:
         before = len(self.items)
         self.add_folder(root, every_file=False, known=[])
         if store.kind == "gpt4all":
-            fresh = [one for one in self.items[before:] if not os.path.basename(one.path).startswith(UNFINISHED_GPT4ALL)]
+            fresh = [
+                one for one in self.items[before:] if not os.path.basename(one.path).startswith(UNFINISHED_GPT4ALL)
+            ]
             self.items[before:] = fresh
         if store.kind == "lmstudio":
             for item in self.items[before:]:
@@ -98,7 +106,9 @@ def _publisher(path: bytes, root: bytes) -> str | None:
     return os.fsdecode(b"/".join(parts[:2])) if len(parts) > 2 and parts[0] != b".." else None  # noqa: PLR2004
 
 
-def select(given: list[bytes] | None, *, every_file: bool, check: Path | None, machine: stores.Machine | None) -> Selection:
+def select(
+    given: list[bytes] | None, *, every_file: bool, check: Path | None, machine: stores.Machine | None
+) -> Selection:
     """The files of a verification. Nothing is read but folders, lists and manifests.
 
     Raises:

@@ -1,8 +1,11 @@
 """Models in several files: ``<name>-00001-of-00005.gguf``.
 
-Each part says its number (``split.no``, from 0), how many there are (``split.count``) and how many tensors all have together
-(``split.tensors.count``). Source: ggml-org/llama.cpp ``src/llama.cpp`` (``llama_split_path``), ``tools/gguf-split/gguf-split.cpp``.
+Each part says its number (``split.no``, from 0), how many there are (``split.count``) and how many tensors all have
+together (``split.tensors.count``). Source: ggml-org/llama.cpp ``src/llama.cpp`` (``llama_split_path``),
+``tools/gguf-split/gguf-split.cpp``.
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
@@ -62,13 +65,19 @@ class PartSet:
         elif len(totals) == 1 and set(self.facts) == set(range(1, self.count + 1)):
             each = [facts.tensors for facts in self.facts.values() if facts.tensors is not None]
             if len(each) == self.count and (held := sum(each)) not in totals:
-                first.append(_finding("TENSORS", f"the parts have {held} tensors together and should have {totals.pop()}"))
+                first.append(
+                    _finding("TENSORS", f"the parts have {held} tensors together and should have {totals.pop()}")
+                )
         return found
 
 
 def _of_part(facts: Facts, number: int, count: int) -> list[Finding]:
     if facts.split_count is None and facts.split_no is None:
-        return [] if count == 1 else [_finding("COUNT", f"its name says part {number} of {count}, its header knows of no parts")]
+        return (
+            []
+            if count == 1
+            else [_finding("COUNT", f"its name says part {number} of {count}, its header knows of no parts")]
+        )
     found = []
     if facts.split_count not in (None, 0, count):
         found.append(_finding("COUNT", f"its name says {count} parts, its header {facts.split_count}"))

@@ -1,9 +1,11 @@
 """Lists of digests as `sha256sum` and its relatives write them.
 
-Formats: GNU coreutils ``sha256sum`` (text ``  ``, binary `` *``, names with a backslash, line feed or carriage return escaped and the line begun
-with a backslash), ``--tag``/BSD ``SHA256 (name) = hex``, and a digest alone, as many download pages have it.
-Source: https://www.gnu.org/software/coreutils/manual/html_node/cksum-output-modes.html
+Formats: GNU coreutils ``sha256sum`` (text ``  ``, binary `` *``, names with a backslash, line feed or carriage return
+escaped and the line begun with a backslash), ``--tag``/BSD ``SHA256 (name) = hex``, and a digest alone, as many
+download pages have it. Source: https://www.gnu.org/software/coreutils/manual/html_node/cksum-output-modes.html
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 
 def parse(text: bytes) -> list[tuple[bytes | None, str]]:
-    """Names (None: a digest alone) and lower-case digests, in the order of the lines; what is no SHA-256 line is passed over."""
+    """Names (None: a digest alone) and lower-case digests, line by line; what is no SHA-256 line is passed over."""
     found: list[tuple[bytes | None, str]] = []
     for raw in text.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         line = raw.rstrip(b"\r \t")
@@ -135,7 +137,7 @@ class CheckList:
         return [name if os.path.lexists(name) else os.path.join(beside, name) for name, _ in self.entries]
 
     def expected(self, key: bytes) -> Expected | None:
-        """The digest of a file: of its path, else of the longest listed name that its path ends with, if that is one."""
+        """The digest of its path, else of the longest listed name that its path ends with, if that is one."""
         candidates = self._by_base.get(os.path.basename(key), ())
         best: dict[str, int] = {}
         for name, digest in candidates:

@@ -1,5 +1,7 @@
 """The stores of the tools that download models: where they are, and what they say about their own files."""
 
+# Paths are bytes here: a name need not be text.
+
 from __future__ import annotations
 
 import os

@@ -1,10 +1,13 @@
 """The ETags that llama.cpp keeps beside what it downloads.
 
-``<file>.etag`` holds one (newer), ``<file>.json`` has a key ``etag`` (older). For a file of Hugging Face it may be the SHA-256, but also what a
-mirror or a storage layer made up, and that too can be 64 hex digits: so a match confirms the file and a difference proves nothing.
+``<file>.etag`` holds one (newer), ``<file>.json`` has a key ``etag`` (older). For a file of Hugging Face it may be
+the SHA-256, but also what a mirror or a storage layer made up, and that too can be 64 hex digits: so a match confirms
+the file and a difference proves nothing.
 
 Source: ggml-org/llama.cpp ``common/download.cpp`` (``read_etag``, ``common_download_file_single_online``).
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 

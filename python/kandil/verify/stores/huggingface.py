@@ -1,20 +1,25 @@
-"""The Hugging Face cache, and folders that `hf download --local-dir` filled.
+r"""The Hugging Face cache, and folders that `hf download --local-dir` filled.
 
-``models--<owner>--<name>/blobs/<etag>`` holds the bytes; the etag is the SHA-256 of an LFS file and the git blob id (SHA-1 over
-``blob <size>\\0`` and the bytes) of a small one. ``snapshots/<revision>/<file>`` are symbolic links to blobs, or the files themselves where
-links do not work. A blob may itself be a link into a folder shared by all repositories. ``*.incomplete`` is a download in progress.
-In a ``--local-dir``, ``.cache/huggingface/download/<file>.metadata`` holds three lines: revision, etag, time of the download; as in the
+``models--<owner>--<name>/blobs/<etag>`` holds the bytes; the etag is the SHA-256 of an LFS file and the git blob id
+(SHA-1 over ``blob <size>\0`` and the bytes) of a small one. ``snapshots/<revision>/<file>`` are symbolic links to
+blobs, or the files themselves where links do not work. A blob may itself be a link into a folder shared by all
+repositories. ``*.incomplete`` is a download in progress. In a ``--local-dir``,
+``.cache/huggingface/download/<file>.metadata`` holds three lines: revision, etag, time of the download; as in the
 library itself it says nothing of a file that was modified later.
 
-Sources: huggingface/huggingface_hub ``docs/source/en/guides/manage-cache.md``, ``src/huggingface_hub/_local_folder.py``,
-``src/huggingface_hub/file_download.py``; ggml-org/llama.cpp ``common/hf-cache.cpp`` writes the same layout.
+Sources: huggingface/huggingface_hub ``docs/source/en/guides/manage-cache.md``,
+``src/huggingface_hub/_local_folder.py``, ``src/huggingface_hub/file_download.py``; ggml-org/llama.cpp
+``common/hf-cache.cpp`` writes the same layout.
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from kandil.verify.item import Expected, Item, claims_gguf
@@ -85,12 +90,12 @@ def item_of(path: bytes, stat: Stat | None) -> Item | None:
         if not ETAG.match(place[3]):
             return None
         item.expected = _expected(place[3].decode(), stat)
-        item.fetch = f"hf download {repo} --force-download"
+        item.fetch = f"hf download {shlex.quote(repo)} --force-download"
     else:
         if etag := linked_etag(path):
             item.expected = _expected(etag, stat)
-        revision = os.fsdecode(place[4])
-        item.fetch = f"hf download {repo} {os.fsdecode(place[5])} --revision {revision} --force-download"
+        revision, file = os.fsdecode(place[4]), shlex.quote(os.fsdecode(place[5]))
+        item.fetch = f"hf download {shlex.quote(repo)} {file} --revision {shlex.quote(revision)} --force-download"
     return item
 
 
@@ -138,7 +143,9 @@ class LocalFolders:
         root = self._root(os.path.dirname(path))
         if root is None:
             return None
-        metadata = os.path.join(root, b".cache", b"huggingface", b"download", os.path.relpath(path, root) + b".metadata")
+        metadata = os.path.join(
+            root, b".cache", b"huggingface", b"download", os.path.relpath(path, root) + b".metadata"
+        )
         try:
             with open(metadata, "rb") as file:
                 lines = file.read(METADATA_BYTES).split(b"\n")

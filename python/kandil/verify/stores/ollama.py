@@ -1,17 +1,22 @@
 """Ollama's store.
 
-``manifests/<host>/<namespace>/<model>/<tag>`` is JSON that names a config and layers by digest; the bytes are in ``blobs/sha256-<hex>``
-(``sha256:<hex>`` in old versions). Newer versions also write ``manifests-v2``, whose entries link to a manifest kept as a blob, and manifest
-lists with one child for each runner. A download in progress is ``sha256-<hex>-partial*``.
+``manifests/<host>/<namespace>/<model>/<tag>`` is JSON that names a config and layers by digest; the bytes are in
+``blobs/sha256-<hex>`` (``sha256:<hex>`` in old versions). Newer versions also write ``manifests-v2``, whose entries
+link to a manifest kept as a blob, and manifest lists with one child for each runner. A download in progress is
+``sha256-<hex>-partial*``.
 
-Sources: ollama/ollama ``manifest/paths.go``, ``manifest/manifest.go``, ``types/model/name.go``, ``server/download.go``.
+Sources: ollama/ollama ``manifest/paths.go``, ``manifest/manifest.go``, ``types/model/name.go``,
+``server/download.go``.
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,7 +50,9 @@ Needs = dict[str, Needed]
 
 def is_store(root: bytes) -> bool:
     """Has the folders of an Ollama store."""
-    return os.path.isdir(root + b"/blobs") and (os.path.isdir(root + b"/manifests") or os.path.isdir(root + b"/manifests-v2"))
+    return os.path.isdir(root + b"/blobs") and (
+        os.path.isdir(root + b"/manifests") or os.path.isdir(root + b"/manifests-v2")
+    )
 
 
 def digest_of(path: bytes) -> str | None:
@@ -73,7 +80,7 @@ def items(root: bytes, walk: Callable[[list[bytes], None], list[Entry]]) -> list
         if digest not in present:
             path = os.path.join(folder, b"sha256-" + digest.encode())
             name = ", ".join(need.names)
-            item = Item(path, os.path.abspath(path), name=name, fetch=f"ollama pull {need.names[0]}")
+            item = Item(path, os.path.abspath(path), name=name, fetch=f"ollama pull {shlex.quote(need.names[0])}")
             item.error = f"missing: {name} needs this blob, and it is not there"
             found.append(item)
     return found
@@ -89,7 +96,7 @@ def item_of(path: bytes, needed: Needs) -> Item | None:
     if need is not None:
         item.name = ", ".join(need.names)
         item.expected = Expected(digest, f"ollama manifest {item.name}")
-        item.fetch = f"ollama pull {need.names[0]}"
+        item.fetch = f"ollama pull {shlex.quote(need.names[0])}"
         item.claims_gguf = need.gguf
     return item
 
@@ -109,7 +116,7 @@ def needs(root: bytes) -> tuple[Needs, list[Item]]:
                 if linked := digest_of(os.path.realpath(path)):
                     _note(needed, name, linked, gguf=False)
             except (OSError, ValueError, RecursionError) as error:
-                item = Item(path, os.path.abspath(path), name=name, fetch=f"ollama pull {name}")
+                item = Item(path, os.path.abspath(path), name=name, fetch=f"ollama pull {shlex.quote(name)}")
                 item.error = f"the manifest of {name} cannot be read: {error}"
                 bad.append(item)
     return needed, bad
@@ -175,7 +182,7 @@ def _objects(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return value
 
 
-def _digest(layer: Any) -> str:
+def _digest(layer: object) -> str:
     match = DIGEST.match(str(layer.get("digest"))) if isinstance(layer, dict) else None
     if match is None:
         raise ValueError("a layer has no SHA-256 digest")

@@ -1,10 +1,13 @@
 """Where the tools that download models put them, on each platform.
 
 Sources: Ollama ``envconfig/config.go`` (``Models``) and ``docs/faq.md`` (the Linux service's folder); huggingface_hub
-``src/huggingface_hub/constants.py``; llama.cpp ``common/common.cpp`` (``fs_get_cache_directory``) and ``common/hf-cache.cpp``; LM Studio
-``lmstudio.js`` ``findLMStudioHome``; Jan ``src-tauri/src/core/app/commands.rs`` (``resolve_jan_data_folder``); GPT4All
-``gpt4all-chat/src/mysettings.cpp`` (``defaultLocalModelsPath``: Qt's AppLocalDataLocation) and its Python package (``~/.cache/gpt4all``).
+``src/huggingface_hub/constants.py``; llama.cpp ``common/common.cpp`` (``fs_get_cache_directory``) and
+``common/hf-cache.cpp``; LM Studio ``lmstudio.js`` ``findLMStudioHome``; Jan ``src-tauri/src/core/app/commands.rs``
+(``resolve_jan_data_folder``); GPT4All ``gpt4all-chat/src/mysettings.cpp`` (``defaultLocalModelsPath``: Qt's
+AppLocalDataLocation) and its Python package (``~/.cache/gpt4all``).
 """
+
+# Paths are bytes here: a name need not be text.
 
 from __future__ import annotations
 
