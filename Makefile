@@ -13,9 +13,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 
 MADE := $(VENV)/made
-SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE $(shell find rust python profiles -type f \
+SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE $(shell find rust python profiles \( -type f -o -type d \) \
 	-not -path '*/target/*' -not -path 'rust/fuzz/*' -not -path '*/tests/*' -not -path '*/benches/*' \
-	-not -name '*.py[co]' 2>/dev/null)
+	-not -name '*.py[co]' -not -name __pycache__ 2>/dev/null)
 
 .PHONY: help demo test test-rust test-python bench check lint types layers rust-lint deny wheel lock clean
 

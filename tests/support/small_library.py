@@ -32,7 +32,7 @@ def gguf(name: str, *extra: Entry, shard: int = 0) -> bytes:
     )
     added = {entry.key for entry in extra}
     tensors = [Tensor(f"blk.{2 * shard + number}.ffn_up.weight", SHAPE, Q8_0) for number in range(2)]
-    data = random.Random(name).randbytes(sum(tensor.size_bytes for tensor in tensors))
+    data = random.Random(f"{name} {shard}").randbytes(sum(tensor.size_bytes for tensor in tensors))
     return build((*(entry for entry in entries if entry.key not in added), *extra), tensors, data=data)
 
 
@@ -64,7 +64,7 @@ def write(root: Path) -> None:
     models = root / "models"
     models.mkdir(parents=True)
     contents = {sample.path.removeprefix("models/"): _content(sample.path) for sample in SAMPLES}
-    sums = {name: hashlib.sha256(gguf(f"models/{name}")).hexdigest() for name in contents if name[:3] in ("sou", "rot")}
+    sums = {name: hashlib.sha256(sound(name)).hexdigest() for name in contents if name[:3] in ("sou", "rot")}
     for name, content in contents.items():
         (models / name).write_bytes(content)
     (models / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
@@ -73,14 +73,19 @@ def write(root: Path) -> None:
     _write_ollama(root / OLLAMA)
 
 
+def sound(path: str) -> bytes:
+    """What the file would be if nothing had happened to it."""
+    return gguf(path.rpartition("/")[2].partition(".")[0])
+
+
 def _content(path: str) -> bytes:
     if "page" in path:
         return b"<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head><body></body></html>\n"
     if "big" in path:
         number = int(path.split("-0000")[1][0]) - 1
         split = {"split.no": (Kind.U16, number), "split.count": (Kind.U16, 3), "split.tensors.count": (Kind.I32, 6)}
-        return gguf(path, *(Entry(key, kind, value) for key, (kind, value) in split.items()), shard=number)
-    content = bytearray(gguf(path))
+        return gguf("big", *(Entry(key, kind, value) for key, (kind, value) in split.items()), shard=number)
+    content = bytearray(sound(path))
     if "rotten" in path:
         content[len(content) // 2] ^= 0b0000_1000
     if "cut" in path:

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_json
-from kandil.cli.verify_text import MEANINGS, STYLES, block, counts, detail, sound, work
+from kandil.cli.verify_text import MEANINGS, STYLES, block, brief, counts, detail, sound, work
 
 if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
@@ -96,7 +96,8 @@ class TerminalReport(_Stopped):
         if self._verbose or not sound(result):
             self._kept.append(result)
         if not sound(result) and self._screen is not None:
-            self._screen.say(line(result, self._paint))
+            status = self._paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
+            self._screen.say(f"{status}  {printable(result.path)}  {self._paint('dim', brief(result))}")
 
     def end(self, summary: Summary) -> None:
         self._blocks()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kandil.verify import Lane, Progress, Verification
 
 FRAME_SECONDS = 0.1
+SAID_LINES = 8
 _RATE_FRAMES = 30
 """The speed shown is that of the last three seconds."""
 
@@ -31,6 +32,7 @@ class Screen:
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
+        self._said: deque[str] = deque(maxlen=SAID_LINES)
         self._past: deque[tuple[float, int]] = deque(maxlen=_RATE_FRAMES)
 
     def __enter__(self) -> Self:
@@ -53,8 +55,8 @@ class Screen:
         self._live.update(self._picture(progress), refresh=True)
 
     def say(self, text: str) -> None:
-        """Prints a line above the picture."""
-        self._console.print(Text.from_ansi(text), soft_wrap=True)
+        """Shows a line above the bar; the latest few are seen."""
+        self._said.append(text)
 
     def _picture(self, progress: Progress) -> Group:
         if not progress.files_total:
@@ -67,7 +69,9 @@ class Screen:
             f"{human_size(progress.bytes_done)} of {human_size(progress.bytes_total)}",
             self._speed(progress),
         )
-        return Group(whole, *(Text(row, no_wrap=True, overflow="ellipsis") for row in lane_rows(progress.lanes)))
+        said = (Text.from_ansi(text, no_wrap=True, overflow="ellipsis") for text in self._said)
+        lanes = (Text(row, no_wrap=True, overflow="ellipsis") for row in lane_rows(progress.lanes))
+        return Group(*said, whole, *lanes)
 
     def _speed(self, progress: Progress) -> str:
         (begin, before), (end, now) = self._past[0], self._past[-1]

@@ -90,6 +90,14 @@ def finding_line(finding: Finding | _core.Finding) -> str:
     return f"{finding.id}: {printable(finding.message)}{place}"
 
 
+def brief(result: FileResult) -> str:
+    """A few words on what is wrong."""
+    worst = worst_first(result.findings)
+    if result.status == "mismatch":
+        return f"not what {_source(result)} says"
+    return finding_line(worst[0]) if worst else printable(result.message or MEANINGS[result.status])
+
+
 def block(result: FileResult) -> list[str]:
     """What is wrong with the file, as indented lines below its name."""
     lines = [printable(result.message)] if result.message else []
