@@ -90,7 +90,7 @@ def test_a_person_sees_what_is_wrong_first_and_what_to_do(capsys: pytest.Capture
         "            vanished while it was read",
         "",
         "mismatch         1  the bytes are not those that were published: delete, download again",
-        "malformed        1  the structure is broken: delete, download again",
+        "malformed        1  broken or incomplete: download again, or what is missing",
         "error            1  could not be checked",
         "unverified       1  sound; no digest to compare with: give one with --expect, or --pin this one",
         "ok               2  the published bytes, and sound",

@@ -30,7 +30,7 @@ MEANINGS: dict[Status, str] = {
     "malicious": "made to do harm: do not load",
     "mismatch": "the bytes are not those that were published: delete, download again",
     "changed": "changed while it was read, or since it was pinned",
-    "malformed": "the structure is broken: delete, download again",
+    "malformed": "broken or incomplete: download again, or what is missing",
     "error": "could not be checked",
     "suspicious": "sound, but with something that no honest tool writes",
     "unverified": "sound; no digest to compare with: give one with --expect, or --pin this one",
