@@ -11,8 +11,10 @@ mod portable;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", test))]
 mod neon;
+#[cfg(all(not(target_arch = "aarch64"), test))]
+mod neon_model;
 #[cfg(target_arch = "x86_64")]
 mod shani;
 #[cfg(target_arch = "x86_64")]

@@ -1,9 +1,13 @@
-//! The SHA2 extension of 64-bit Arm, one stream.
+//! The SHA2 extension of 64-bit Arm, one stream. Elsewhere it is compiled for tests alone, over a model of the instructions.
 
+#[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::*;
 
+#[cfg(not(target_arch = "aarch64"))]
+use super::neon_model::*;
 use super::{BLOCK, K, State};
 
+#[cfg(target_arch = "aarch64")]
 pub(super) fn available() -> bool {
     std::arch::is_aarch64_feature_detected!("sha2")
 }
@@ -11,7 +15,7 @@ pub(super) fn available() -> bool {
 /// # Safety
 ///
 /// [`available`]; 1 state and 1 pointer to `blocks` blocks.
-#[target_feature(enable = "sha2")]
+#[cfg_attr(target_arch = "aarch64", target_feature(enable = "sha2"))]
 pub(super) unsafe fn compress1(states: &mut [State], data: &[*const u8], blocks: usize) {
     let state = &mut states[0];
     // SAFETY: by the function's contract.
