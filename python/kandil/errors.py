@@ -111,7 +111,9 @@ class ExpectNeedsOneFile(KandilError):
     code = "expect-needs-one-file"
 
     def __init__(self, files: int) -> None:
-        super().__init__(f"one digest is expected, but {files} files are selected", hint="name the one file, or use --check FILE")
+        super().__init__(
+            f"one digest is expected, but {files} files are selected", hint="name the one file, or use --check FILE"
+        )
         self.files = files
 
 
