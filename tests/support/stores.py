@@ -30,7 +30,9 @@ def _string(text: str) -> bytes:
 def _pair(key: str, value: str | int) -> bytes:
     if isinstance(value, str):
         return _string(key) + struct.pack("<I", 8) + _string(value)
-    kind, form = (2, "<IH") if key in ("split.no", "split.count") else (5, "<Ii") if key.startswith("split.") else (4, "<II")
+    kind, form = (
+        (2, "<IH") if key in ("split.no", "split.count") else (5, "<Ii") if key.startswith("split.") else (4, "<II")
+    )
     return _string(key) + struct.pack(form, kind, value)
 
 
@@ -38,16 +40,26 @@ def gguf(name: str = "model", *, tensors: int = 1, **metadata: str | int) -> byt
     """A sound GGUF file of about a kilobyte; keyword arguments are keys with ``__`` for the dot."""
     values: dict[str, str | int] = {"general.architecture": "llama", "general.name": name}
     values.update({key.replace("__", "."): value for key, value in metadata.items()})
-    header = b"GGUF" + struct.pack("<IQQ", 3, tensors, len(values)) + b"".join(_pair(key, value) for key, value in values.items())
+    header = (
+        b"GGUF"
+        + struct.pack("<IQQ", 3, tensors, len(values))
+        + b"".join(_pair(key, value) for key, value in values.items())
+    )
     for number in range(tensors):
         header += _string(f"{name}.{number}.weight") + struct.pack("<IQIQ", 1, 32, 0, number * 128)
     data = b"".join(hashlib.sha256(f"{name}{number}".encode()).digest() * 4 for number in range(tensors))
     return header + bytes(-len(header) % 32) + data
 
 
-def part(number: int, count: int, *, tensors: int = 1, total: int | None = None, name: str = "model", **metadata: str | int) -> bytes:
+def part(
+    number: int, count: int, *, tensors: int = 1, total: int | None = None, name: str = "model", **metadata: str | int
+) -> bytes:
     """One part of a model in several files; `number` counts from 1."""
-    split = {"split__no": number - 1, "split__count": count, "split__tensors__count": count * tensors if total is None else total}
+    split = {
+        "split__no": number - 1,
+        "split__count": count,
+        "split__tensors__count": count * tensors if total is None else total,
+    }
     return gguf(f"{name}{number}", tensors=tensors, **{**split, **metadata})
 
 
@@ -76,7 +88,9 @@ class Ollama:
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
                 "config": {"mediaType": CONFIG, "digest": f"sha256:{sha256(config)}", "size": len(config)},
-                "layers": [{"mediaType": kind, "digest": f"sha256:{sha256(data)}", "size": len(data)} for kind, data in layers],
+                "layers": [
+                    {"mediaType": kind, "digest": f"sha256:{sha256(data)}", "size": len(data)} for kind, data in layers
+                ],
             }
         ).encode()
 

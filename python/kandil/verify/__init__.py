@@ -60,8 +60,8 @@ def verify(
         sha256: reads every file and takes its SHA-256.
         scrub: reads this share (0 to 1) of the unchanged files anew, chosen at random.
         expect: the SHA-256 that the one file must have.
-        pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when it
-            is named itself.
+        pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when
+            it is named itself.
         check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
         jobs: threads; 0 is one for each usable CPU.

@@ -25,7 +25,7 @@ from kandil.errors import LedgerTooNew
 from kandil.verify.facts import Facts, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kandil._core import Stat
 
@@ -141,25 +141,26 @@ class Ledger:
             return found
         try:
             others = []
-            rows = self._select("path", [path for path, _ in wanted])
+            rows = dict(self._select("path", [path for path, _ in wanted]))
             for path, stat in wanted:
                 facts = rows.get(path)
                 if facts is not None and _holds(facts, stat):
                     found[path] = facts
                 else:
                     others.append((path, stat))
-            by_inode = self._select("inode", [_signed(stat.inode) for _, stat in others if stat.inode])
+            by_inode: dict[bytes | int, list[Facts]] = {}
+            for inode, facts in self._select("inode", [_signed(stat.inode) for _, stat in others if stat.inode]):
+                by_inode.setdefault(inode, []).append(facts)
             for path, stat in others:
-                facts = by_inode.get(_signed(stat.inode))
-                if facts is not None and _holds(facts, stat):
-                    found[path] = facts
+                for facts in by_inode.get(_signed(stat.inode), ()):
+                    if _holds(facts, stat):
+                        found[path] = facts
         except sqlite3.DatabaseError as error:
             self._failed(error)
         return found
 
-    def _select(self, column: str, values: Sequence[bytes] | Sequence[int]) -> dict[bytes | int, Facts]:
+    def _select(self, column: str, values: Sequence[bytes] | Sequence[int]) -> Iterator[tuple[bytes | int, Facts]]:
         assert self._database is not None
-        found: dict[bytes | int, Facts] = {}
         for start in range(0, len(values), CHUNK):
             some = values[start : start + CHUNK]
             places = ",".join("?" * len(some))
@@ -167,8 +168,7 @@ class Ledger:
             for key, *row in self._database.execute(query, some):
                 row[_FINDINGS] = unpack(row[_FINDINGS])
                 row[3], row[4] = row[3] & _MASK, row[4] & _MASK
-                found[key] = Facts(*row)
-        return found
+                yield key, Facts(*row)
 
     def pins(self, wanted: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         """Pinned SHA-256 and the time of pinning, by path."""

@@ -173,6 +173,7 @@ class Verification:
                 self._end()
 
     def _begin(self) -> None:
+        self._started = time.monotonic()
         self._ledger = Ledger(self._request.ledger)
         plan = make_plan(self._request, self._ledger)
         self._verdicts = Verdicts(plan, pin=self._request.pin)

@@ -50,10 +50,8 @@ class Selection:
 
     def add_folder(self, folder: bytes, *, every_file: bool, known: list[stores.Store]) -> None:
         """The models below a folder, those of stores below it, and whatever the lists of digests below it name."""
-        held = stores.holding(os.path.abspath(folder))
-        if held is not None:
-            self._add_store(held[0], held[1], within=folder)
-            return
+        for kind, root in stores.holding(os.path.abspath(folder)):
+            self._add_store(kind, root, within=folder)
         listed: list[bytes] = []
         entries = _core.walk([folder], None if every_file else (*MODEL_SUFFIXES, *sidecar.SUFFIXES))
         models = []
@@ -66,7 +64,7 @@ class Selection:
         more = [path for path in listed if path not in self._keys and os.path.lexists(path)]
         if more:
             self.add_entries(_core.walk(more, None))
-        inside = os.path.realpath(folder)
+        inside = os.fsencode(os.path.realpath(folder))
         for store in known:
             root = os.fsencode(os.path.realpath(store.root))
             if store.kind in ("ollama", "huggingface") and root.startswith(os.path.join(inside, b"")):

@@ -26,6 +26,7 @@ _GNU = re.compile(rb"^(\\?)([0-9a-fA-F]{64}) [ *](.+)$", re.DOTALL)
 _LOOSE = re.compile(rb"^(\\?)([0-9a-fA-F]{64})[ \t]+\*?(.+)$", re.DOTALL)
 _BSD = re.compile(rb"^(\\?)SHA(?:2-)?256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})$", re.DOTALL)
 _ALONE = re.compile(rb"^(?:sha256[:=])?([0-9a-fA-F]{64})(?:[ \t]+-)?$")
+_UPWARDS = re.compile(rb"^(?:\.\./)+")
 _ESCAPE = re.compile(rb"\\([\\nr])")
 _ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
@@ -141,8 +142,8 @@ class CheckList:
         candidates = self._by_base.get(os.path.basename(key), ())
         best: dict[str, int] = {}
         for name, digest in candidates:
-            tail = name.lstrip(b"./") if not os.path.isabs(name) else name
-            if key == name or key.endswith(b"/" + tail) or key.replace(b"\\", b"/").endswith(b"/" + tail):
+            tail = b"/" + _UPWARDS.sub(b"", name.replace(b"\\", b"/"))
+            if key == name or key.replace(b"\\", b"/").endswith(tail):
                 best[digest] = max(best.get(digest, 0), len(name))
         longest = [digest for digest, length in best.items() if length == max(best.values())]
         return Expected(longest[0], self.source) if len(longest) == 1 else None

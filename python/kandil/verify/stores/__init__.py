@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -22,24 +23,40 @@ __all__ = ["TITLES", "Kind", "Known", "Machine", "Store", "find", "holding", "it
 ANCESTORS = 8
 """So far above a path its store's root may be; stores are not that deep."""
 LINK_STEPS = 8
+DEPTH = 2
+LOOKED_AT = 2000
+"""So deep, and in so many folders at most, an Ollama store is looked for below a folder."""
 
 
-def holding(path: bytes) -> tuple[Kind, bytes] | None:
-    """The store with files of its own layout that `path` is, contains at once (``~/.ollama``), or lies in."""
-    for inner in (path, os.path.join(path, b"models")):
-        if ollama.is_store(inner):
-            return "ollama", inner
+def holding(path: bytes) -> list[tuple[Kind, bytes]]:
+    """The stores with a layout of their own that a folder is, lies in, or has close below itself."""
+    found: list[tuple[Kind, bytes]] = [("ollama", inner) for inner in _folders(path) if ollama.is_store(inner)]
     if huggingface.is_store(path):
-        return "huggingface", path
+        found.append(("huggingface", path))
     for _ in range(ANCESTORS):
         path, below = os.path.dirname(path), path
         if path == below:
             break
         if ollama.is_store(path):
-            return "ollama", path
-        if os.path.basename(path).startswith(b"models--") and huggingface.is_store(path):
-            return "huggingface", path
-    return None
+            found.append(("ollama", path))
+        elif os.path.basename(path).startswith(b"models--") and huggingface.is_store(path):
+            found.append(("huggingface", path))
+    return found
+
+
+def _folders(path: bytes) -> Iterator[bytes]:
+    """A folder and the nearest below it: Ollama's blobs have no ending to find them by."""
+    level, seen = [path], 0
+    for _ in range(DEPTH + 1):
+        below: list[bytes] = []
+        for folder in level:
+            yield folder
+            seen += 1
+            if seen >= LOOKED_AT:
+                return
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                below += sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+        level = below
 
 
 def items(kind: Kind, root: bytes, walk: Callable[[list[bytes], None], list[Entry]]) -> list[Item]:
