@@ -7,7 +7,7 @@ use kandil_core::gguf::{Scan, Scanner, Value, rules};
 const CONTROL: usize = 6;
 
 /// Panics unless the scan of `input` is the same for any chunks, and what it says fits the bytes.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let (file, control) = input.split_at(input.len().saturating_sub(CONTROL));
     let misstated = i64::from(control.last().map_or(0, |&byte| byte as i8));
     let size = if misstated.abs() < 64 {
