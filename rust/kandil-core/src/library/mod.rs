@@ -1,7 +1,7 @@
 //! Reads a whole library: every file once, hashed and scanned from the same buffers, on all cores.
 //!
 //! * [`walk`] finds the files.
-//! * [`Run`] does the work on threads of its own. A thread keeps up to 16 files in the lanes of one SIMD kernel and takes
+//! * [`Run`] does the work on threads of its own. A thread keeps up to 16 or 32 files in the lanes of one SIMD kernel and takes
 //!   the next file as one ends, longest first ([`schedule`] says how many lanes a thread should fill, and when to hand
 //!   lanes to an idle thread).
 //! * [`source`] reads with bounded `pread`, never a map, and keeps the disk busy ahead of the hash.

@@ -14,7 +14,7 @@ use super::worker::{FileLane, Worker};
 use super::{CHUNK, Job, Mode, Options, Outcome};
 use crate::gguf;
 use crate::sha256::lanes::plan;
-use crate::sha256::{BLOCK, MAX_WIDTH};
+use crate::sha256::BLOCK;
 
 /// The smallest buffer of a lane, where memory is scarce.
 const MIN_CHUNK: usize = 8 << 10;
@@ -57,11 +57,12 @@ impl Run {
     pub fn start(jobs: Vec<Job>, options: Options) -> Run {
         let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get());
         let wanted = if options.threads == 0 { cpus() } else { options.threads };
-        let fits = options.max_memory / (MAX_WIDTH * (MIN_CHUNK + 2 * BLOCK));
+        let lanes = plan().width();
+        let fits = options.max_memory / (lanes * (MIN_CHUNK + 2 * BLOCK));
         let threads = wanted.min(fits).min(jobs.len().max(1)).max(1);
         // A file that is checked again is read on every thread at once, so one job may use them all.
         let threads = if jobs.iter().any(|job| job.mode == Mode::Blake3) { wanted.min(fits).max(1) } else { threads };
-        let chunk = (options.max_memory / (threads * MAX_WIDTH) - 2 * BLOCK).clamp(MIN_CHUNK, CHUNK) / BLOCK * BLOCK;
+        let chunk = (options.max_memory / (threads * lanes) - 2 * BLOCK).clamp(MIN_CHUNK, CHUNK) / BLOCK * BLOCK;
         let shared = Arc::new(Shared::new(jobs, options, threads, chunk));
         for thread in 0..threads {
             let shared = shared.clone();
@@ -224,7 +225,7 @@ impl Shared {
     /// The next job for a thread whose `lanes` files have `longest` bytes left at most, if it should fill another lane;
     /// and how many lanes it is expected to keep.
     pub(super) fn admit(&self, lanes: usize, longest: u64) -> Option<(usize, usize)> {
-        if lanes == MAX_WIDTH {
+        if lanes >= plan().width() {
             return None;
         }
         let mut queue = lock(&self.queue);

@@ -1,10 +1,9 @@
 //! The policy, as functions of numbers: how many lanes a thread fills, and what it hands to an idle one.
 //!
-//! A lane advances at the same speed in a step of 9 as of 16 lanes, but slower than alone: many lanes give throughput,
+//! A lane advances at the same speed in a step of 9 lanes as of 16, but slower than alone: many lanes give throughput,
 //! few give an early end to a large file. Sizes are in bytes; times in nanoseconds per block of 64 bytes times bytes,
 //! that is, only their order means something.
 
-use crate::sha256::MAX_WIDTH;
 use crate::sha256::lanes::Plan;
 
 /// The part of a SHA-256 pass that taking BLAKE3 beside it may cost.
@@ -25,8 +24,8 @@ pub struct Load {
 
 /// The number of lanes at which the thread with `load.longest` and the rest of the machine end soonest.
 pub fn lanes(plan: &Plan, load: Load) -> usize {
-    let share = load.files.div_ceil(load.threads).clamp(1, MAX_WIDTH);
-    let most = load.files.clamp(1, MAX_WIDTH);
+    let share = load.files.div_ceil(load.threads).clamp(1, plan.width());
+    let most = load.files.clamp(1, plan.width());
     // From the even share outwards, so that it wins ties.
     let mut best = (share, end(plan, load, share));
     for lanes in 1..=most {
@@ -50,7 +49,7 @@ fn end(plan: &Plan, load: Load, lanes: usize) -> f64 {
     if files == 0 {
         return alone;
     }
-    let width = files.div_ceil(others).min(MAX_WIDTH);
+    let width = files.div_ceil(others).min(plan.width());
     alone.max(rest * plan.cost(width) / (width * others) as f64)
 }
 

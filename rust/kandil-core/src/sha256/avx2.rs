@@ -74,6 +74,8 @@ unsafe fn group(data: *const u8, first: usize, blocks: usize) -> [*const u8; 8] 
 struct X8(__m256i);
 
 impl Vector for X8 {
+    const LANES: usize = 8;
+
     #[inline(always)]
     unsafe fn splat(word: u32) -> Self {
         // SAFETY: AVX2 by the trait's contract, here and below.

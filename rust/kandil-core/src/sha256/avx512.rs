@@ -1,10 +1,10 @@
-//! AVX-512: sixteen lanes in 512-bit registers, eight in 256-bit ones (VL). Rotations and three-operand logic are one
+//! AVX-512: sixteen lanes in a 512-bit register, thirty-two in two, eight in a 256-bit one (VL). Rotations and three-operand logic are one
 //! instruction each (`vprord`, `vpternlogd`).
 
 use std::arch::x86_64::*;
 
 use super::State;
-use super::vector::{self, Vector};
+use super::vector::{self, Pair, Vector};
 
 pub(super) fn available() -> bool {
     is_x86_feature_detected!("avx512f")
@@ -22,6 +22,15 @@ pub(super) fn available() -> bool {
 pub(super) unsafe fn compress16(states: &mut [State], data: &[*const u8], blocks: usize) {
     // SAFETY: the function's contract.
     unsafe { vector::compress::<X16>(states, data, blocks) }
+}
+
+/// # Safety
+///
+/// [`available`]; 32 states and 32 pointers to `blocks` blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2")]
+pub(super) unsafe fn compress32(states: &mut [State], data: &[*const u8], blocks: usize) {
+    // SAFETY: the function's contract.
+    unsafe { vector::compress::<Pair<X16>>(states, data, blocks) }
 }
 
 /// # Safety
@@ -96,6 +105,8 @@ macro_rules! common {
 }
 
 impl Vector for X16 {
+    const LANES: usize = 16;
+
     common!(X16, _mm512_set1_epi32, _mm512_add_epi32, _mm512_ternarylogic_epi32, _mm512_ror_epi32);
 
     #[inline(always)]
@@ -169,6 +180,8 @@ unsafe fn transpose(r: [__m512i; 16]) -> [__m512i; 16] {
 }
 
 impl Vector for X8 {
+    const LANES: usize = 8;
+
     common!(X8, _mm256_set1_epi32, _mm256_add_epi32, _mm256_ternarylogic_epi32, _mm256_ror_epi32);
 
     #[inline(always)]

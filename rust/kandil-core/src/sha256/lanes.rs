@@ -1,6 +1,6 @@
 //! Many streams at once: which kernels take how many live lanes, and a lane's own state.
 //!
-//! A kernel of 16 lanes costs the same for 9 live lanes as for 16, and on CPUs with SHA instructions two interleaved
+//! A kernel of 16 lanes costs the same for 9 live lanes as for 16, two registers in step may or may not beat one, and on CPUs with SHA instructions two interleaved
 //! streams may beat eight half-empty lanes. So every kernel is timed once at start (under a millisecond in all), and
 //! [`Plan`] holds the cheapest combination for every number of live lanes.
 
@@ -46,6 +46,13 @@ impl Plan {
     /// The kernel for one stream.
     pub fn single(&self) -> &Kernel {
         &self.steps[1]
+    }
+
+    /// The number of lanes that gives a thread its throughput: more than these gain less than a twentieth.
+    pub fn width(&self) -> usize {
+        let speed = |lanes: usize| lanes as f64 / self.costs[lanes];
+        let best = (1..=MAX_WIDTH).map(speed).fold(0.0, f64::max);
+        (1..=MAX_WIDTH).find(|&lanes| speed(lanes) >= best * 0.95).unwrap_or(MAX_WIDTH)
     }
 
     /// Nanoseconds to advance `lanes` lanes by a block each.

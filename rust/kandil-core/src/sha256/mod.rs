@@ -90,7 +90,7 @@ impl Kernel {
 }
 
 /// The widest kernel's width.
-pub const MAX_WIDTH: usize = 16;
+pub const MAX_WIDTH: usize = 32;
 
 /// The kernels of this machine, `KANDIL_SHA256` respected; one of width 1 is always among them.
 pub fn kernels() -> &'static [Kernel] {
@@ -129,6 +129,7 @@ fn detect() -> Vec<Kernel> {
             found.push(Kernel { set: "avx512", width: 1, compress: avx512::compress1 });
             found.push(Kernel { set: "avx512", width: 8, compress: avx512::compress8 });
             found.push(Kernel { set: "avx512", width: 16, compress: avx512::compress16 });
+            found.push(Kernel { set: "avx512", width: 32, compress: avx512::compress32 });
         }
     }
     #[cfg(target_arch = "aarch64")]

@@ -8,6 +8,9 @@ use super::{K, State};
 ///
 /// Every method needs the CPU feature of the implementing file; callers are functions with that `target_feature`.
 pub(super) trait Vector: Copy {
+    /// Lanes in a register.
+    const LANES: usize;
+
     unsafe fn splat(word: u32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     /// `self ^ b ^ c`
@@ -23,6 +26,88 @@ pub(super) trait Vector: Copy {
     unsafe fn scatter(self, states: &mut [State], word: usize);
     /// Reads one 64-byte block of each lane as sixteen vectors of big-endian words.
     unsafe fn load(blocks: &[*const u8], offset: usize) -> [Self; 16];
+}
+
+/// Two registers in step: twice the lanes, and twice the independent work in flight. It wins where the latency of one
+/// register's chain of operations is longer than the processor takes to issue them.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<V>(V, V);
+
+impl<V: Vector> Vector for Pair<V> {
+    const LANES: usize = 2 * V::LANES;
+
+    #[inline(always)]
+    unsafe fn splat(word: u32) -> Self {
+        // SAFETY: the trait's contract is that of both halves, here and below.
+        unsafe { Pair(V::splat(word), V::splat(word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.add(other.0), self.1.add(other.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.xor3(b.0, c.0), self.1.xor3(b.1, c.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn choose(self, f: Self, g: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.choose(f.0, g.0), self.1.choose(f.1, g.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn majority(self, b: Self, c: Self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.majority(b.0, c.0), self.1.majority(b.1, c.1)) }
+    }
+
+    #[inline(always)]
+    unsafe fn rotate_right<const N: i32>(self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.rotate_right::<N>(), self.1.rotate_right::<N>()) }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_right<const N: i32>(self) -> Self {
+        // SAFETY: see above.
+        unsafe { Pair(self.0.shift_right::<N>(), self.1.shift_right::<N>()) }
+    }
+
+    #[inline(always)]
+    unsafe fn gather(states: &[State], word: usize) -> Self {
+        let (low, high) = states.split_at(V::LANES);
+        // SAFETY: see above.
+        unsafe { Pair(V::gather(low, word), V::gather(high, word)) }
+    }
+
+    #[inline(always)]
+    unsafe fn scatter(self, states: &mut [State], word: usize) {
+        let (low, high) = states.split_at_mut(V::LANES);
+        // SAFETY: see above.
+        unsafe {
+            self.0.scatter(low, word);
+            self.1.scatter(high, word);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(blocks: &[*const u8], offset: usize) -> [Self; 16] {
+        let (low, high) = blocks.split_at(V::LANES);
+        // SAFETY: see above.
+        unsafe {
+            let (low, high) = (V::load(low, offset), V::load(high, offset));
+            let mut words = [Pair(low[0], high[0]); 16];
+            for i in 1..16 {
+                words[i] = Pair(low[i], high[i]);
+            }
+            words
+        }
+    }
 }
 
 #[inline(always)]
