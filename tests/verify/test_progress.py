@@ -116,6 +116,8 @@ async def test_cancelling_the_iteration_cancels_the_run(many: Path, slow: type[S
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
     assert slow.instances[0].cancelled
+    with pytest.raises(RuntimeError, match="summary"):
+        _ = verification.summary
     assert verification._ledger is not None
     assert verification._ledger._database is None
     with pytest.raises(StopAsyncIteration):

@@ -40,7 +40,8 @@ def rot(path: Path, data_folder: Path) -> bytes:
 
 async def test_a_pin_makes_the_next_run_say_ok(path: Path, models: Path) -> None:
     pinned = await one(models, pin=True)
-    assert (pinned.status, pinned.message) == ("unverified", "pinned")
+    assert (pinned.status, pinned.message) == ("unverified", "pinned; the next run compares with it")
+    assert pinned.hint is None
     result = await one(models)
     assert (result.status, result.expected_source) == ("ok", f"pinned {TODAY}")
 

@@ -39,6 +39,14 @@ async def test_every_part_says_that_one_is_missing(models: Path) -> None:
     assert set(outcome.statuses().values()) == {"malformed"}
 
 
+async def test_a_claim_of_very_many_parts_costs_nothing(models: Path) -> None:
+    for number in range(20):
+        put(models / f"m{number}-00003-of-99999.gguf", part(3, 9))
+    outcome = await run(models)
+    message = outcome["m7-00003-of-99999.gguf"].findings[0].message
+    assert message == "99998 of 99999 parts are missing: 1, 2, 4, 5, 6, 7, 8, 9, …"
+
+
 async def test_a_part_that_was_not_selected_is_not_missing(models: Path) -> None:
     write(models, part(1, 2), part(2, 2))
     assert split_findings(await run(models / "m-00001-of-00002.gguf")) == []

@@ -169,7 +169,7 @@ class Verification:
                 self._absorb(self._run.take(0.0 if answered else TAKE_SECONDS))
                 if self._run.finished:
                     self._next_run()
-            if not answered and self._run is None:
+            if not answered and self._run is None and not self._stopping:
                 self._end()
 
     def _begin(self) -> None:
@@ -195,7 +195,7 @@ class Verification:
             [(target.items[0].path, target.size_bytes, target.mode or "sha256") for target in targets],
             threads=request.jobs,
             max_rate_bytes=request.max_rate_bytes,
-            blake3="always" if request.pin else "auto",
+            blake3="always" if request.pin or request.full else "auto",  # whoever asks once for --full asks again
             drop_cache=_drops_cache(request, targets),
             **options,
         )

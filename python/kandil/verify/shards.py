@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kandil.verify.result import Finding
@@ -40,20 +41,30 @@ class PartSet:
         assert match is not None
         return int(match[2])
 
-    def missing(self) -> list[int]:
-        """Numbers of parts that are neither selected nor on disk."""
-        width = b"%s-%05d-of-%05d%s"
-        absent = (number for number in range(1, self.count + 1) if number not in self.items)
-        return [number for number in absent if not os.path.exists(width % (self.stem, number, self.count, self.suffix))]
+    def missing(self) -> tuple[int, list[int]]:
+        """How many parts are neither selected nor on disk, and the first of their numbers; costs no more for 99999."""
+        folder, name = os.path.split(self.stem)
+        there = {number for number in self.items if 1 <= number <= self.count}
+        try:
+            matches = [PART.match(one) for one in os.listdir(folder or b".") if one.startswith(name)]
+        except OSError:
+            matches = []
+        for match in matches:
+            if match is not None and (match[1], int(match[3]), match[4]) == (name, self.count, self.suffix):
+                there.add(int(match[2]))
+        absent = (number for number in range(1, self.count + 1) if number not in there)
+        held = sum(1 <= number <= self.count for number in there)
+        return self.count - held, list(islice(absent, NAMED_MISSING))
 
     def findings(self) -> dict[int, list[Finding]]:
         """By number, what is wrong with each part as a part. No part is of use when one is missing: all say so."""
         found: dict[int, list[Finding]] = {number: [] for number in self.items}
         first = found[min(found)]
-        if missing := self.missing():
-            shown = ", ".join(map(str, missing[:NAMED_MISSING])) + (", …" if len(missing) > NAMED_MISSING else "")
+        missing, named = self.missing()
+        if missing:
+            shown = ", ".join(map(str, named)) + (", …" if missing > len(named) else "")
             for part in found.values():
-                part.append(_finding("MISSING", f"{len(missing)} of {self.count} parts are missing: {shown}"))
+                part.append(_finding("MISSING", f"{missing} of {self.count} parts are missing: {shown}"))
         for number, facts in self.facts.items():
             if not 1 <= number <= self.count:
                 found[number].append(_finding("NUMBER", f"its name says part {number} of {self.count}"))

@@ -108,7 +108,8 @@ class Verdicts:
         if not self._pin or reading.facts.sha256 is None:
             return result, []
         if result.status in GOOD and not pinned:
-            return with_message(result, "pinned"), [(item.key, reading.facts)]
+            told = with_message(result, "pinned; the next run compares with it")
+            return replace(told, hint=None) if told.status == "unverified" else told, [(item.key, reading.facts)]
         if result.status != "changed" or not item.explicit:
             return result, []
         said = f"pinned anew; before: {result.expected}"
