@@ -199,9 +199,11 @@ impl Run {
 
     /// What has finished since the last call; waits up to the timeout for the first.
     fn take(&self, py: Python<'_>, timeout_seconds: f64) -> PyResult<Vec<Outcome>> {
-        let timeout = Duration::try_from_secs_f64(timeout_seconds.max(0.0)).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let timeout = Duration::try_from_secs_f64(timeout_seconds.max(0.0))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let taken = py.detach(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run.take(timeout))));
-        let outcomes = taken.map_err(|_| PyRuntimeError::new_err("a thread of the run panicked: this is a bug in kandil"))?;
+        let outcomes =
+            taken.map_err(|_| PyRuntimeError::new_err("a thread of the run panicked: this is a bug in kandil"))?;
         outcomes.into_iter().map(|outcome| self.outcome(py, outcome)).collect()
     }
 
@@ -224,7 +226,9 @@ impl Run {
 
 impl Run {
     fn outcome(&self, py: Python<'_>, mut outcome: core::Outcome) -> PyResult<Outcome> {
-        let Some(scan) = outcome.scan.take() else { return Ok(Outcome { outcome, header: None, findings: Vec::new() }) };
+        let Some(scan) = outcome.scan.take() else {
+            return Ok(Outcome { outcome, header: None, findings: Vec::new() });
+        };
         let findings = scan.findings.iter().map(|finding| Py::new(py, Finding::from(finding.clone())));
         let findings = findings.collect::<PyResult<_>>()?;
         let header = if scan.is_gguf {

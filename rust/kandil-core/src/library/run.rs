@@ -13,8 +13,8 @@ use super::walk::describe;
 use super::worker::{FileLane, Worker};
 use super::{CHUNK, Job, Mode, Options, Outcome};
 use crate::gguf;
-use crate::sha256::lanes::plan;
 use crate::sha256::BLOCK;
+use crate::sha256::lanes::plan;
 
 /// The smallest buffer of a lane, where memory is scarce.
 const MIN_CHUNK: usize = 8 << 10;

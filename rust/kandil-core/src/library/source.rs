@@ -150,16 +150,16 @@ impl Source {
         }
         match read_cached(&self.file, buffer, self.offset) {
             Ok(count) => Ok(Read::Bytes(self.took(count))),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EAGAIN) => {
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
                     self.ask();
                     Ok(Read::Pending)
                 }
-                Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL) => {
+                io::ErrorKind::Interrupted => Ok(Read::Pending),
+                io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => {
                     self.can_tell = false;
                     self.wait(buffer).map(Read::Bytes)
                 }
-                Some(libc::EINTR) => Ok(Read::Pending),
                 _ => Err(error),
             },
         }
@@ -220,7 +220,7 @@ fn changed(how: &str) -> io::Error {
     io::Error::other(format!("the file {how} while it was read"))
 }
 
-/// `pread` of what the page cache holds; `EAGAIN` where that is nothing.
+/// `pread` of what the page cache holds; `WouldBlock` where that is nothing, `Unsupported` where nobody can tell.
 #[cfg(target_os = "linux")]
 fn read_cached(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     use std::os::fd::AsRawFd;

@@ -140,7 +140,8 @@ fn what_cannot_be_read_is_reported_and_the_rest_goes_on() {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_an_error() {
     let folder = Folder::new("changing");
-    let changes: [(&str, fn(&Path)); 3] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 3] = [
         ("grew", |path| fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap()),
         ("shrank", |path| fs::OpenOptions::new().write(true).open(path).unwrap().set_len(100).unwrap()),
         ("was changed", |path| {
@@ -249,9 +250,7 @@ fn wide_plan() -> Plan {
 #[test]
 fn lanes_are_shared_evenly_and_a_giant_gets_few() {
     let plan = wide_plan();
-    let equal = |files: usize, threads| {
-        lanes(&plan, Load { longest: 100, total: 100 * files as u64, files, threads })
-    };
+    let equal = |files: usize, threads| lanes(&plan, Load { longest: 100, total: 100 * files as u64, files, threads });
     assert_eq!(equal(1, 2), 1);
     assert_eq!(equal(2, 2), 1);
     assert_eq!(equal(4, 2), 2);

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{self, Schedules, Scheduler, Vector};
+use super::vector::{self, Scheduler, Schedules, Vector};
 use super::{BLOCK, State, portable};
 
 pub(super) fn available() -> bool {

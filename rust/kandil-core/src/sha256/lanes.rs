@@ -116,7 +116,7 @@ pub struct Lane {
 impl Lane {
     /// A lane that takes up to `capacity` bytes at a time, a multiple of [`BLOCK`].
     pub fn new(capacity: usize) -> Lane {
-        assert!(capacity > 0 && capacity % BLOCK == 0, "whole blocks");
+        assert!(capacity > 0 && capacity.is_multiple_of(BLOCK), "whole blocks");
         let buffer = vec![0; capacity + 2 * BLOCK].into_boxed_slice();
         Lane { state: INITIAL, buffer, waiting: 0..0, length: 0, padded: false }
     }

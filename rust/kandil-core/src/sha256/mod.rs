@@ -35,9 +35,8 @@ pub type Digest = [u8; 32];
 pub type State = [u32; 8];
 
 /// The state before the first block (FIPS 180-4, 5.3.3).
-pub const INITIAL: State = [
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-];
+pub const INITIAL: State =
+    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
 /// The round constants (FIPS 180-4, 4.2.2).
 #[rustfmt::skip]
@@ -72,7 +71,7 @@ impl Kernel {
     pub fn compress(&self, states: &mut [State], data: &[&[u8]]) {
         let bytes = data.first().map_or(0, |first| first.len());
         assert!(states.len() == data.len() && data.len() <= self.width, "as many states as data, at most the width");
-        assert!(bytes % BLOCK == 0 && data.iter().all(|d| d.len() == bytes), "whole blocks, equally many");
+        assert!(bytes.is_multiple_of(BLOCK) && data.iter().all(|d| d.len() == bytes), "whole blocks, equally many");
         if bytes == 0 {
             return;
         }

@@ -72,7 +72,8 @@ fn every_kernel_agrees_with_the_portable_one() {
                 let data: Vec<Vec<u8>> = (0..lanes).map(|_| random.bytes(blocks * BLOCK + 1)).collect();
                 // From an odd address: no kernel may assume alignment.
                 let slices: Vec<&[u8]> = data.iter().map(|d| &d[1..]).collect();
-                let mut states: Vec<State> = (0..lanes).map(|_| std::array::from_fn(|_| random.next() as u32)).collect();
+                let mut states: Vec<State> =
+                    (0..lanes).map(|_| std::array::from_fn(|_| random.next() as u32)).collect();
                 let mut expected = states.clone();
                 for (state, slice) in expected.iter_mut().zip(&slices) {
                     portable::compress(state, slice);
