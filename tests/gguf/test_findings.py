@@ -19,7 +19,7 @@ HOSTILE = HOSTILE_KEYS | HOSTILE_TENSORS
 MALICIOUS = {"KG-KEY-BIDI", "KG-TEN-BIDI", "KG-TEN-PATH"}
 SUSPICIOUS = {
     "KG-HDR-MANY", "KG-KEY-GRAMMAR", "KG-STR-UTF8", "KG-BOOL-VAL", "KG-ALIGN-SMALL", "KG-SPLIT-COUNT", "KG-SPLIT-NAME",
-    "KG-TEN-GRAMMAR", "KG-TEN-ZERO", "KG-SLACK-PAD", "KG-SLACK-TRAIL",
+    "KG-TEN-GRAMMAR", "KG-TEN-ZERO", "KG-TEN-FORK", "KG-SLACK-PAD", "KG-SLACK-TRAIL",
 }  # fmt: skip
 NOTES = {"KG-HDR-BIG-ENDIAN", "KG-KEY-CASE", "KG-ARR-UTF8"}
 
@@ -89,6 +89,7 @@ def test_name_of_a_shard(tmp_path: Path) -> None:
     assert findings(tmp_path / "sha256-0123", shard(0, 3)) == []
     for name in ("x-00002-of-00003.gguf", "x-00001-of-00002.gguf"):
         assert [finding.id for finding in findings(tmp_path / name, shard(0, 3))] == ["KG-SPLIT-NAME"]
+    assert findings(tmp_path / "x-00001-of-00001.gguf", model()) == []
     assert [finding.id for finding in findings(tmp_path / "x-00001-of-00002.gguf", model())] == ["KG-SPLIT-NAME"]
 
 

@@ -96,6 +96,11 @@ def unknown_type() -> bytes:
     return model(tensors=(Tensor("a", kind=2**32 - 1),))
 
 
+@hostile("KG-TEN-FORK")
+def type_of_a_fork() -> bytes:
+    return model(tensors=(Tensor("a", (256, 2), 144), Tensor("b", (256, 2), 212, offset=288)))
+
+
 @hostile("KG-TEN-BLOCK")
 def half_a_block() -> bytes:
     return model(tensors=(Tensor("a", (48,), 2),))

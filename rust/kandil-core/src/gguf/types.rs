@@ -1,8 +1,8 @@
 //! ggml's tensor types: how many elements make a block, and how many bytes a block takes.
 //!
 //! From `ggml.h` and `ggml-common.h` of llama.cpp, November 2026. Numbers are written into files and never used again for
-//! something else, so the table only grows. Forks give numbers of their own to types that no other program reads: they
-//! are unknown here.
+//! something else, so the table only grows. Forks give numbers of their own to types that no other program reads. Those of
+//! ik_llama.cpp, in which many models are published, are known by name; their rows carry extra bytes, and sizes are not given.
 
 /// One row of the table. `block` is 0 for a number that ggml has given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,43 @@ pub fn tensor_type(number: u32) -> Option<TensorType> {
     TABLE.get(usize::try_from(number).ok()?).copied()
 }
 
-/// The type's name, or `type 77` where ggml has none.
+/// ik_llama.cpp's types, less its row-interleaved ones, which have the number of what they interleave plus 200.
+static FORK: [(u32, &str); 18] = [
+    (133, "Q6_0"),
+    (134, "IQ1_BN"),
+    (135, "IQ2_BN"),
+    (137, "IQ2_K"),
+    (138, "IQ3_K"),
+    (139, "IQ4_K"),
+    (140, "IQ5_K"),
+    (141, "IQ6_K"),
+    (144, "IQ4_KS"),
+    (145, "IQ2_KS"),
+    (146, "IQ4_KSS"),
+    (152, "IQ5_KS"),
+    (153, "IQ2_KT"),
+    (154, "IQ3_KT"),
+    (155, "IQ4_KT"),
+    (156, "IQ3_KS"),
+    (157, "IQ2_KL"),
+    (158, "IQ1_KT"),
+];
+
+/// The name of a type that only ik_llama.cpp has.
+pub fn fork_type_name(number: u32) -> Option<String> {
+    let own = |number| FORK.iter().find(|(row, _)| *row == number).map(|(_, name)| *name);
+    let base =
+        |number| tensor_type(number).filter(|kind| !kind.removed()).map(|kind| kind.name).or_else(|| own(number));
+    match own(number) {
+        Some(name) => Some(name.to_owned()),
+        None => base(number.checked_sub(200)?).map(|name| format!("{name}, interleaved")),
+    }
+}
+
+/// The type's name, or `type 77` where neither ggml nor ik_llama.cpp has one.
 pub fn tensor_type_name(number: u32) -> String {
-    tensor_type(number).map_or_else(|| format!("type {number}"), |found| found.name.to_owned())
+    match tensor_type(number) {
+        Some(found) => found.name.to_owned(),
+        None => fork_type_name(number).unwrap_or_else(|| format!("type {number}")),
+    }
 }

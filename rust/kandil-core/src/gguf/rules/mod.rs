@@ -109,6 +109,7 @@ rules! {
     TEN_DIMS "KG-TEN-DIMS" Malformed "more than 4 dimensions, a negative one, or a product beyond 2^63"
     TEN_ZERO "KG-TEN-ZERO" Suspicious "a dimension of 0, or no dimensions: older loaders divide by it"
     TEN_TYPE "KG-TEN-TYPE" Malformed "a tensor type that ggml does not have (any more)"
+    TEN_FORK "KG-TEN-FORK" Suspicious "a tensor type of ik_llama.cpp, which llama.cpp refuses; its size is not checked"
     TEN_BLOCK "KG-TEN-BLOCK" Malformed "a first dimension that is not a multiple of the type's block"
     TEN_SIZE "KG-TEN-SIZE" Malformed "a tensor of more than 2^63 bytes"
     TEN_ALIGN "KG-TEN-ALIGN" Malformed "a tensor that does not begin at a multiple of the alignment"

@@ -64,6 +64,7 @@ pub fn check_name(header: &Header, name: &[u8]) -> Option<Finding> {
     let Split { no, count, .. } = split(header);
     let message = match (no, count) {
         (Some(no), Some(count)) if no.checked_add(1) == Some(number) && count == of => return None,
+        _ if of == 1 => return None, // a whole model, as some publishers name it
         (Some(no), Some(count)) => {
             format!(
                 "the file's name says shard {number} of {of}, its keys say split.no {no} (counted from 0) and split.count {count}"

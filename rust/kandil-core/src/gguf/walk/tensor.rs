@@ -4,9 +4,9 @@ use super::super::header::Tensor;
 use super::super::printable::printable;
 use super::super::read::{Cursor, Step};
 use super::super::rules::{
-    ALIGN_SMALL, TEN_BLOCK, TEN_DIMS, TEN_NAME, TEN_SIZE, TEN_TYPE, TEN_ZERO, layout::align_up, names,
+    ALIGN_SMALL, TEN_BLOCK, TEN_DIMS, TEN_FORK, TEN_NAME, TEN_SIZE, TEN_TYPE, TEN_ZERO, layout::align_up, names,
 };
-use super::super::types::tensor_type;
+use super::super::types::{fork_type_name, tensor_type};
 use super::{State, Walk, Wrong};
 
 /// A longer name is a broken length.
@@ -71,10 +71,7 @@ impl Walk {
             return None;
         };
         let Some(kind) = tensor_type(tensor.kind).filter(|kind| !kind.removed()) else {
-            let what = tensor_type(tensor.kind).map_or("a number that ggml does not have".to_owned(), |kind| {
-                format!("{}, which ggml has removed", kind.name)
-            });
-            findings.add(TEN_TYPE, place, || format!("{} is of type {}: {what}", shown(), tensor.kind));
+            self.unknown_type(tensor);
             return None;
         };
         let [first, ..] = tensor.dims;
@@ -95,6 +92,18 @@ impl Walk {
             findings.add(TEN_SIZE, place, || format!("{} has more than 2^63 bytes", shown()));
         }
         size
+    }
+
+    fn unknown_type(&mut self, tensor: &Tensor) {
+        let shown = || format!("tensor \"{}\" is of type {}", printable(&tensor.name), tensor.kind);
+        if let Some(name) = fork_type_name(tensor.kind) {
+            self.findings
+                .add(TEN_FORK, self.position, || format!("{}: {name}, which only ik_llama.cpp reads", shown()));
+            return;
+        }
+        let removed = tensor_type(tensor.kind).map(|kind| format!("{}, which ggml has removed", kind.name));
+        let what = removed.unwrap_or_else(|| "a number that ggml does not have".to_owned());
+        self.findings.add(TEN_TYPE, self.position, || format!("{}: {what}", shown()));
     }
 
     fn end_tensors(&mut self) {
