@@ -73,6 +73,16 @@ def test_strings_around_every_bound(tmp_path: Path) -> None:
         assert header[f"text.{len(text.encode())}"] == text
 
 
+def test_more_text_than_is_kept(tmp_path: Path) -> None:
+    """A header with more than a mebibyte of short strings: all are read, and numbers after them count."""
+    texts = [Entry(f"text.{number}", Kind.STRING, f"{number:01024}") for number in range(1100)]
+    content = model(*texts, Entry("general.alignment", Kind.U32, 64), alignment=64)
+    header = Header.open(write(tmp_path, content))
+    assert header.findings == []
+    assert header.alignment == 64
+    assert [header[text.key] for text in texts if isinstance(text.key, str)] == [text.value for text in texts]
+
+
 def test_keys(tmp_path: Path) -> None:
     """A header is asked as a mapping is."""
     header = Header.open(write(tmp_path, model()))

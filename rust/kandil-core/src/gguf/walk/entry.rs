@@ -9,8 +9,8 @@ use super::strings::{MAX_STRING, StringRun, Utf8Stream};
 use super::{State, Walk, Wrong};
 
 const MAX_KEY: u64 = 65_535;
-/// Scalars up to this size are kept, ...
-const KEPT_VALUE: u64 = 1024;
+/// Numbers are kept, and strings up to this size, ...
+const KEPT_STRING: u64 = 1024;
 /// ... until together they have this size.
 const KEPT_TOTAL: u64 = 1 << 20;
 pub(super) const DEFAULT_ALIGNMENT: u32 = 32;
@@ -38,36 +38,40 @@ impl Walk {
         match ValueType::from_number(kind) {
             None => Err(self.bad_value(TYPE_RANGE, key, kind_offset, &format!("is of type {kind}, types end at 12"))),
             Some(ValueType::Array) => self.array(&mut cursor, key),
-            Some(kind) => self.scalar(&mut cursor, key, kind),
+            Some(kind) => match kind.size() {
+                Some(size) => self.number(&mut cursor, key, kind, size),
+                None => self.string(&mut cursor, key),
+            },
         }?;
         self.key_places.push(place);
         names::check_key(key, place, &mut self.findings);
         Ok(cursor.taken())
     }
 
-    fn scalar(&mut self, cursor: &mut Cursor<'_>, key: &[u8], kind: ValueType) -> Step<()> {
-        let size = match kind.size() {
-            Some(size) => size,
-            None => self.string_length(cursor, key)?,
-        };
+    fn number(&mut self, cursor: &mut Cursor<'_>, key: &[u8], kind: ValueType, size: u64) -> Step<()> {
         let offset = cursor.offset();
+        let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
+        if let (ValueType::Bool, [wrong @ 2..=255]) = (kind, value) {
+            self.value_finding(BOOL_VAL, key, offset, || format!("is the bool {wrong}, 0 or 1 was expected"));
+        }
+        let kept = Some(value.into());
+        self.end_entry(Entry { key: key.into(), kind, element: None, count: 1, offset, size, kept });
+        Ok(())
+    }
+
+    fn string(&mut self, cursor: &mut Cursor<'_>, key: &[u8]) -> Step<()> {
+        let size = self.string_length(cursor, key)?;
+        let (kind, offset) = (ValueType::String, cursor.offset());
         let mut entry = Entry { key: key.into(), kind, element: None, count: 1, offset, size, kept: None };
         let total = self.kept_total.saturating_add(size);
-        if size > KEPT_VALUE || total > KEPT_TOTAL {
+        if size > KEPT_STRING || total > KEPT_TOTAL {
             self.current = Some(entry);
-            self.state = match kind {
-                ValueType::String => State::Text { left: size, utf8: Utf8Stream::default() },
-                ValueType::Bool => State::Bools { left: size, wrong: Wrong::default() },
-                _ => State::Skip { left: size },
-            };
+            self.state = State::Text { left: size, utf8: Utf8Stream::default() };
             return Ok(());
         }
         let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
-        if kind == ValueType::String && simdutf8::basic::from_utf8(value).is_err() {
+        if simdutf8::basic::from_utf8(value).is_err() {
             self.value_finding(STR_UTF8, key, offset, || "is a string that is not UTF-8".to_owned());
-        }
-        if let (ValueType::Bool, [wrong @ 2..=255]) = (kind, value) {
-            self.value_finding(BOOL_VAL, key, offset, || format!("is the bool {wrong}, 0 or 1 was expected"));
         }
         entry.kept = Some(value.into());
         self.kept_total = total;
