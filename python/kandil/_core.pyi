@@ -9,6 +9,22 @@ Severity = Literal["note", "suspicious", "malformed", "malicious"]
 Mode = Literal["sha256", "blake3", "scan"]
 Blake3 = Literal["auto", "always", "never"]
 
+__all__ = [
+    "Entry",
+    "Finding",
+    "Header",
+    "Outcome",
+    "Progress",
+    "Run",
+    "Sha256",
+    "Stat",
+    "Tensor",
+    "__version__",
+    "kernels",
+    "sha256",
+    "walk",
+]
+
 __version__: str
 
 def sha256(data: Buffer, /) -> bytes: ...
@@ -16,7 +32,7 @@ def kernels() -> list[str]: ...
 
 @final
 class Sha256:
-    def __new__(cls, data: Buffer = b"", /) -> Self: ...
+    def __new__(cls, data: Buffer | None = None, /) -> Self: ...
     @property
     def name(self) -> str: ...
     @property
@@ -57,8 +73,8 @@ class Entry:
 def walk(roots: Sequence[bytes], suffixes: Sequence[str] | None) -> list[Entry]:
     """Every regular file under ``roots`` whose name ends with one of ``suffixes`` (None: every file), sorted by path.
 
-    Symbolic links are followed, a folder is entered once. A root that is a file is always returned. What cannot be read,
-    and a root that is not there or is neither file nor folder, is an entry with ``error``.
+    Symbolic links are followed, a folder is entered once. A root that is a file is always returned. What cannot be
+    read, and a root that is not there or is neither file nor folder, is an entry with ``error``.
     """
 
 @final
@@ -113,7 +129,7 @@ class Run:
         jobs: Sequence[tuple[bytes, int, Mode]],
         *,
         threads: int = 0,
-        max_memory_bytes: int = 33554432,
+        max_memory_bytes: int = ...,
         max_rate_bytes: int | None = None,
         blake3: Blake3 = "auto",
         drop_cache: bool = False,
@@ -173,7 +189,7 @@ class Header:
         """``uint32``, ``string``, ``array[string]``, … Raises KeyError."""
     def count(self, key: str) -> int | None:
         """Elements of an array; None for a scalar. Raises KeyError."""
-    def __contains__(self, key: object) -> bool: ...
+    def __contains__(self, key: object, /) -> bool: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, key: str) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
+    def __getitem__(self, key: str, /) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
         """The value, read from the file now (or kept, where it is small). Raises KeyError, OSError, ValueError."""
