@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.gguf_files import Entry, Kind, Tensor, build
 
 MODEL = "application/vnd.ollama.image.model"
 LICENSE = "application/vnd.ollama.image.license"
 CONFIG = "application/vnd.docker.container.image.v1+json"
+KINDS = {"split.no": Kind.U16, "split.count": Kind.U16, "split.tensors.count": Kind.I32}
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -23,32 +25,13 @@ def git_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _string(text: str) -> bytes:
-    return struct.pack("<Q", len(text.encode())) + text.encode()
-
-
-def _pair(key: str, value: str | int) -> bytes:
-    if isinstance(value, str):
-        return _string(key) + struct.pack("<I", 8) + _string(value)
-    kind, form = (
-        (2, "<IH") if key in ("split.no", "split.count") else (5, "<Ii") if key.startswith("split.") else (4, "<II")
-    )
-    return _string(key) + struct.pack(form, kind, value)
-
-
 def gguf(name: str = "model", *, tensors: int = 1, **metadata: str | int) -> bytes:
-    """A sound GGUF file of about a kilobyte; keyword arguments are keys with ``__`` for the dot."""
+    """A sound GGUF file of some hundred bytes; keyword arguments are keys with ``__`` for the dot."""
     values: dict[str, str | int] = {"general.architecture": "llama", "general.name": name}
     values.update({key.replace("__", "."): value for key, value in metadata.items()})
-    header = (
-        b"GGUF"
-        + struct.pack("<IQQ", 3, tensors, len(values))
-        + b"".join(_pair(key, value) for key, value in values.items())
-    )
-    for number in range(tensors):
-        header += _string(f"{name}.{number}.weight") + struct.pack("<IQIQ", 1, 32, 0, number * 128)
     data = b"".join(hashlib.sha256(f"{name}{number}".encode()).digest() * 4 for number in range(tensors))
-    return header + bytes(-len(header) % 32) + data
+    entries = [Entry(key, KINDS.get(key, Kind.STRING), value) for key, value in values.items()]
+    return build(entries, [Tensor(f"{name}.{number}.weight", (32,)) for number in range(tensors)], data=data)
 
 
 def part(
@@ -129,6 +112,20 @@ class HuggingFace:
         name.parent.mkdir(parents=True, exist_ok=True)
         name.symlink_to(os.path.relpath(folder / "blobs" / etag, name.parent))
         return name
+
+    def copied(self, repo: str, *files: tuple[str, bytes, bool], listed: bool = True) -> Path:
+        """Files (name, bytes, whether in LFS) where links do not work, and the list of the revision; the snapshot."""
+        folder = self.repo(repo)
+        entries: dict[str, dict[str, str | int]] = {}
+        for file, data, lfs in files:
+            put(folder / "snapshots" / self.revision / file, data)
+            entries[file] = {"size": len(data), "blob_id": git_id(b"pointer" if lfs else data)}
+            if lfs:
+                entries[file] |= {"lfs_sha256": sha256(data), "lfs_size": len(data), "xet_hash": "0" * 64}
+        if listed:
+            tree = json.dumps({"format_version": 1, "files": entries}, indent=1)
+            put(folder / "trees" / f"{self.revision}.json", tree.encode())
+        return folder / "snapshots" / self.revision
 
     def shared(self, repo: str, file: str, data: bytes) -> Path:
         """The same with the blob in the folder that all repositories share."""

@@ -81,8 +81,31 @@ async def test_a_snapshot_of_a_missing_blob_is_an_error(cache: HuggingFace) -> N
     assert "hf download a/b m.gguf" in result.hint
 
 
-async def test_files_instead_of_links_have_no_digest_in_their_name(cache: HuggingFace) -> None:
-    put(cache.repo("a/b") / "snapshots" / cache.revision / "m.gguf", gguf())
+async def test_files_instead_of_links_are_verified_by_the_list_of_the_revision(cache: HuggingFace) -> None:
+    snapshot = cache.copied("a/b", ("sub/m.gguf", gguf(), True), ("config.json", b"{}", False), ("x.gguf", b"", True))
+    put(snapshot / "x.gguf", gguf("x"))
+    for given in ((), (snapshot,), tuple(path for path in snapshot.rglob("*") if path.is_file())):
+        outcome = await run(*given)
+        assert outcome.statuses() == {"m.gguf": "ok", "config.json": "ok", "x.gguf": "mismatch"}
+        assert {result.expected_source for result in outcome.results} == {"Hugging Face's list of the revision"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b'{"format_version": 2, "files": {}}',
+        b'{"format_version": 1, "files": {"m.gguf": {"lfs_sha256": 7}}}',
+        b'{"format_version": 1, "files": {"m.gguf": []}}',
+        b'{"format_version": 1, "files": []}',
+        b"[" * 60_000,
+    ],
+)
+async def test_a_list_that_says_nothing(cache: HuggingFace, text: bytes) -> None:
+    cache.copied("a/b", ("m.gguf", gguf(), True), listed=False)
+    assert (await one()).status == "unverified"
+    put(cache.repo("a/b") / "trees" / f"{cache.revision}.json", text)
     assert (await one()).status == "unverified"
 
 

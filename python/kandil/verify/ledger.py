@@ -94,7 +94,7 @@ class Ledger:
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         if not self._read_only:
-            database.execute("PRAGMA journal_mode = WAL")
+            _use_wal(database)
             database.execute("PRAGMA synchronous = NORMAL")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
@@ -203,6 +203,20 @@ class Ledger:
             self._database.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             self._failed(error)
+
+
+def _use_wal(database: sqlite3.Connection) -> None:
+    """The write-ahead log is on. Here SQLite does not wait for its busy timeout when another begins the same ledger."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _holds(facts: Facts, stat: Stat) -> bool:

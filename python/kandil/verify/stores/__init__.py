@@ -70,6 +70,7 @@ class Known:
     def __init__(self) -> None:
         self._blobs: dict[bytes, ollama.Needs] = {}
         self._folders = huggingface.LocalFolders()
+        self._trees = huggingface.Trees()
         self._real: dict[bytes, bytes] = {}
 
     def item(self, path: bytes, stat: Stat | None) -> Item:
@@ -77,7 +78,7 @@ class Known:
         key = os.path.abspath(path)
         found = None
         for step in self._steps(key):
-            found = huggingface.item_of(step, stat) or self._ollama(step)
+            found = huggingface.item_of(step, stat, self._trees) or self._ollama(step)
             if found is not None:
                 break
         if found is None:

@@ -3,12 +3,12 @@ r"""The Hugging Face cache, and folders that `hf download --local-dir` filled.
 ``models--<owner>--<name>/blobs/<etag>`` holds the bytes; the etag is the SHA-256 of an LFS file and the git blob id
 (SHA-1 over ``blob <size>\0`` and the bytes) of a small one. ``snapshots/<revision>/<file>`` are symbolic links to
 blobs, or the files themselves where links do not work. A blob may itself be a link into a folder shared by all
-repositories. ``*.incomplete`` is a download in progress. In a ``--local-dir``,
-``.cache/huggingface/download/<file>.metadata`` holds three lines: revision, etag, time of the download; as in the
-library itself it says nothing of a file that was modified later.
+repositories. ``*.incomplete`` is a download in progress. ``trees/<revision>.json`` lists a revision's files with their
+etags. In a ``--local-dir``, ``.cache/huggingface/download/<file>.metadata`` holds three lines: revision, etag, time of
+the download; as in the library itself it says nothing of a file that was modified later.
 
 Sources: huggingface/huggingface_hub ``docs/source/en/guides/manage-cache.md``,
-``src/huggingface_hub/_local_folder.py``, ``src/huggingface_hub/file_download.py``; ggml-org/llama.cpp
+``src/huggingface_hub/_local_folder.py``, ``src/huggingface_hub/_tree_cache.py``; ggml-org/llama.cpp
 ``common/hf-cache.cpp`` writes the same layout.
 """
 
@@ -17,10 +17,11 @@ Sources: huggingface/huggingface_hub ``docs/source/en/guides/manage-cache.md``,
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kandil.verify.item import Expected, Item, claims_gguf
 
@@ -36,6 +37,7 @@ GIT_BYTES = 32 << 20
 """Git blob ids are checked up to this size; the Hub keeps larger files in LFS."""
 LINK_STEPS = 8
 METADATA_BYTES = 4096
+TREE_BYTES = 64 << 20
 CLOCK_SLACK_NS = 1_000_000_000
 
 
@@ -62,8 +64,9 @@ def items(root: bytes, walk: Callable[[list[bytes], None], list[Entry]]) -> list
     entries = walk([folder for folder in inside if os.path.isdir(folder)], None)
     named: list[Item] = []
     blobs: list[Item] = []
+    trees = Trees()
     for entry in entries:
-        item = item_of(entry.path, entry.stat)
+        item = item_of(entry.path, entry.stat, trees)
         if item is None:
             if entry.error is not None and not entry.path.endswith(b".incomplete"):
                 named.append(Item(entry.path, os.path.abspath(entry.path), error=entry.error))
@@ -79,7 +82,7 @@ def _is_blob(path: bytes) -> bool:
     return place is not None and place[2] is not None
 
 
-def item_of(path: bytes, stat: Stat | None) -> Item | None:
+def item_of(path: bytes, stat: Stat | None, trees: Trees) -> Item | None:
     """The item of a path that lies in a cache; None for another path or what is no finished download."""
     place = PLACE.search(path.replace(b"\\", b"/"))
     if place is None:
@@ -94,6 +97,8 @@ def item_of(path: bytes, stat: Stat | None) -> Item | None:
     else:
         if etag := linked_etag(path):
             item.expected = _expected(etag, stat)
+        elif etag := trees.etag(path, place):
+            item.expected = _expected(etag, stat, "Hugging Face's list of the revision")
         revision, file = os.fsdecode(place[4]), shlex.quote(os.fsdecode(place[5]))
         item.fetch = f"hf download {shlex.quote(repo)} {file} --revision {shlex.quote(revision)} --force-download"
     return item
@@ -113,12 +118,43 @@ def linked_etag(path: bytes) -> str | None:
     return None
 
 
-def _expected(etag: str, stat: Stat | None) -> Expected | None:
+def _expected(etag: str, stat: Stat | None, source: str = "Hugging Face blob name") -> Expected | None:
     if len(etag) == SHA256_HEX:
-        return Expected(etag, "Hugging Face blob name")
+        return Expected(etag, source)
     if stat is not None and stat.size_bytes <= GIT_BYTES:
-        return Expected(etag, "git blob id in the Hugging Face cache", algorithm="git")
+        return Expected(etag, source, algorithm="git")
     return None
+
+
+class Trees:
+    """The lists of files that `hf download` keeps of each revision; each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[bytes, dict[str, Any]] = {}
+
+    def etag(self, path: bytes, place: re.Match[bytes]) -> str | None:
+        """What the Hub calls a file of a snapshot: its SHA-256, or its git blob id."""
+        repo = path[: place.start(4) - len(b"/snapshots/")]
+        tree = os.path.join(repo, b"trees", place[4] + b".json")
+        if tree not in self._read:
+            self._read[tree] = _files(tree)
+        facts = self._read[tree].get(os.fsdecode(place[5]))
+        if not isinstance(facts, dict):
+            return None
+        etag = str(facts.get("lfs_sha256") or facts.get("blob_id"))
+        return etag if ETAG.match(etag.encode("ascii", "replace")) else None
+
+
+def _files(tree: bytes) -> dict[str, Any]:
+    try:
+        if not os.path.isfile(tree) or os.path.getsize(tree) > TREE_BYTES:
+            return {}
+        with open(tree, "rb") as file:
+            value = json.loads(file.read(TREE_BYTES))
+        files = value["files"] if value["format_version"] == 1 else {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return files if isinstance(files, dict) else {}
 
 
 def git_blob_id(path: bytes) -> str | None:
