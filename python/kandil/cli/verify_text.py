@@ -63,7 +63,7 @@ def detail(result: FileResult) -> str:
     if worst:
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
         parts.append(finding_line(worst[0]) + more)
-    if result.hint:
+    if result.hint and not sound(result):  # for what is sound the table at the end, or --help, says it once
         parts.append(printable(result.hint))
     return "; ".join(parts)
 

@@ -69,20 +69,13 @@ def of_outcome(outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Fac
     return facts
 
 
-def _value(header: _core.Header, key: str) -> object:
-    try:
-        return header[key]
-    except (KeyError, OSError, ValueError):
-        return None  # what is wrong with it is a finding
-
-
 def _text(header: _core.Header, key: str) -> str | None:
-    value = _value(header, key)
+    value = header.kept(key)
     return value if isinstance(value, str) else None
 
 
 def _number(header: _core.Header, key: str) -> int | None:
-    value = _value(header, key)
+    value = header.kept(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

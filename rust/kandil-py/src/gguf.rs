@@ -133,6 +133,13 @@ impl Header {
         let place = places.get(key).ok_or_else(|| PyKeyError::new_err(key.to_owned()))?;
         Ok(&entries[*place])
     }
+
+    fn value<'py>(&self, py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
+        let value = py
+            .detach(|| gguf::read_value(&self.header, entry, || gguf::open_regular(&self.path)))
+            .map_err(|error| os_error(py, &error, self.path.as_os_str()))?;
+        to_python(py, &value)
+    }
 }
 
 #[pymethods]
@@ -204,12 +211,14 @@ impl Header {
         self.header.entries.len()
     }
 
+    /// None where the scan has not kept the value: it is long, or there is no such key. Reads nothing.
+    fn kept<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(entry) = self.entry(key).ok().filter(|entry| entry.kept.is_some()) else { return Ok(None) };
+        self.value(py, entry).map(Some)
+    }
+
     fn __getitem__<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        let entry = self.entry(key)?;
-        let value = py
-            .detach(|| gguf::read_value(&self.header, entry, || gguf::open_regular(&self.path)))
-            .map_err(|error| os_error(py, &error, self.path.as_os_str()))?;
-        to_python(py, &value)
+        self.value(py, self.entry(key)?)
     }
 }
 
