@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +99,22 @@ def test_a_folder_under_two_names_is_one_store(tmp_path: Path) -> None:
     (tmp_path / ".lmstudio/models").mkdir(parents=True)
     put(tmp_path / ".lmstudio-home-pointer", f"{tmp_path}/.lmstudio".encode())
     assert len(find(Machine({}, tmp_path, "linux"))) == 1
+
+
+async def test_a_store_that_is_closed_to_this_user_is_a_warning(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = home / ".ollama" / "models"
+    stat = os.stat
+
+    def refuse(path: Any, *given: Any, **options: Any) -> os.stat_result:
+        if os.fspath(path) == str(closed):
+            raise PermissionError
+        return stat(path, *given, **options)
+
+    monkeypatch.setattr("kandil.verify.stores.places.os.stat", refuse)
+    outcome = await run()
+    assert outcome.results == []
+    (warning,) = outcome.summary.warnings
+    assert warning == f"{closed}: this user may not look into it; Ollama's models there are not verified"
 
 
 async def test_models_of_every_store_are_found_at_once(home: Path, data_folder: Path) -> None:

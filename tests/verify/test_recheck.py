@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+import trio
 
+from kandil.verify import verify
 from kandil.verify.facts import day
 from tests.support.stores import gguf, put, sha256
 from tests.verify.runs import one, run
@@ -151,6 +153,25 @@ async def test_silent_corruption_of_a_file_that_nobody_pinned(path: Path, models
     assert (result.status, result.expected_source) == ("changed", f"ledger, read {TODAY}")
     again = await one(models)
     assert (again.status, again.expected) == ("changed", sha256(gguf()))
+
+
+async def test_pinning_does_not_accept_silent_corruption_at_once(path: Path, models: Path, data_folder: Path) -> None:
+    await run(models, pin=True)
+    rot(path, data_folder)
+    assert (await one(path, pin=True, sha256=True)).status == "changed"
+    assert (await one(path)).status == "changed"
+    assert (await one(path, pin=True)).status == "unverified"
+    assert (await one(path)).status == "ok"
+
+
+async def test_silent_corruption_stays_known_when_the_run_that_found_it_is_given_up(
+    path: Path, models: Path, data_folder: Path
+) -> None:
+    await run(models)
+    rot(path, data_folder)
+    with verify([models], sha256=True) as verification:
+        await trio.to_thread.run_sync(verification._begin)
+    assert (await one(models)).status == "changed"
 
 
 async def test_silent_corruption_of_a_published_file_is_a_mismatch(path: Path, models: Path, data_folder: Path) -> None:

@@ -108,7 +108,9 @@ def make_plan(request: Request, ledger: Ledger) -> Plan:
     if not request.scan_only:
         _recall(targets, ledger)
     _choose(targets, request)
-    warnings = [f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable]
+    warnings = selection.warnings + [
+        f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable
+    ]
     return Plan(targets, failed, shards.group(selection.items), warnings, set(pins), started_ns)
 
 

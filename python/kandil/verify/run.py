@@ -17,13 +17,11 @@ from kandil.verify.judge import Reading
 from kandil.verify.ledger import Ledger
 from kandil.verify.plan import Plan, Request, Target, make_plan
 from kandil.verify.result import FileResult, Summary
-from kandil.verify.verdicts import UNREADABLE, Verdicts, add_git_id, reading_of
+from kandil.verify.verdicts import UNREADABLE, Rows, Verdicts, add_git_id, alarms, reading_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
-
-    from kandil.verify.facts import Facts
 
 TAKE_SECONDS = 0.1
 BATCH = 256
@@ -113,9 +111,9 @@ class Verification:
     def _shut(self) -> None:
         try:
             while self._run is not None and not self._run.finished:
-                _, rows = self._read(self._run.take(TAKE_SECONDS))
+                _, rows, pins = self._read(self._run.take(TAKE_SECONDS))
                 if self._ledger is not None:
-                    self._ledger.write(rows)
+                    self._ledger.write(rows, pins)
         finally:
             self._run, self._finished = None, True
             if self._ledger is not None:
@@ -216,20 +214,19 @@ class Verification:
         for target in some:
             assert target.facts is not None
             readings.append((target, Reading(target.facts, target.checked)))
-        self._finish(readings, [])
+        self._finish(readings, [], [])
         return bool(some)
 
     def _absorb(self, outcomes: list[_core.Outcome]) -> None:
-        readings, rows = self._read(outcomes)
-        self._finish(readings, rows)
+        readings, rows, pins = self._read(outcomes)
+        self._finish(readings, rows, pins)
 
-    def _read(
-        self, outcomes: list[_core.Outcome]
-    ) -> tuple[list[tuple[Target, Reading | None]], list[tuple[bytes, Facts]]]:
-        """What outcomes say (None: an error, which is now in the items), and what of it the ledger keeps."""
+    def _read(self, outcomes: list[_core.Outcome]) -> tuple[list[tuple[Target, Reading | None]], Rows, Rows]:
+        """What outcomes say (None: an error, which is now in the items), and files and pins that the ledger keeps."""
         assert self._plan is not None
         readings: list[tuple[Target, Reading | None]] = []
-        rows = []
+        rows: Rows = []
+        pins: Rows = []
         for outcome in outcomes:
             target = self._jobs[outcome.index]
             if outcome.error is not None or outcome.stat is None:
@@ -244,11 +241,11 @@ class Verification:
                 continue
             if not (target.mode == "scan" and target.facts is None):
                 rows.append((target.items[0].key, reading.facts))
+            pins += alarms(target, reading, self._plan.pinned)
             readings.append((target, reading))
-        return readings, rows
+        return readings, rows, pins
 
-    def _finish(self, readings: Sequence[tuple[Target, Reading | None]], rows: list[tuple[bytes, Facts]]) -> None:
-        pins: list[tuple[bytes, Facts]] = []
+    def _finish(self, readings: Sequence[tuple[Target, Reading | None]], rows: Rows, pins: Rows) -> None:
         for target, reading in readings:
             if reading is not None and add_git_id(target, reading.facts):
                 rows.append((target.items[0].key, reading.facts))

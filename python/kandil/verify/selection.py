@@ -28,6 +28,7 @@ class Selection:
     items: list[Item] = field(default_factory=list)
     sidecars: sidecar.Sidecars = field(default_factory=sidecar.Sidecars)
     check: sidecar.CheckList | None = None
+    warnings: list[str] = field(default_factory=list)
     _keys: set[bytes] = field(default_factory=set)
     _known: stores.Known = field(default_factory=stores.Known)
 
@@ -122,6 +123,10 @@ def select(
     if given is None:
         for store in known:
             selection.add_known(store)
+        selection.warnings += [
+            f"{store.root}: this user may not look into it; {stores.TITLES[store.kind]}'s models there are not verified"
+            for store in stores.closed(machine)
+        ]
         return selection
     files = []
     for path in _expanded(given):

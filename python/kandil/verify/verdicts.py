@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 UNREADABLE = "it could not be read"
 GOOD: tuple[Status, ...] = ("ok", "unverified", "suspicious")
-Pins = list[tuple[bytes, Facts]]
+Rows = list[tuple[bytes, Facts]]
+"""By path, for the ledger."""
 
 
 def reading_of(target: Target, outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Reading | None:
@@ -51,6 +52,13 @@ def add_git_id(target: Target, facts: Facts) -> bool:
     return facts.git_id is not None
 
 
+def alarms(target: Target, reading: Reading, pinned: set[bytes]) -> Rows:
+    """What a silently corrupted file used to be is pinned with the new facts: later runs will also call it changed."""
+    if not reading.silent or reading.previous is None:
+        return []
+    return [(item.key, reading.previous) for item in target.items if item.key not in pinned]
+
+
 class Verdicts:
     """Results in the making. `ready` are those to give out; `by_status` counts all that were ever ready."""
 
@@ -62,7 +70,7 @@ class Verdicts:
         self._pin = pin
         self._held: dict[PartSet, list[tuple[Item, Reading, Item | None]]] = {}
 
-    def settle(self, item: Item, reading: Reading | None, first: Item | None) -> Pins:
+    def settle(self, item: Item, reading: Reading | None, first: Item | None) -> Rows:
         """The result of one name is ready, or those of all parts of its model once it is the last; what to pin.
 
         `reading` None: it could not be read, and the item has the error. `first`: the name that was read, if another.
@@ -81,36 +89,34 @@ class Verdicts:
         if parts.waiting:
             return []
         found = parts.findings()
-        pins: Pins = []
+        pins: Rows = []
         for one, read, other in self._held.pop(parts):
             pins += self._give(one, read, other, tuple(found[parts.number(one)]))
         return pins
 
-    def _give(self, item: Item, reading: Reading | None, first: Item | None, more: tuple[Finding, ...] = ()) -> Pins:
+    def _give(self, item: Item, reading: Reading | None, first: Item | None, more: tuple[Finding, ...] = ()) -> Rows:
         if reading is None:
             result = failed(item, item.error or UNREADABLE)
-            pins: Pins = []
+            pins: Rows = []
         else:
             result, pins = self._pinned_as(item, reading, judge(item, reading, more, first))
         self.by_status[result.status] += 1
         self.ready.append(result)
         return pins
 
-    def _pinned_as(self, item: Item, reading: Reading, result: FileResult) -> tuple[FileResult, Pins]:
-        """Pins what `--pin` asks for; and what a silently corrupted file used to be, so that later runs still know.
+    def _pinned_as(self, item: Item, reading: Reading, result: FileResult) -> tuple[FileResult, Rows]:
+        """Rows what `--pin` asks for.
 
         A pin that does not hold is only replaced for a file that the caller named itself: `--pin FOLDER` run each day
         must not hide a change.
         """
         pinned = item.key in self._pinned
-        if reading.silent and not pinned and reading.previous is not None:
-            return result, [(item.key, reading.previous)]
         if not self._pin or reading.facts.sha256 is None:
             return result, []
         if result.status in GOOD and not pinned:
             told = with_message(result, "pinned; the next run compares with it")
             return replace(told, hint=None) if told.status == "unverified" else told, [(item.key, reading.facts)]
-        if result.status != "changed" or not item.explicit:
+        if result.status != "changed" or not item.explicit or reading.silent:
             return result, []
         said = f"pinned anew; before: {result.expected}"
         anew = replace(result, status="unverified", expected=None, expected_source=None, message=said, hint=None)

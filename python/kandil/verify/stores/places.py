@@ -56,7 +56,10 @@ class Machine:
 
     @classmethod
     def here(cls) -> Machine:
-        return cls(os.environ, Path.home())
+        try:
+            return cls(os.environ, Path.home())
+        except RuntimeError:  # a user whom no database knows, without HOME
+            return cls(os.environ, Path(os.sep))
 
     def variable(self, name: str) -> Path | None:
         """An environment variable as a path, with ``~`` and surrounding quotes resolved as these tools do."""
@@ -88,12 +91,28 @@ class Machine:
 
 def find(machine: Machine | None = None) -> list[Store]:
     """Every store that is there, each folder once, in a fixed order."""
-    machine = machine or Machine.here()
+    return _sorted_out(machine)[0]
+
+
+def closed(machine: Machine | None = None) -> list[Store]:
+    """Stores that this user may not look into, as the one of Ollama's service often is."""
+    return _sorted_out(machine)[1]
+
+
+def _sorted_out(machine: Machine | None) -> tuple[list[Store], list[Store]]:
     found: dict[str, Store] = {}
-    for store in _candidates(machine):
-        if store.root.is_dir():
-            found.setdefault(os.path.realpath(store.root), store)
-    return list(found.values())
+    refused = []
+    for store in _candidates(machine or Machine.here()):
+        try:
+            os.stat(store.root)
+        except PermissionError:
+            refused.append(store)
+        except (OSError, ValueError):
+            continue
+        else:
+            if store.root.is_dir():
+                found.setdefault(os.path.realpath(store.root), store)
+    return list(found.values()), refused
 
 
 def _candidates(machine: Machine) -> Iterator[Store]:
