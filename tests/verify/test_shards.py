@@ -55,9 +55,9 @@ async def test_a_part_that_was_not_selected_is_not_missing(models: Path) -> None
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        ((part(1, 3, total=2), part(2, 2)), [(1, "KG-SPLIT-COUNT")]),
-        ((part(2, 2), part(1, 2)), [(1, "KG-SPLIT-NUMBER"), (2, "KG-SPLIT-NUMBER")]),
-        ((gguf("a"), part(2, 2)), [(1, "KG-SPLIT-COUNT")]),
+        ((part(1, 3, total=2), part(2, 2)), [(1, "KG-SPLIT-NAME")]),
+        ((part(2, 2), part(1, 2)), [(1, "KG-SPLIT-NAME"), (2, "KG-SPLIT-NAME")]),
+        ((gguf("a"), part(2, 2)), [(1, "KG-SPLIT-NAME")]),
         ((part(1, 2), part(2, 2, total=5)), [(1, "KG-SPLIT-TENSORS")]),
         ((part(1, 2, total=5), part(2, 2, total=5)), [(1, "KG-SPLIT-TENSORS")]),
     ],
@@ -70,7 +70,7 @@ async def test_parts_that_do_not_fit(models: Path, parts: tuple[bytes, ...], exp
 async def test_a_number_beyond_the_count(models: Path) -> None:
     write(models, part(1, 1))
     put(models / "m-00002-of-00001.gguf", part(2, 1))
-    assert (2, "KG-SPLIT-NUMBER") in split_findings(await run(models))
+    assert (2, "KG-SPLIT-NAME") in split_findings(await run(models))
 
 
 async def test_a_part_that_cannot_be_read_does_not_hold_up_the_others(models: Path) -> None:

@@ -67,7 +67,7 @@ class PartSet:
                 part.append(_finding("MISSING", f"{missing} of {self.count} parts are missing: {shown}"))
         for number, facts in self.facts.items():
             if not 1 <= number <= self.count:
-                found[number].append(_finding("NUMBER", f"its name says part {number} of {self.count}"))
+                found[number].append(_misnamed(number, self.count, "which cannot be"))
             elif facts.is_gguf:
                 found[number] += _of_part(facts, number, self.count)
         totals = {facts.split_tensors for facts in self.facts.values() if facts.split_tensors is not None}
@@ -84,17 +84,16 @@ class PartSet:
 
 def _of_part(facts: Facts, number: int, count: int) -> list[Finding]:
     if facts.split_count is None and facts.split_no is None:
-        return (
-            []
-            if count == 1
-            else [_finding("COUNT", f"its name says part {number} of {count}, its header knows of no parts")]
-        )
-    found = []
-    if facts.split_count not in (None, 0, count):
-        found.append(_finding("COUNT", f"its name says {count} parts, its header {facts.split_count}"))
-    if facts.split_no is not None and facts.split_no != number - 1:
-        found.append(_finding("NUMBER", f"its name says part {number}, its header {facts.split_no + 1}"))
-    return found
+        return [] if count == 1 else [_misnamed(number, count, "its header knows of no parts")]
+    if facts.split_count in (None, 0, count) and facts.split_no in (None, number - 1):
+        return []
+    said = f"split.no {facts.split_no} (counted from 0) and split.count {facts.split_count}"
+    return [_misnamed(number, count, f"its header {said}")]
+
+
+def _misnamed(number: int, count: int, but: str) -> Finding:
+    """The core's rule of the same id says it of one file alone."""
+    return Finding("KG-SPLIT-NAME", "suspicious", f"its name says part {number} of {count}, {but}")
 
 
 def _finding(what: str, message: str) -> Finding:
