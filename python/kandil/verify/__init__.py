@@ -106,14 +106,14 @@ def known_digest(path: str | bytes | os.PathLike[str], *, ledger: Path | None = 
     return digest.hex() if digest is not None else None
 
 
-def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int = 0) -> list[str]:
-    """The SHA-256 of each file, lower-case hex, in the order of `paths`; `jobs` threads (0: one for each CPU).
+def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int = 0) -> list[bytes]:
+    """The SHA-256 of each file, 32 bytes, in the order of `paths`; `jobs` threads (0: one for each CPU).
 
     Raises:
         OSError: a file cannot be read; the others are given up.
     """
     given = [os.fsencode(path) for path in paths]
-    digests = [""] * len(given)
+    digests = [b""] * len(given)
     reading: list[tuple[bytes, int, Literal["sha256"]]] = [(path, os.stat(path).st_size, "sha256") for path in given]
     run = _core.Run(reading, threads=jobs, blake3="never")
     try:
@@ -121,7 +121,7 @@ def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int =
             for outcome in run.take(1.0):
                 if outcome.sha256 is None:
                     raise OSError(f"{os.fsdecode(given[outcome.index])}: {outcome.error or 'it could not be read'}")
-                digests[outcome.index] = outcome.sha256.hex()
+                digests[outcome.index] = outcome.sha256
     finally:
         run.cancel()
     return digests
