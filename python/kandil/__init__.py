@@ -5,7 +5,7 @@ What is public stands here and is loaded when it is first used, so that `import 
 - `verify(paths)`: is every model file the one that was published, and sound? `async for` on trio: `FileResult` by
   `FileResult`, each with its `Finding`s; a `Summary` at the end. `kandil.verify` is also the module that the function
   lives in: the module can be called, so that no order of imports makes a difference.
-- `sha256(data)`, `sha256_files(paths)`: digests, 32 bytes each, many files at once; `Sha256()`: a stream, as in hashlib.
+- `sha256(data)`, `sha256_files(paths)`: digests of 32 bytes, many files at once; `Sha256()`: a stream, as in hashlib.
 - `Header.open(path)`: a GGUF file's keys and tensors, read lazily.
 - `KandilError`: the root of every error that is raised on purpose.
 

@@ -191,5 +191,7 @@ class Header:
         """Elements of an array; None for a scalar. Raises KeyError."""
     def __contains__(self, key: object, /) -> bool: ...
     def __len__(self) -> int: ...
+    def kept(self, key: str) -> bool | int | float | str | None:
+        """The value if the scan has kept it, as it does numbers and short strings; else None. Reads nothing."""
     def __getitem__(self, key: str, /) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
         """The value, read from the file now (or kept, where it is small). Raises KeyError, OSError, ValueError."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kandil.cli.escape import printable
 from kandil.cli.group import Settings, common_options
 from kandil.cli.sizes import fraction, size_bytes
 
@@ -96,6 +97,8 @@ class _Command:
             report.interrupted(verification.progress())
             raise
         report.end(verification.summary)
+        for warning in verification.summary.warnings:
+            print(f"warning: {printable(warning)}", file=sys.stderr)
         if self.options["manifest"]:
             from kandil.cli.manifest import write_manifest
 

@@ -18,6 +18,8 @@ use crate::sha256::lanes::plan;
 
 /// The smallest buffer of a lane, where memory is scarce.
 const MIN_CHUNK: usize = 8 << 10;
+/// Outcomes that may wait to be taken: a header with all its tensors is not small.
+const MAX_WAITING: usize = 256;
 /// Between two looks at the world by a thread that waits.
 const NAP: Duration = Duration::from_millis(20);
 
@@ -90,6 +92,7 @@ impl Run {
             outcomes = self.shared.ready.wait_timeout(outcomes, left).expect("no panic under this lock").0;
         }
         assert!(!self.shared.panicked.load(Relaxed), "a thread of the run panicked");
+        self.shared.taken.notify_all();
         std::mem::take(&mut outcomes)
     }
 
@@ -146,6 +149,7 @@ pub(super) struct Shared {
     wake: Condvar,
     outcomes: Mutex<Vec<Outcome>>,
     ready: Condvar,
+    taken: Condvar,
     in_flight: Vec<Mutex<Vec<InFlight>>>,
     /// When the next read may start under [`Options::max_rate`].
     next_read: Mutex<Instant>,
@@ -199,6 +203,7 @@ impl Shared {
             wake: Condvar::new(),
             outcomes: Mutex::new(Vec::new()),
             ready: Condvar::new(),
+            taken: Condvar::new(),
             in_flight: (0..threads).map(|_| Mutex::default()).collect(),
             next_read: Mutex::new(Instant::now()),
         }
@@ -333,10 +338,14 @@ impl Shared {
         self.done(outcome);
     }
 
-    /// A job has ended.
+    /// A job has ended. Waits where nobody takes outcomes.
     pub(super) fn done(&self, outcome: Outcome) {
         self.files_done.fetch_add(1, Relaxed);
-        lock(&self.outcomes).push(outcome);
+        let mut outcomes = lock(&self.outcomes);
+        while outcomes.len() >= MAX_WAITING && !self.is_cancelled() {
+            outcomes = self.taken.wait_timeout(outcomes, NAP).expect("no panic under this lock").0;
+        }
+        outcomes.push(outcome);
         self.ready.notify_all();
     }
 
