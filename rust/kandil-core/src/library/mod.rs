@@ -9,6 +9,7 @@
 //!
 //! Memory is threads × lanes × [`CHUNK`] bytes of buffers, whatever the library's size; [`Options::max_memory`] lowers it.
 
+mod aside;
 pub mod recheck;
 pub mod run;
 pub mod schedule;
@@ -55,7 +56,7 @@ pub struct Job {
 /// When a SHA-256 pass takes a file's BLAKE3 as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blake3 {
-    /// Where it costs at most [`schedule::BLAKE3_SHARE`] of the time: few large files.
+    /// Where it costs at most [`schedule::BLAKE3_SHARE`] of the time: few large files, or an idle thread to do it.
     Auto,
     /// For every file.
     Always,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::aside::Aside;
 use super::recheck::{Piece, Recheck};
 use super::schedule::{self, Load};
 use super::source::{self, Spindles};
@@ -61,9 +62,11 @@ impl Run {
         let wanted = if options.threads == 0 { cpus() } else { options.threads };
         let lanes = plan().width();
         let fits = options.max_memory / (lanes * (MIN_CHUNK + 2 * BLOCK));
-        let threads = wanted.min(fits).min(jobs.len().max(1)).max(1);
-        // A file that is checked again is read on every thread at once, so one job may use them all.
-        let threads = if jobs.iter().any(|job| job.mode == Mode::Blake3) { wanted.min(fits).max(1) } else { threads };
+        // A file that is checked again is read on every thread at once, so one job may use them all; else a file has
+        // work for one thread, and for another that takes its BLAKE3.
+        let again = jobs.iter().any(|job| job.mode == Mode::Blake3);
+        let useful = if again { wanted } else { 2 * jobs.len() };
+        let threads = wanted.min(fits).min(useful).max(1);
         let chunk = (options.max_memory / (threads * lanes) - 2 * BLOCK).clamp(MIN_CHUNK, CHUNK) / BLOCK * BLOCK;
         let shared = Arc::new(Shared::new(jobs, options, threads, chunk));
         for thread in 0..threads {
@@ -161,6 +164,8 @@ struct Queue {
     hash: VecDeque<usize>,
     /// Lanes that a thread gave away.
     given: Vec<FileLane>,
+    /// Files of which buffers wait for BLAKE3.
+    aside: VecDeque<Arc<Aside>>,
     /// Other jobs, longest first.
     other: VecDeque<usize>,
     /// The file that is being checked again, and has pieces left to hand out.
@@ -169,9 +174,19 @@ struct Queue {
     live: usize,
 }
 
+/// A job for a lane.
+pub(super) struct Admitted {
+    pub(super) index: usize,
+    /// The lanes that the thread is expected to keep.
+    pub(super) lanes: usize,
+    /// Whether other threads have no file of their own.
+    pub(super) idle: bool,
+}
+
 /// Work for a thread without lanes.
 pub(super) enum Task {
     Lanes(Vec<FileLane>),
+    Aside(Arc<Aside>),
     Piece(Piece),
     Done,
 }
@@ -184,7 +199,7 @@ impl Shared {
             order.into_iter().partition(|&index| jobs[index].mode == Mode::Sha256);
         let remaining = hash.iter().map(|&index| jobs[index].size).sum();
         let bytes_total = jobs.iter().filter(|job| job.mode != Mode::Scan).map(|job| job.size).sum();
-        let queue = Queue { hash, given: Vec::new(), other, recheck: None, live: 0 };
+        let queue = Queue { hash, given: Vec::new(), aside: VecDeque::new(), other, recheck: None, live: 0 };
         Shared {
             jobs,
             options,
@@ -227,9 +242,8 @@ impl Shared {
         self.cancelled.load(Relaxed)
     }
 
-    /// The next job for a thread whose `lanes` files have `longest` bytes left at most, if it should fill another lane;
-    /// and how many lanes it is expected to keep.
-    pub(super) fn admit(&self, lanes: usize, longest: u64) -> Option<(usize, usize)> {
+    /// The next job for a thread whose `lanes` files have `longest` bytes left at most, if it should fill another lane.
+    pub(super) fn admit(&self, lanes: usize, longest: u64) -> Option<Admitted> {
         if lanes >= plan().width() {
             return None;
         }
@@ -247,7 +261,7 @@ impl Shared {
         }
         queue.hash.pop_front();
         queue.live += 1;
-        Some((index, expected.max(lanes + 1)))
+        Some(Admitted { index, lanes: expected.max(lanes + 1), idle: load.files < self.threads })
     }
 
     /// Work for a thread whose lanes are empty; waits until there is some, or none will come.
@@ -259,6 +273,9 @@ impl Shared {
             }
             if !queue.hash.is_empty() || !queue.given.is_empty() {
                 return Task::Lanes(std::mem::take(&mut queue.given));
+            }
+            if let Some(aside) = queue.aside.pop_front() {
+                return Task::Aside(aside);
             }
             if let Some(piece) = self.next_piece(&mut queue) {
                 return Task::Piece(piece);
@@ -292,6 +309,12 @@ impl Shared {
                 },
             }
         }
+    }
+
+    /// Buffers of a file wait for BLAKE3: an idle thread should come.
+    pub(super) fn call(&self, aside: &Arc<Aside>) {
+        lock(&self.queue).aside.push_back(aside.clone());
+        self.wake.notify_one();
     }
 
     /// Whether a thread waits for work that only another thread's lanes can give it.

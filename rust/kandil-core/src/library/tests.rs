@@ -91,6 +91,21 @@ fn digests_are_right_for_any_sizes_threads_and_memory() {
 }
 
 #[test]
+fn idle_threads_take_blake3_of_the_same_bytes() {
+    let folder = Folder::new("aside");
+    // More chunks than there are buffers, and ends on and off a chunk's edge.
+    let sizes = [40 * CHUNK + 123, 40 * CHUNK, 3 * CHUNK - 1, 10, 0];
+    let data = bytes(4, 41 * CHUNK);
+    for &size in &sizes {
+        let path = folder.write(&format!("{size}"), &data[..size]);
+        let options = Options { threads: 4, blake3: Blake3::Always, ..Options::default() };
+        let outcome = run(&[path], Mode::Sha256, options).remove(0);
+        assert_eq!(outcome.sha256, Some(sha256::digest(&data[..size])));
+        assert_eq!(outcome.blake3, Some(*blake3::hash(&data[..size]).as_bytes()), "{size} bytes");
+    }
+}
+
+#[test]
 fn a_recheck_joins_pieces_into_the_hash_of_the_whole() {
     let folder = Folder::new("recheck");
     let piece = 4 << 20;

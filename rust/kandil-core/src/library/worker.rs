@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use super::run::{InFlight, Shared, Task};
+use super::aside::Aside;
+use super::run::{Admitted, InFlight, Shared, Task};
 use super::schedule::{self, BLAKE3_SHARE};
 use super::source::{Read, Source};
 use super::walk::describe;
@@ -23,7 +24,16 @@ pub(super) struct FileLane {
     /// Bytes of the lane's space that are filled so far.
     filled: usize,
     scanner: Option<Scanner>,
-    blake3: Option<Box<blake3::Hasher>>,
+    beside: Beside,
+}
+
+/// Where a file's BLAKE3 is taken.
+enum Beside {
+    Nowhere,
+    /// On the file's own thread.
+    Here(Box<blake3::Hasher>),
+    /// On idle threads, which have not had the last so many bytes of the lane's buffer.
+    Aside(Arc<Aside>, usize),
 }
 
 impl FileLane {
@@ -41,8 +51,21 @@ impl FileLane {
         if let Some(scanner) = self.scanner.as_mut().filter(|scanner| !scanner.header_done()) {
             scanner.feed(bytes);
         }
-        if let Some(hasher) = &mut self.blake3 {
-            hasher.update(bytes);
+        match &mut self.beside {
+            Beside::Nowhere => {}
+            Beside::Here(hasher) => drop(hasher.update(bytes)),
+            Beside::Aside(_, owed) => *owed = bytes.len(),
+        }
+    }
+
+    /// Hands a buffer that has been compressed to the idle threads.
+    fn pass_on(&mut self, shared: &Shared) {
+        if let Beside::Aside(aside, owed @ 1..) = &mut self.beside {
+            let mut buffer = aside.free(self.lane.size());
+            self.lane.swap(&mut buffer);
+            if aside.push(buffer, std::mem::take(owed)) {
+                shared.call(aside);
+            }
         }
     }
 
@@ -52,7 +75,11 @@ impl FileLane {
             Ok(stat) => {
                 outcome.stat = Some(stat);
                 outcome.sha256 = Some(self.lane.digest());
-                outcome.blake3 = self.blake3.map(|hasher| *hasher.finalize().as_bytes());
+                outcome.blake3 = match self.beside {
+                    Beside::Nowhere => None,
+                    Beside::Here(hasher) => Some(*hasher.finalize().as_bytes()),
+                    Beside::Aside(aside, _) => Some(aside.finish()),
+                };
                 outcome.scan = self.scanner.map(Scanner::finish);
             }
             Err(error) => outcome.error = Some(describe(&error)),
@@ -84,6 +111,7 @@ impl<'a> Worker<'a> {
             self.show();
             match self.shared.next() {
                 Task::Lanes(lanes) => self.lanes = lanes,
+                Task::Aside(aside) => aside.work(),
                 Task::Piece(piece) => piece.work(self.shared, self.thread),
                 Task::Done => return,
             }
@@ -93,20 +121,16 @@ impl<'a> Worker<'a> {
     /// Fills lanes with new files as far as the policy wants it.
     fn admit(&mut self) {
         let longest = |lanes: &[FileLane]| lanes.iter().map(FileLane::remaining).max().unwrap_or(0);
-        while let Some((index, expected)) = self.shared.admit(self.lanes.len(), longest(&self.lanes)) {
+        while let Some(admitted) = self.shared.admit(self.lanes.len(), longest(&self.lanes)) {
+            let index = admitted.index;
             let options = &self.shared.options;
             let job = &self.shared.jobs[index];
             match Source::open(&job.path, options.drop_cache) {
                 Ok(source) => {
-                    let blake3 = match options.blake3 {
-                        Blake3::Always => true,
-                        Blake3::Never => false,
-                        Blake3::Auto => blake3_is_cheap(expected),
-                    };
+                    let beside = beside(options.blake3, &admitted);
                     let lane = self.spare.pop().unwrap_or_else(|| Lane::new(self.shared.chunk));
                     let scanner = Some(Scanner::new(source.stat().size));
-                    let blake3 = blake3.then(Box::default);
-                    self.lanes.push(FileLane { index, lane, source, filled: 0, scanner, blake3 });
+                    self.lanes.push(FileLane { index, lane, source, filled: 0, scanner, beside });
                 }
                 Err(error) => {
                     self.shared.lane_advanced(job.size);
@@ -157,6 +181,7 @@ impl<'a> Worker<'a> {
     /// be read, and its lane is gone.
     fn read_lane(&mut self, position: usize, wait: bool) -> bool {
         let file = &mut self.lanes[position];
+        file.pass_on(self.shared);
         let before = file.lane.length() + file.filled as u64;
         let result = loop {
             let space = &mut file.lane.space()[file.filled..];
@@ -191,8 +216,9 @@ impl<'a> Worker<'a> {
                 position += 1;
                 continue;
             }
-            let file = self.lanes.swap_remove(position);
+            let mut file = self.lanes.swap_remove(position);
             self.shared.spindles.release(file.source.stat().device, file.index);
+            file.pass_on(self.shared);
             let (outcome, mut lane) = file.outcome();
             lane.restart();
             self.spare.push(lane);
@@ -211,6 +237,16 @@ impl<'a> Worker<'a> {
                 size: file.source.stat().size,
             }),
         );
+    }
+}
+
+/// Where to take the BLAKE3 of a file that has just got a lane.
+fn beside(wanted: Blake3, admitted: &Admitted) -> Beside {
+    match wanted {
+        Blake3::Never => Beside::Nowhere,
+        _ if admitted.idle && !blake3_is_cheap(admitted.lanes) => Beside::Aside(Arc::new(Aside::new()), 0),
+        Blake3::Auto if !blake3_is_cheap(admitted.lanes) => Beside::Nowhere,
+        _ => Beside::Here(Box::default()),
     }
 }
 

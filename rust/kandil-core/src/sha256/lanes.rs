@@ -131,6 +131,11 @@ impl Lane {
         (self.state, self.waiting, self.length, self.padded) = (INITIAL, 0..0, 0, false);
     }
 
+    /// Bytes in its buffer, the room for padding included.
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Bytes taken so far.
     pub fn length(&self) -> u64 {
         self.length
@@ -166,6 +171,16 @@ impl Lane {
         }
         self.waiting = 0..end;
         &self.buffer[..count]
+    }
+
+    /// Puts another buffer of the same size in the place of the lane's, whose blocks have all been compressed.
+    ///
+    /// # Panics
+    ///
+    /// When blocks wait, or the sizes differ.
+    pub fn swap(&mut self, buffer: &mut Box<[u8]>) {
+        assert!(self.waiting.is_empty() && buffer.len() == self.buffer.len(), "an empty lane, equal buffers");
+        std::mem::swap(&mut self.buffer, buffer);
     }
 
     /// The digest of the message.
