@@ -7,7 +7,7 @@ import random
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from peers.machine import available_memory_bytes
@@ -67,7 +67,7 @@ def library(parent: Path, name: str, sizes: Sequence[int]) -> Iterator[list[Path
 
 
 def log_normal(count: int, total_bytes: int, *, seed: int = 7) -> list[int]:
-    """Sizes as libraries have them: log-normal, cut to 0.1–40 times a unit, scaled to the total."""
+    """Sizes as libraries have them: log-normal, cut to 0.1 to 40 times a unit, scaled to the total."""
     rng = random.Random(seed)
     sizes: list[float] = []
     while len(sizes) < count:
@@ -85,10 +85,8 @@ def forget(paths: Sequence[Path]) -> None:
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     if os.geteuid() == 0:
-        try:
+        with suppress(OSError):  # in a container; the advice above has done what matters
             Path("/proc/sys/vm/drop_caches").write_text("3\n")
-        except OSError:
-            pass  # a container; the advice above has done what matters
 
 
 def warm(paths: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""What a figure depends on: the processor, the kernel of the system, the load, the versions of all that was measured."""
+"""What a figure depends on: the processor, the system, the load, the versions of all that was measured."""
 
 from __future__ import annotations
 

@@ -26,6 +26,10 @@ class Took:
 Side = Callable[[], Took]
 
 
+class Failed(Exception):
+    """A command did not do what it was asked; the second argument is its stderr."""
+
+
 @dataclass(slots=True)
 class Row:
     """One line of the table: kandil beside one peer, over some rounds; or one figure of kandil alone."""
@@ -79,8 +83,16 @@ class Bench:
             row.missing = row.missing or "not here"
         else:
             sides = [(ours, row.ours), (theirs, row.theirs)] + ([(library, row.library)] if library else [])
-            for side, _ in sides:
-                side()
+            try:
+                theirs()
+            except Failed as error:
+                row.missing = (
+                    f"{error.args[0]}: {(error.args[1].decode(errors='replace').strip().splitlines() or ['?'])[-1]}"
+                )
+                return self.keep(row)
+            for side in (ours, library):
+                if side is not None:
+                    side()
             for _ in range(self.rounds):
                 for side, taken in sides:
                     taken.append(side())
@@ -125,13 +137,13 @@ def run(
     cores = {min(os.sched_getaffinity(0))} if one_core else None
     read, write = os.pipe()
     begun = time.perf_counter()
-    process = subprocess.Popen(  # noqa: PLW1509 (this process has one thread)
+    process = subprocess.Popen(
         argv,
         stdin=read,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=changed,
-        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,  # noqa: PLW1509 (one thread)
     )
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
@@ -143,7 +155,7 @@ def run(
     process.returncode = code = os.waitstatus_to_exitcode(status)
     process.stderr.close()
     if code not in allowed:
-        sys.exit(f"{argv[0]!r} ended with {code}: {errors.decode(errors='replace')[-2000:]}")
+        raise Failed(f"{argv[0]!r} ended with {code}", errors)
     return Took(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
@@ -151,6 +163,6 @@ def measured_within(argv: Sequence[str | bytes], *, env: Mapping[str, str] | Non
     """Runs a command that measures itself and prints its wall and CPU seconds, after a warm-up of its own."""
     found = subprocess.run(argv, input=stdin, env={**os.environ, **(env or {})}, capture_output=True, check=False)
     if found.returncode:
-        sys.exit(f"{argv!r} ended with {found.returncode}: {found.stderr.decode(errors='replace')[-2000:]}")
+        raise Failed(f"{argv!r} ended with {found.returncode}", found.stderr)
     wall, cpu, *_ = map(float, found.stdout.split()[-2:])
     return Took(wall, cpu)

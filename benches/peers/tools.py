@@ -36,16 +36,12 @@ def kandil(
         )
 
 
-def library(
-    paths: Sequence[Path], *options: str, env: Mapping[str, str] | None = None
-) -> Took:
+def library(paths: Sequence[Path], *options: str, env: Mapping[str, str] | None = None) -> Took:
     """The library alone; see library_only.py for the options."""
     return measured_within([sys.executable, str(HERE / "library_only.py"), *options], env=env, stdin=_names(paths))
 
 
-def each(
-    command: Sequence[str], paths: Sequence[Path], *, env: Mapping[str, str] | None = None
-) -> Side | None:
+def each(command: Sequence[str], paths: Sequence[Path], *, env: Mapping[str, str] | None = None) -> Side | None:
     """The command once a file, in as many processes at a time as there are CPUs; None where it is not installed."""
     if shutil.which(command[0]) is None:
         return None
@@ -53,9 +49,7 @@ def each(
     return lambda: run(argv, stdin=_names(paths), env=env)
 
 
-def one_stream(
-    paths: Sequence[Path], *, env: Mapping[str, str] | None = None
-) -> Side | None:
+def one_stream(paths: Sequence[Path], *, env: Mapping[str, str] | None = None) -> Side | None:
     """openssl over the files one after the other, on one core."""
     if shutil.which("openssl") is None:
         return None
