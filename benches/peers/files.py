@@ -87,11 +87,3 @@ def forget(paths: Sequence[Path]) -> None:
     if os.geteuid() == 0:
         with suppress(OSError):  # in a container; the advice above has done what matters
             Path("/proc/sys/vm/drop_caches").write_text("3\n")
-
-
-def warm(paths: Sequence[Path]) -> None:
-    """These files are in the page cache, as far as they fit."""
-    for path in paths:
-        with path.open("rb", buffering=0) as file:
-            while file.read(1 << 20):
-                pass

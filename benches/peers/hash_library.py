@@ -8,15 +8,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from peers import files, tools
 from peers.machine import facts, has_sha_instructions, usable_cpus, warn_if_loaded
-from peers.measure import ROUNDS, Bench, Row, Took, run
+from peers.measure import ROUNDS, Bench, Row, Side, Took, run
 
 MIB = 1 << 20
 SHA256SUM = ("sha256sum",)
@@ -45,14 +46,14 @@ def variants() -> list[As]:
     return [plain, As(name, {"KANDIL_SHA256": widest}, tools.NO_SHA_OPENSSL)]
 
 
-def pair(bench: Bench, row: Row, paths: Sequence[Path], how: As, peer: object) -> None:
+def pair(bench: Bench, row: Row, paths: Sequence[Path], how: As, peer: Side | None) -> None:
     """One row: `kandil verify` with an empty ledger beside the peer, and the library alone."""
     row.case += how.name
     row.bytes = sum(path.stat().st_size for path in paths)
     bench.compare(
         row,
         lambda: tools.kandil(*paths, env=how.kandil),
-        peer,  # type: ignore[arg-type]
+        peer,
         lambda: tools.library(paths, env=how.kandil),
     )
 
@@ -120,7 +121,7 @@ def blake3_cost(bench: Bench, paths: Sequence[Path], name: str, *, auto: bool = 
         )
         bench.compare(
             row,
-            lambda choice=choice: tools.library(paths, "--blake3", choice),  # type: ignore[misc]
+            partial(tools.library, paths, "--blake3", choice),
             lambda: tools.library(paths),
         )
 
@@ -129,9 +130,9 @@ def cold_files(bench: Bench, folder: Path, total: int) -> None:
     with files.library(folder, "cold", [total // 32] * 32) as paths:
         cat = tools.each(("cat",), paths)
 
-        def cold(side: object) -> Took:
+        def cold(side: Side) -> Took:
             files.forget(paths)
-            return side()  # type: ignore[operator,no-any-return]
+            return side()
 
         row = Row("cold cache, 32 files", f"cat, xargs {PARALLEL}", 0.9, bytes=total)
         bench.compare(
@@ -179,8 +180,8 @@ def again(bench: Bench, folder: Path, total: int, count: int) -> None:
             row = Row(f"64 files of log-normal sizes again, by BLAKE3{how.name}", "first run", 1.3, bytes=sum(sizes))
             bench.compare(
                 row,
-                lambda how=how: tools.kandil("--full", *paths, data=Path(home), env=how.kandil),
-                lambda how=how: tools.kandil(*paths, env=how.kandil),
+                partial(tools.kandil, "--full", *paths, data=Path(home), env=how.kandil),
+                partial(tools.kandil, *paths, env=how.kandil),
             )
 
 
@@ -213,6 +214,16 @@ def in_memory(bench: Bench) -> None:
     bench.keep(row)
 
 
+CASES: dict[str, Callable[[Bench, Path, int, float], None]] = {
+    "equal": lambda bench, folder, total, _: equal_files(bench, folder, total),
+    "log-normal": lambda bench, folder, total, _: unequal_files(bench, folder, total),
+    "large": lambda bench, folder, total, _: large_files(bench, folder, total),
+    "memory": lambda bench, _folder, _total, _scale: in_memory(bench),
+    "cold": lambda bench, folder, total, _: cold_files(bench, folder, total),
+    "again": lambda bench, folder, total, scale: again(bench, folder, total, max(100, int(5000 * min(scale, 1)))),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="1 is 3 GiB a case")
@@ -231,15 +242,6 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps([row.as_json() for row in bench.rows], indent=1))
 
-
-CASES = {
-    "equal": lambda bench, folder, total, _: equal_files(bench, folder, total),
-    "log-normal": lambda bench, folder, total, _: unequal_files(bench, folder, total),
-    "large": lambda bench, folder, total, _: large_files(bench, folder, total),
-    "memory": lambda bench, _folder, _total, _scale: in_memory(bench),
-    "cold": lambda bench, folder, total, _: cold_files(bench, folder, total),
-    "again": lambda bench, folder, total, scale: again(bench, folder, total, max(100, int(5000 * min(scale, 1)))),
-}
 
 if __name__ == "__main__":
     main()

@@ -78,7 +78,7 @@ def _processor() -> tuple[str, set[str]]:
     except OSError:
         return platform.processor() or platform.machine(), set()
     fields = dict(re.findall(r"^([^\t:]+)\s*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
-    flags = set(fields.get("flags", fields.get("Features", "")).split())
+    flags = set((fields.get("flags") or fields.get("Features") or "").split())
     family = f" (family {fields['cpu family']}, model {fields['model']})" if "cpu family" in fields else ""
     return fields.get("model name", platform.machine()) + family, flags
 
