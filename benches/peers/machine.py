@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -106,6 +107,10 @@ def _versions() -> dict[str, str]:
             found[name] = number[0] if number else "?"
         else:
             found[name] = "missing"
+    node = json.loads((Path(__file__).parent / "node" / "package.json").read_text())
+    found |= node["dependencies"]
+    if library := os.environ.get("ISAL_CRYPTO_LIB"):
+        found["isa-l_crypto"] = Path(library).resolve().name
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)

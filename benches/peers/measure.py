@@ -52,17 +52,15 @@ class Row:
     """Why there is nothing: the peer is not here."""
     note: str = ""
 
-    def ratios(self, side: Literal["ours", "library"] = "ours", what: Literal["wall", "cpu"] = "wall") -> list[float]:
+    def ratios(self, what: str) -> list[float]:
         """Per round, how many times less kandil took."""
-        pairs = zip(getattr(self, side), self.theirs, strict=True)
+        pairs = zip(self.ours, self.theirs, strict=True)
         return [getattr(peer, what) / max(getattr(own, what), 1e-9) for own, peer in pairs]
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
         if self.ours and self.theirs:
-            found["ratio"] = {what: _spread(self.ratios("ours", what)) for what in ("wall", "cpu")}
-        if self.library:
-            found["ratio_library"] = {what: _spread(self.ratios("library", what)) for what in ("wall", "cpu")}
+            found["ratio"] = {what: _spread(self.ratios(what)) for what in ("wall", "cpu")}
         return found
 
 
@@ -115,9 +113,10 @@ def say(row: Row) -> str:
         return f"{head}: MISSING, {row.missing}"
     if row.metric == "figure":
         return f"{head}: {row.value:.3g} {row.unit}"
-    ratios = row.ratios("ours", row.metric)
+    ratios = row.ratios(row.metric)
     goal = f" (goal {row.goal:g})" if row.goal else ""
-    return f"{head}: {median(ratios):.3g}x, {min(ratios):.3g}-{max(ratios):.3g}{goal} by {row.metric}"
+    alone = f"; library alone {median(took.wall for took in row.library):.3g} s" if row.library else ""
+    return f"{head}: {median(ratios):.3g}x, {min(ratios):.3g}-{max(ratios):.3g}{goal} by {row.metric}{alone}"
 
 
 def run(
