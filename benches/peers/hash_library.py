@@ -109,18 +109,15 @@ def unequal_files(bench: Bench, folder: Path, total: int) -> None:
 
 
 def large_files(bench: Bench, folder: Path, total: int) -> None:
-    goals = {8: 3.0, 4: 1.4, 2: None, 1: 1.0}
-    with files.library(folder, "large", [total // 8] * 8) as paths:
-        for how in variants():
-            for count, goal in goals.items():
-                row = Row(f"{large(count)} of {total // 8 // MIB} MiB", f"openssl, xargs {PARALLEL}", how.goal(goal))
-                pair(bench, row, paths[:count], how, tools.each(OPENSSL, paths[:count], env=how.peer))
-        for count in (2, 1):
-            blake3_cost(bench, paths[:count], f"{large(count)} of {total // 8 // MIB} MiB", auto=True)
-
-
-def large(count: int) -> str:
-    return "one file" if count == 1 else f"{count} files"
+    """The same bytes in ever fewer files."""
+    for count, goal in {8: 3.0, 4: 1.4, 2: None, 1: 1.0}.items():
+        name = f"{'one file' if count == 1 else f'{count} files'} of {total // count // MIB} MiB"
+        with files.library(folder, f"large-{count}", [total // count] * count) as paths:
+            for how in variants():
+                row = Row(name, f"openssl, xargs {PARALLEL}", how.goal(goal))
+                pair(bench, row, paths, how, tools.each(OPENSSL, paths, env=how.peer))
+            if count <= 2:
+                blake3_cost(bench, paths, name, auto=True)
 
 
 def blake3_cost(bench: Bench, paths: Sequence[Path], name: str, *, auto: bool = False) -> None:
