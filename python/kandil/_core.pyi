@@ -1,6 +1,7 @@
 """The Rust core. Paths are bytes, sizes and offsets are bytes, times are nanoseconds since the epoch."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Literal, Self, final
 
 from typing_extensions import Buffer
@@ -165,7 +166,7 @@ class Header:
     """The index of a GGUF header: keys, their types and places, and the tensors; values are read when asked for."""
 
     @staticmethod
-    def open(path: bytes) -> Header:
+    def open(path: str | bytes | PathLike[str]) -> Header:
         """Reads only the header. Raises OSError; what is wrong with the bytes is in ``findings``."""
     @property
     def version(self) -> int: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,7 @@ def opened(file: str) -> Header:
     from kandil.errors import FileUnreadable, NotGguf
 
     try:
-        header = Header.open(os.fsencode(file))
+        header = Header.open(file)
     except OSError as error:
         raise FileUnreadable(file, error.strerror or str(error)) from error
     if not header.is_gguf:

@@ -29,7 +29,7 @@ STYLES: dict[Status, str] = {
 MEANINGS: dict[Status, str] = {
     "malicious": "made to do harm: do not load",
     "mismatch": "the bytes are not those that were published: delete, download again",
-    "changed": "changed while it was read, or since it was pinned",
+    "changed": "not the bytes that were pinned, or that an earlier run read",
     "malformed": "broken or incomplete: download again, or what is missing",
     "error": "could not be checked",
     "suspicious": "sound, but with something that no honest tool writes",

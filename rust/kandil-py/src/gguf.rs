@@ -145,8 +145,9 @@ impl Header {
 #[pymethods]
 impl Header {
     #[staticmethod]
-    fn open(py: Python<'_>, path: Vec<u8>) -> PyResult<Self> {
-        let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+    fn open(py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let bytes: Vec<u8> = py.import("os")?.call_method1("fsencode", (path,))?.extract()?;
+        let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         let scan = py.detach(|| gguf::open(&path)).map_err(|error| os_error(py, &error, path.as_os_str()))?;
         Ok(Self::from_scan(scan, path))
     }
