@@ -65,7 +65,7 @@ def of_outcome(outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Fac
         facts.architecture = _text(header, "general.architecture")
         facts.split_no, facts.split_count = _number(header, "split.no"), _number(header, "split.count")
         if facts.split_count:
-            facts.split_tensors, facts.tensors = _number(header, "split.tensors.count"), len(header.tensors)
+            facts.split_tensors, facts.tensors = _number(header, "split.tensors.count"), header.tensor_count
     return facts
 
 

@@ -1,6 +1,6 @@
 //! The algorithms of kandil, free of Python: SHA-256 of many files at once, GGUF scanning.
 //!
-//! * [`sha256`]: one stream, and up to sixteen streams in the lanes of one vector register.
+//! * [`sha256`]: one stream, and many streams in the lanes of vector registers.
 //! * [`gguf`]: a resumable scanner that is fed with the bytes that are hashed.
 //! * [`library`]: walks, reads, hashes and scans a whole library on all cores.
 

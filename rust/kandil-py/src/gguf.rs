@@ -192,6 +192,11 @@ impl Header {
         self.header.tensors.iter().cloned().map(Tensor).collect()
     }
 
+    #[getter]
+    fn tensor_count(&self) -> u64 {
+        self.header.tensor_count
+    }
+
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.header.entries.iter().map(Entry::key_text))
     }

@@ -1,5 +1,7 @@
 //! `walk`, `Entry`, `Stat`, `Run`, `Outcome`, `Progress`.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,8 +69,8 @@ impl Entry {
 
 /// Every regular file under ``roots`` whose name ends with one of ``suffixes``; see ``kandil-core::library::walk``.
 #[pyfunction]
-pub(crate) fn walk(py: Python<'_>, roots: Vec<Vec<u8>>, suffixes: Option<Vec<String>>) -> PyResult<Vec<Entry>> {
-    let roots = roots.into_iter().map(path).collect::<PyResult<Vec<PathBuf>>>()?;
+pub(crate) fn walk(py: Python<'_>, roots: Vec<Vec<u8>>, suffixes: Option<Vec<String>>) -> Vec<Entry> {
+    let roots = roots.into_iter().map(path).collect::<Vec<PathBuf>>();
     let wanted = |name: &[u8]| {
         let ends = |suffix: &String| {
             let start = name.len().checked_sub(suffix.len());
@@ -76,18 +78,11 @@ pub(crate) fn walk(py: Python<'_>, roots: Vec<Vec<u8>>, suffixes: Option<Vec<Str
         };
         suffixes.as_ref().is_none_or(|suffixes| suffixes.iter().any(ends))
     };
-    Ok(py.detach(|| core::walk::walk(&roots, wanted)).into_iter().map(Entry).collect())
+    py.detach(|| core::walk::walk(&roots, wanted)).into_iter().map(Entry).collect()
 }
 
-#[cfg(unix)]
-pub(crate) fn path(bytes: Vec<u8>) -> PyResult<PathBuf> {
-    Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes)).map(|name: std::ffi::OsString| name.into())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn path(bytes: Vec<u8>) -> PyResult<PathBuf> {
-    // Python's os.fsencode gives UTF-8 here.
-    Ok(String::from_utf8(bytes)?.into())
+fn path(bytes: Vec<u8>) -> PathBuf {
+    OsString::from_vec(bytes).into()
 }
 
 /// One job of a run, finished.
@@ -194,7 +189,7 @@ impl Run {
         };
         let options =
             core::Options { threads, max_memory: max_memory_bytes, max_rate: max_rate_bytes, blake3, drop_cache };
-        Ok(Run { run: py.detach(|| core::Run::start(jobs, options)), paths })
+        Ok(Run { run: py.detach(|| core::Run::start(jobs, options))?, paths })
     }
 
     /// What has finished since the last call; waits up to the timeout for the first.
@@ -247,5 +242,5 @@ fn job((bytes, size, mode): (Vec<u8>, u64, String)) -> PyResult<core::Job> {
         "scan" => core::Mode::Scan,
         other => return Err(PyValueError::new_err(format!("mode: 'sha256', 'blake3' or 'scan', not {other:?}"))),
     };
-    Ok(core::Job { path: path(bytes)?, size, mode })
+    Ok(core::Job { path: path(bytes), size, mode })
 }

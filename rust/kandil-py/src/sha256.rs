@@ -107,7 +107,7 @@ pub(crate) fn sha256<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult
     Ok(PyBytes::new(py, &digest))
 }
 
-/// The kernels in use for 1 to 16 files at once on a thread, such as ``shanix2+shanix1``.
+/// The kernels in use for 1, 2, … files at once on a thread, such as ``shanix1+shanix2``.
 #[pyfunction]
 pub(crate) fn kernels() -> Vec<String> {
     core::lanes::plan().describe()

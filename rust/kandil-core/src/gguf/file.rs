@@ -19,7 +19,7 @@ const CHUNK: usize = 64 << 10;
 /// in the findings.
 pub fn open(path: &Path) -> io::Result<Scan> {
     let file = open_regular(path)?;
-    let mut scan = read_header(&file)?;
+    let mut scan = scan(&file)?;
     let name = path.file_name().unwrap_or_default();
     scan.findings.extend(scan.header.as_ref().and_then(|header| check_name(header, name.as_bytes())));
     Ok(scan)
@@ -35,7 +35,11 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn read_header(file: &File) -> io::Result<Scan> {
+/// Scans a file's header, of which no more is read; its name is not known.
+///
+/// # Errors
+/// What reading says.
+pub fn scan(file: &File) -> io::Result<Scan> {
     let mut scanner = Scanner::new(file.metadata()?.len());
     let mut chunk = vec![0; CHUNK];
     let mut offset = 0_u64;

@@ -138,8 +138,10 @@ pub struct Header {
     pub file_size: u64,
     /// In the file's order.
     pub entries: Vec<Entry>,
-    /// In the file's order.
+    /// In the file's order; empty in a compact scan.
     pub tensors: Vec<Tensor>,
+    /// How many there are.
+    pub tensor_count: u64,
 }
 
 impl Header {

@@ -28,7 +28,7 @@ pub mod types;
 mod value;
 mod walk;
 
-pub use file::{open, open_regular};
+pub use file::{open, open_regular, scan};
 pub use header::{Entry, Header, Tensor, ValueType};
 pub use rules::{Finding, Severity};
 pub use scanner::{Scan, Scanner};

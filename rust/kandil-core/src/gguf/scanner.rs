@@ -5,6 +5,9 @@ use super::read::Stop;
 use super::rules::{Finding, HDR_SHRANK};
 use super::walk::Walk;
 
+/// Keys that a compact scan has at most; models have some dozens.
+const KEPT_ENTRIES: usize = 1000;
+
 /// A scan in progress.
 ///
 /// Items that lie whole in a chunk are read from it; only one that straddles two chunks is copied, into a buffer of at
@@ -28,6 +31,20 @@ pub struct Scan {
     pub header: Option<Header>,
     /// In the order of the file.
     pub findings: Vec<Finding>,
+}
+
+impl Scan {
+    /// Without the list of tensors, of which the number stays, and with no more than the first [`KEPT_ENTRIES`] of the
+    /// keys whose values were kept: what many scans at once can be held in memory as.
+    pub fn compact(mut self) -> Scan {
+        if let Some(header) = &mut self.header {
+            header.tensors = Vec::new();
+            header.entries.retain(|entry| entry.kept.is_some());
+            header.entries.truncate(KEPT_ENTRIES);
+            header.entries.shrink_to_fit();
+        }
+        self
+    }
 }
 
 impl Scanner {

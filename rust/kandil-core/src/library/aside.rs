@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
 /// Buffers under way for one file; beyond that its own thread takes them.
-const MAX_BUFFERS: usize = 16;
+pub(super) const MAX_BUFFERS: usize = 8;
 /// So many are worth waking a thread.
-const WAKE: usize = 4;
+const WAKE: usize = 3;
 
 /// The BLAKE3 of one file, and the buffers that wait for it.
 pub(super) struct Aside {

@@ -7,7 +7,8 @@
 //! * [`source`] reads with bounded `pread`, never a map, and keeps the disk busy ahead of the hash.
 //! * [`recheck`] compares with BLAKE3, one large file on all cores.
 //!
-//! Memory is threads × lanes × [`CHUNK`] bytes of buffers, whatever the library's size; [`Options::max_memory`] lowers it.
+//! Memory is threads × lanes × [`CHUNK`] bytes of buffers, whatever the library's size, and never more than
+//! [`Options::max_memory`]; of a header only what a verdict needs is kept while its file is hashed.
 
 mod aside;
 pub mod recheck;

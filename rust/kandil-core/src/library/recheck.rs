@@ -12,7 +12,7 @@ use blake3::Hasher;
 use blake3::hazmat::{self, ChainingValue, HasherExt, left_subtree_len};
 
 use super::run::{InFlight, Shared};
-use super::source::{Stat, read_full};
+use super::source::{self, ASK, Stat, advise_dont_need, advise_will_need, read_full};
 use super::{CHUNK, Outcome};
 
 /// Bytes in a piece: a power of two.
@@ -68,17 +68,24 @@ impl Recheck {
         let mut hasher = Hasher::new();
         hasher.set_input_offset(start);
         let mut buffer = vec![0; 2 * CHUNK];
-        let mut offset = start;
+        let (mut offset, mut cold) = (start, false);
         while offset < end && !shared.is_cancelled() {
             let want = (end - offset).min(buffer.len() as u64) as usize;
+            let ahead = || {
+                if !std::mem::replace(&mut cold, true) {
+                    (offset..end).step_by(ASK as usize).for_each(|at| advise_will_need(&self.file, at, ASK));
+                }
+            };
+            let result = read_full(&self.file, &mut buffer[..want], offset, ahead);
+            let count = result.and_then(|count| if count < want { Err(source::shrank()) } else { Ok(count) });
+            // What cannot be read is done with, too.
+            shared.advanced(if count.is_ok() { want as u64 } else { end - offset });
+            hasher.update(&buffer[..count?]);
+            offset += want as u64;
             shared.pace(want);
-            let count = read_full(&self.file, &mut buffer[..want], offset)?;
-            if count < want {
-                return Err(io::Error::other("the file shrank while it was read"));
-            }
-            hasher.update(&buffer[..count]);
-            shared.advanced(count as u64);
-            offset += count as u64;
+        }
+        if cold && shared.options.drop_cache {
+            advise_dont_need(&self.file, start, end - start);
         }
         Ok(if self.count() == 1 { *hasher.finalize().as_bytes() } else { hasher.finalize_non_root() })
     }
@@ -107,7 +114,7 @@ impl Recheck {
 
     fn unchanged(&self) -> io::Result<()> {
         let same = Stat::of(&self.file.metadata()?) == self.stat;
-        if same { Ok(()) } else { Err(io::Error::other("the file was changed while it was read")) }
+        if same { Ok(()) } else { Err(source::was_changed()) }
     }
 }
 

@@ -1,15 +1,15 @@
 //! One run over a list of jobs: what its threads share.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::aside::Aside;
+use super::aside::{self, Aside};
 use super::recheck::{Piece, Recheck};
 use super::schedule::{self, Load};
-use super::source::{self, Spindles};
+use super::source::{self, Spindles, Stat};
 use super::walk::describe;
 use super::worker::{FileLane, Worker};
 use super::{CHUNK, Job, Mode, Options, Outcome};
@@ -21,6 +21,8 @@ use crate::sha256::lanes::plan;
 const MIN_CHUNK: usize = 8 << 10;
 /// Outcomes that may wait to be taken: a header with all its tensors is not small.
 const MAX_WAITING: usize = 256;
+/// The longest that a call waits for an outcome.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Between two looks at the world by a thread that waits.
 const NAP: Duration = Duration::from_millis(20);
 
@@ -56,36 +58,47 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts the threads.
-    pub fn start(jobs: Vec<Job>, options: Options) -> Run {
+    /// Starts the threads, or as many of them as the system allows.
+    ///
+    /// # Errors
+    ///
+    /// The system allows none.
+    pub fn start(jobs: Vec<Job>, options: Options) -> io::Result<Run> {
         let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get());
         let wanted = if options.threads == 0 { cpus() } else { options.threads };
-        let lanes = plan().width();
-        let fits = options.max_memory / (lanes * (MIN_CHUNK + 2 * BLOCK));
+        // A file whose BLAKE3 is taken aside has its thread to itself.
+        let buffers = plan().width().max(1 + aside::MAX_BUFFERS);
+        let fits = options.max_memory / (buffers * (MIN_CHUNK + 2 * BLOCK));
         // A file that is checked again is read on every thread at once, so one job may use them all; else a file has
         // work for one thread, and for another that takes its BLAKE3.
         let again = jobs.iter().any(|job| job.mode == Mode::Blake3);
         let useful = if again { wanted } else { 2 * jobs.len() };
         let threads = wanted.min(fits).min(useful).max(1);
-        let chunk = (options.max_memory / (threads * lanes) - 2 * BLOCK).clamp(MIN_CHUNK, CHUNK) / BLOCK * BLOCK;
+        let chunk = (options.max_memory / (threads * buffers)).saturating_sub(2 * BLOCK).clamp(MIN_CHUNK, CHUNK)
+            / BLOCK
+            * BLOCK;
         let shared = Arc::new(Shared::new(jobs, options, threads, chunk));
         for thread in 0..threads {
-            let shared = shared.clone();
-            std::thread::Builder::new()
-                .name(format!("kandil-{thread}"))
-                .spawn(move || shared.work(thread))
-                .expect("the system can start a thread");
+            let thread_shared = shared.clone();
+            let builder = std::thread::Builder::new().name(format!("kandil-{thread}"));
+            if let Err(error) = builder.spawn(move || thread_shared.work(thread)) {
+                let missing = threads - thread;
+                if shared.threads_live.fetch_sub(missing, Relaxed) == missing && thread == 0 {
+                    return Err(error);
+                }
+                break;
+            }
         }
-        Run { shared }
+        Ok(Run { shared })
     }
 
     /// What has finished since the last call, waiting up to `timeout` for the first.
     ///
     /// # Panics
     ///
-    /// When one of the run's threads did.
+    /// When one of the run's threads did, and what was finished before has been taken.
     pub fn take(&self, timeout: Duration) -> Vec<Outcome> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(LONGEST_WAIT);
         let mut outcomes = lock(&self.shared.outcomes);
         while outcomes.is_empty() && self.shared.threads_live.load(Relaxed) > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -94,7 +107,7 @@ impl Run {
             }
             outcomes = self.shared.ready.wait_timeout(outcomes, left).expect("no panic under this lock").0;
         }
-        assert!(!self.shared.panicked.load(Relaxed), "a thread of the run panicked");
+        assert!(!outcomes.is_empty() || !self.shared.panicked.load(Relaxed), "a thread of the run panicked");
         self.shared.taken.notify_all();
         std::mem::take(&mut outcomes)
     }
@@ -154,7 +167,7 @@ pub(super) struct Shared {
     ready: Condvar,
     taken: Condvar,
     in_flight: Vec<Mutex<Vec<InFlight>>>,
-    /// When the next read may start under [`Options::max_rate`].
+    /// When what has been read is within [`Options::max_rate`].
     next_read: Mutex<Instant>,
 }
 
@@ -168,8 +181,8 @@ struct Queue {
     aside: VecDeque<Arc<Aside>>,
     /// Other jobs, longest first.
     other: VecDeque<usize>,
-    /// The file that is being checked again, and has pieces left to hand out.
-    recheck: Option<Arc<Recheck>>,
+    /// Files that are being checked again, and may have pieces left to hand out.
+    rechecks: VecDeque<Arc<Recheck>>,
     /// Files in lanes, those in `given` included.
     live: usize,
 }
@@ -199,7 +212,8 @@ impl Shared {
             order.into_iter().partition(|&index| jobs[index].mode == Mode::Sha256);
         let remaining = hash.iter().map(|&index| jobs[index].size).sum();
         let bytes_total = jobs.iter().filter(|job| job.mode != Mode::Scan).map(|job| job.size).sum();
-        let queue = Queue { hash, given: Vec::new(), aside: VecDeque::new(), other, recheck: None, live: 0 };
+        let queue =
+            Queue { hash, given: Vec::new(), aside: VecDeque::new(), other, rechecks: VecDeque::new(), live: 0 };
         Shared {
             jobs,
             options,
@@ -277,8 +291,20 @@ impl Shared {
             if let Some(aside) = queue.aside.pop_front() {
                 return Task::Aside(aside);
             }
-            if let Some(piece) = self.next_piece(&mut queue) {
-                return Task::Piece(piece);
+            while let Some(recheck) = queue.rechecks.front() {
+                match recheck.next_piece() {
+                    Some(piece) => return Task::Piece(piece),
+                    None => drop(queue.rechecks.pop_front()),
+                }
+            }
+            if let Some(index) = queue.other.pop_front() {
+                // Opening may take long: the others go on meanwhile.
+                drop(queue);
+                if let Some(piece) = self.open_other(index) {
+                    return Task::Piece(piece);
+                }
+                queue = lock(&self.queue);
+                continue;
             }
             if queue.live == 0 && queue.other.is_empty() {
                 self.wake.notify_all();
@@ -290,23 +316,24 @@ impl Shared {
         }
     }
 
-    /// The next piece of a file that is read by all threads together; opens the next such file where one has ended.
-    fn next_piece(&self, queue: &mut Queue) -> Option<Piece> {
-        loop {
-            if let Some(recheck) = &queue.recheck {
-                if let Some(piece) = recheck.next_piece() {
-                    return Some(piece);
-                }
-                queue.recheck = None;
+    /// The first piece of a file that has no lane; the others may take the next ones.
+    fn open_other(&self, index: usize) -> Option<Piece> {
+        let job = &self.jobs[index];
+        if job.mode == Mode::Scan {
+            return Some(Piece::Scan(index));
+        }
+        match source::open(&job.path).and_then(|(file, stat)| Recheck::new(index, file, stat)) {
+            Ok(recheck) => {
+                let recheck = Arc::new(recheck);
+                let piece = recheck.next_piece();
+                lock(&self.queue).rechecks.push_back(recheck);
+                self.wake.notify_all();
+                piece
             }
-            let index = queue.other.pop_front()?;
-            let job = &self.jobs[index];
-            match job.mode {
-                Mode::Scan => return Some(Piece::Scan(index)),
-                _ => match source::open(&job.path).and_then(|(file, stat)| Recheck::new(index, file, stat)) {
-                    Ok(recheck) => queue.recheck = Some(Arc::new(recheck)),
-                    Err(error) => self.failed(index, &error),
-                },
+            Err(error) => {
+                self.advanced(job.size);
+                self.failed(index, &error);
+                None
             }
         }
     }
@@ -378,26 +405,29 @@ impl Shared {
 
     /// A job of [`Mode::Scan`].
     pub(super) fn scan(&self, index: usize) {
-        let path: &Path = &self.jobs[index].path;
-        match source::open(path).and_then(|(_, stat)| Ok((gguf::open(path)?, stat))) {
-            Ok((scan, stat)) => {
-                self.done(Outcome { index, stat: Some(stat), scan: Some(scan), ..Outcome::default() });
+        let scanned = source::open(&self.jobs[index].path).and_then(|(file, stat)| {
+            let scan = gguf::scan(&file)?;
+            if Stat::of(&file.metadata()?) == stat { Ok((stat, scan)) } else { Err(source::was_changed()) }
+        });
+        match scanned {
+            Ok((stat, scan)) => {
+                let scan = Some(scan.compact());
+                self.done(Outcome { index, stat: Some(stat), scan, ..Outcome::default() });
             }
             Err(error) => self.failed(index, &error),
         }
     }
 
-    /// Sleeps as long as the rate asks for before `bytes` more are read.
+    /// Sleeps until reading `bytes`, as has been done, is within the rate.
     pub(super) fn pace(&self, bytes: usize) {
         let Some(rate) = self.options.max_rate else { return };
-        let start = {
+        let until = {
             let mut next = lock(&self.next_read);
-            let start = (*next).max(Instant::now());
-            *next = start + Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
-            start
+            *next = (*next).max(Instant::now()) + Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+            *next
         };
         while !self.is_cancelled() {
-            let left = start.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }

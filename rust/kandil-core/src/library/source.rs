@@ -14,7 +14,7 @@ use std::sync::Mutex;
 /// How far a cold source asks ahead.
 const WINDOW: u64 = 16 << 20;
 /// How much it asks for in one call; the kernel cuts larger requests short.
-const ASK: u64 = 1 << 20;
+pub(super) const ASK: u64 = 1 << 20;
 /// Behind a cold source that drops its cache, this much is left.
 const BEHIND: u64 = 4 << 20;
 
@@ -25,7 +25,7 @@ pub struct Stat {
     pub size: u64,
     /// Last change of the bytes.
     pub mtime_ns: i64,
-    /// Last change of the bytes or of the inode; not settable by programs.
+    /// Last change of the bytes or of the inode; on Unix file systems not settable by programs.
     pub ctime_ns: i64,
     /// The file's number on its device.
     pub inode: u64,
@@ -35,7 +35,6 @@ pub struct Stat {
 
 impl Stat {
     /// Of what `metadata` describes.
-    #[cfg(unix)]
     pub fn of(metadata: &std::fs::Metadata) -> Stat {
         use std::os::unix::fs::MetadataExt;
         let ns = |seconds: i64, nanoseconds: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
@@ -47,29 +46,12 @@ impl Stat {
             device: metadata.dev(),
         }
     }
-
-    /// Of what `metadata` describes. No inode numbers here: a file is known by its size and times alone.
-    #[cfg(not(unix))]
-    pub fn of(metadata: &std::fs::Metadata) -> Stat {
-        let ns = |time: io::Result<std::time::SystemTime>| {
-            let since = time.ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
-            since.map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
-        };
-        Stat {
-            size: metadata.len(),
-            mtime_ns: ns(metadata.modified()),
-            ctime_ns: ns(metadata.created()),
-            inode: 0,
-            device: 0,
-        }
-    }
 }
 
 /// Opens a regular file for reading, without waiting on what is none (a FIFO would wait for its writer).
 pub fn open(path: &Path) -> io::Result<(File, Stat)> {
     let mut options = OpenOptions::new();
     options.read(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
     let file = options.open(path)?;
     let metadata = file.metadata()?;
@@ -80,9 +62,14 @@ pub fn open(path: &Path) -> io::Result<(File, Stat)> {
     Ok((file, Stat::of(&metadata)))
 }
 
-/// Reads at `offset` until `buffer` is full or the file ends.
-pub fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
+/// Reads at `offset` until `buffer` is full or the file ends. Calls `cold` where not all of it was in the page cache.
+pub fn read_full(file: &File, buffer: &mut [u8], offset: u64, cold: impl FnOnce()) -> io::Result<usize> {
+    let cached = read_cached(file, buffer, offset);
+    let mut filled = *cached.as_ref().unwrap_or(&0);
+    let waits = cached.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |count| count < buffer.len());
+    if waits {
+        cold();
+    }
     while filled < buffer.len() {
         match read_at(file, &mut buffer[filled..], offset + filled as u64) {
             Ok(0) => break,
@@ -94,14 +81,8 @@ pub fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usiz
     Ok(filled)
 }
 
-#[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 /// What a read brought.
@@ -109,7 +90,7 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 pub enum Read {
     /// So many bytes; 0 at the end of the file.
     Bytes(usize),
-    /// The disk has them: come back later, or [`Source::wait`].
+    /// The disk has them: [`Source::ask`] for them and come back, or [`Source::wait`].
     Pending,
 }
 
@@ -151,11 +132,7 @@ impl Source {
         match read_cached(&self.file, buffer, self.offset) {
             Ok(count) => Ok(Read::Bytes(self.took(count))),
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    self.ask();
-                    Ok(Read::Pending)
-                }
-                io::ErrorKind::Interrupted => Ok(Read::Pending),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Read::Pending),
                 io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => {
                     self.can_tell = false;
                     self.wait(buffer).map(Read::Bytes)
@@ -184,9 +161,9 @@ impl Source {
         }
         let now = Stat::of(&self.file.metadata()?);
         match () {
-            () if self.offset < self.stat.size => Err(changed("shrank")),
+            () if self.offset < self.stat.size => Err(shrank()),
             () if self.offset > self.stat.size => Err(changed("grew")),
-            () if now != self.stat => Err(changed("was changed")),
+            () if now != self.stat => Err(was_changed()),
             () => Ok(now),
         }
     }
@@ -204,8 +181,11 @@ impl Source {
         count
     }
 
-    /// Has the kernel read ahead, up to [`WINDOW`] beyond the offset.
-    fn ask(&mut self) {
+    /// Has the kernel read ahead, up to [`WINDOW`] beyond the offset; from now on the source is cold.
+    pub fn ask(&mut self) {
+        if self.asked.is_none() {
+            self.dropped = self.offset; // what came before was in the cache already
+        }
         let mut asked = self.asked.unwrap_or(self.offset).max(self.offset);
         let until = (self.offset + WINDOW).min(self.stat.size);
         while asked + ASK <= until || (asked < until && until == self.stat.size) {
@@ -214,6 +194,14 @@ impl Source {
         }
         self.asked = Some(asked);
     }
+}
+
+pub(super) fn shrank() -> io::Error {
+    changed("shrank")
+}
+
+pub(super) fn was_changed() -> io::Error {
+    changed("was changed")
 }
 
 fn changed(how: &str) -> io::Error {
@@ -237,12 +225,12 @@ fn read_cached(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
 }
 
 #[cfg(target_os = "linux")]
-fn advise_will_need(file: &File, offset: u64, length: u64) {
+pub(super) fn advise_will_need(file: &File, offset: u64, length: u64) {
     advise(file, offset, length, libc::POSIX_FADV_WILLNEED);
 }
 
 #[cfg(target_os = "linux")]
-fn advise_dont_need(file: &File, offset: u64, length: u64) {
+pub(super) fn advise_dont_need(file: &File, offset: u64, length: u64) {
     advise(file, offset, length, libc::POSIX_FADV_DONTNEED);
 }
 
@@ -257,10 +245,10 @@ fn advise(file: &File, offset: u64, length: u64, advice: i32) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_will_need(_: &File, _: u64, _: u64) {}
+pub(super) fn advise_will_need(_: &File, _: u64, _: u64) {}
 
 #[cfg(not(target_os = "linux"))]
-fn advise_dont_need(_: &File, _: u64, _: u64) {}
+pub(super) fn advise_dont_need(_: &File, _: u64, _: u64) {}
 
 /// Which file each rotating disk is reading. Other devices are not limited.
 #[derive(Default)]

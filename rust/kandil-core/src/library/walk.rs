@@ -21,14 +21,18 @@ pub struct Entry {
 
 /// Every regular file under `roots` that `wanted` asks for by its name, sorted by path within each root.
 ///
-/// Symbolic links are followed and a folder is entered once, so loops end. A root that is a file is always in the
+/// Symbolic links are followed and a folder is entered once, so loops end; by its own name where it has one under the
+/// root, and else by the first link to it, so that a file's path does not depend on the order of a folder's entries. A root that is a file is always in the
 /// result. What cannot be read, and a root that is not there or neither file nor folder, is an entry with an error.
 pub fn walk(roots: &[PathBuf], wanted: impl Fn(&[u8]) -> bool) -> Vec<Entry> {
-    let mut walk = Walk { wanted, entered: HashSet::new(), found: Vec::new() };
+    let mut walk = Walk { wanted, entered: HashSet::new(), linked: Vec::new(), found: Vec::new() };
     for root in roots {
         let first = walk.found.len();
         match fs::metadata(root) {
-            Ok(metadata) if metadata.is_dir() => walk.folder(root, &metadata, 0),
+            Ok(metadata) if metadata.is_dir() => {
+                walk.folder(root, &metadata, 0);
+                walk.follow_links();
+            }
             Ok(metadata) => walk.push(root.clone(), Ok(metadata)),
             Err(error) => walk.push(root.clone(), Err(error)),
         }
@@ -40,6 +44,8 @@ pub fn walk(roots: &[PathBuf], wanted: impl Fn(&[u8]) -> bool) -> Vec<Entry> {
 struct Walk<F> {
     wanted: F,
     entered: HashSet<(u64, u64)>,
+    /// Links to folders, with their depth, until all folders have been entered by their own names.
+    linked: Vec<(PathBuf, usize)>,
     found: Vec<Entry>,
 }
 
@@ -55,7 +61,7 @@ impl<F: Fn(&[u8]) -> bool> Walk<F> {
 
     fn folder(&mut self, path: &Path, metadata: &fs::Metadata, depth: usize) {
         let stat = Stat::of(metadata);
-        // Where there are no inode numbers only the depth ends a loop.
+        // Some file systems have no inode numbers; there only the depth ends a loop.
         if stat.inode != 0 && !self.entered.insert((stat.device, stat.inode)) {
             return;
         }
@@ -74,6 +80,19 @@ impl<F: Fn(&[u8]) -> bool> Walk<F> {
         }
     }
 
+    fn follow_links(&mut self) {
+        while !self.linked.is_empty() {
+            let mut links = std::mem::take(&mut self.linked);
+            links.sort();
+            for (path, depth) in links {
+                match fs::metadata(&path) {
+                    Ok(metadata) => self.folder(&path, &metadata, depth),
+                    Err(error) => self.push(path, Err(error)),
+                }
+            }
+        }
+    }
+
     fn entry(&mut self, entry: &fs::DirEntry, depth: usize) {
         let path = entry.path();
         let named = (self.wanted)(entry.file_name().as_encoded_bytes());
@@ -84,7 +103,10 @@ impl<F: Fn(&[u8]) -> bool> Walk<F> {
             return;
         }
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => self.folder(&path, &metadata, depth + 1),
+            Ok(metadata) if metadata.is_dir() => match kind {
+                Ok(kind) if kind.is_symlink() => self.linked.push((path, depth + 1)),
+                _ => self.folder(&path, &metadata, depth + 1),
+            },
             metadata if named => self.push(path, metadata),
             _ => {}
         }

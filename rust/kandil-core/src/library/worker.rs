@@ -9,7 +9,7 @@ use super::schedule::{self, BLAKE3_SHARE};
 use super::source::{Read, Source};
 use super::walk::describe;
 use super::{Blake3, CHUNK, Outcome};
-use crate::gguf::Scanner;
+use crate::gguf::{Scan, Scanner};
 use crate::sha256::lanes::{self, Lane, plan};
 use crate::sha256::{BLOCK, MAX_WIDTH};
 
@@ -23,8 +23,14 @@ pub(super) struct FileLane {
     source: Source,
     /// Bytes of the lane's space that are filled so far.
     filled: usize,
-    scanner: Option<Scanner>,
+    scan: Scanning,
     beside: Beside,
+}
+
+/// The GGUF header on its way: what is not needed of it is dropped as soon as it is done.
+enum Scanning {
+    Reading(Box<Scanner>),
+    Done(Scan),
 }
 
 /// Where a file's BLAKE3 is taken.
@@ -48,8 +54,11 @@ impl FileLane {
             return;
         }
         let bytes = self.lane.filled(std::mem::take(&mut self.filled));
-        if let Some(scanner) = self.scanner.as_mut().filter(|scanner| !scanner.header_done()) {
+        if let Scanning::Reading(scanner) = &mut self.scan {
             scanner.feed(bytes);
+            if scanner.header_done() {
+                self.scan = Scanning::Done(std::mem::replace(scanner, Box::new(Scanner::new(0))).finish().compact());
+            }
         }
         match &mut self.beside {
             Beside::Nowhere => {}
@@ -80,7 +89,10 @@ impl FileLane {
                     Beside::Here(hasher) => Some(*hasher.finalize().as_bytes()),
                     Beside::Aside(aside, _) => Some(aside.finish()),
                 };
-                outcome.scan = self.scanner.map(Scanner::finish);
+                outcome.scan = Some(match self.scan {
+                    Scanning::Reading(scanner) => scanner.finish().compact(),
+                    Scanning::Done(scan) => scan,
+                });
             }
             Err(error) => outcome.error = Some(describe(&error)),
         }
@@ -129,8 +141,8 @@ impl<'a> Worker<'a> {
                 Ok(source) => {
                     let beside = beside(options.blake3, &admitted);
                     let lane = self.spare.pop().unwrap_or_else(|| Lane::new(self.shared.chunk));
-                    let scanner = Some(Scanner::new(source.stat().size));
-                    self.lanes.push(FileLane { index, lane, source, filled: 0, scanner, beside });
+                    let scan = Scanning::Reading(Box::new(Scanner::new(source.stat().size)));
+                    self.lanes.push(FileLane { index, lane, source, filled: 0, scan, beside });
                 }
                 Err(error) => {
                     self.shared.lane_advanced(job.size);
@@ -185,11 +197,15 @@ impl<'a> Worker<'a> {
         let before = file.lane.length() + file.filled as u64;
         let result = loop {
             let space = &mut file.lane.space()[file.filled..];
-            self.shared.pace(space.len());
             let read = if wait { file.source.wait(space).map(Read::Bytes) } else { file.source.read(space) };
             match read {
                 Ok(Read::Bytes(count)) => file.take(count),
-                Ok(Read::Pending) => break Ok(()),
+                Ok(Read::Pending) => {
+                    if self.shared.spindles.acquire(file.source.stat().device, file.index) {
+                        file.source.ask();
+                    }
+                    break Ok(());
+                }
                 Err(error) => break Err(error),
             }
             if file.lane.blocks() > 0 || self.shared.is_cancelled() {
@@ -198,6 +214,7 @@ impl<'a> Worker<'a> {
         };
         let after = file.lane.length() + file.filled as u64;
         self.shared.lane_advanced(after - before);
+        self.shared.pace((after - before) as usize);
         let Err(error) = result else { return true };
         let mut file = self.lanes.swap_remove(position);
         self.shared.spindles.release(file.source.stat().device, file.index);

@@ -15,6 +15,7 @@ pub struct Plan {
     steps: [Kernel; MAX_WIDTH + 1],
     /// `costs[n]`: nanoseconds to advance `n` lanes by one block each.
     costs: [f64; MAX_WIDTH + 1],
+    width: usize,
 }
 
 /// The plan of this machine, made at first use.
@@ -27,7 +28,7 @@ impl Plan {
     /// The cheapest plan out of `kernels`, of which one has width 1; `cost` gives the nanoseconds of one call per block.
     pub fn new(kernels: &[Kernel], cost: impl Fn(&Kernel) -> f64) -> Plan {
         let priced: Vec<(Kernel, f64)> = kernels.iter().map(|k| (*k, cost(k))).collect();
-        let mut plan = Plan { steps: [priced[0].0; MAX_WIDTH + 1], costs: [0.0; MAX_WIDTH + 1] };
+        let mut plan = Plan { steps: [priced[0].0; MAX_WIDTH + 1], costs: [0.0; MAX_WIDTH + 1], width: 1 };
         for lanes in 1..=MAX_WIDTH {
             // A wide kernel with empty lanes beats narrow ones only if it is clearly cheaper: ties go to the narrow one.
             let options = priced.iter().filter(|(k, _)| lanes > 1 || k.width == 1);
@@ -40,6 +41,9 @@ impl Plan {
         for lanes in 2..=MAX_WIDTH {
             plan.costs[lanes] = plan.costs[lanes].max(plan.costs[lanes - 1]);
         }
+        let speed = |lanes: usize| lanes as f64 / plan.costs[lanes];
+        let best = (1..=MAX_WIDTH).map(speed).fold(0.0, f64::max);
+        plan.width = (1..=MAX_WIDTH).find(|&lanes| speed(lanes) >= best * 0.95).unwrap_or(1);
         plan
     }
 
@@ -50,9 +54,7 @@ impl Plan {
 
     /// The number of lanes that gives a thread its throughput: more than these gain less than a twentieth.
     pub fn width(&self) -> usize {
-        let speed = |lanes: usize| lanes as f64 / self.costs[lanes];
-        let best = (1..=MAX_WIDTH).map(speed).fold(0.0, f64::max);
-        (1..=MAX_WIDTH).find(|&lanes| speed(lanes) >= best * 0.95).unwrap_or(MAX_WIDTH)
+        self.width
     }
 
     /// Nanoseconds to advance `lanes` lanes by a block each.
@@ -194,9 +196,8 @@ impl Lane {
     }
 }
 
-/// Advances all of `lanes` that have blocks by as many blocks as each of them has; returns that number. At most
-/// [`MAX_WIDTH`] lanes.
-pub fn advance<'a>(plan: &Plan, lanes: impl Iterator<Item = &'a mut Lane>) -> usize {
+/// Advances all of `lanes` that have blocks by as many blocks as each of them has. At most [`MAX_WIDTH`] lanes.
+pub fn advance<'a>(plan: &Plan, lanes: impl Iterator<Item = &'a mut Lane>) {
     let mut live: [Option<&mut Lane>; MAX_WIDTH] = [const { None }; MAX_WIDTH];
     let mut count = 0;
     for lane in lanes.filter(|lane| lane.blocks() > 0) {
@@ -204,7 +205,7 @@ pub fn advance<'a>(plan: &Plan, lanes: impl Iterator<Item = &'a mut Lane>) -> us
         count += 1;
     }
     let live = &mut live[..count];
-    let Some(blocks) = live.iter().flatten().map(|lane| lane.blocks()).min() else { return 0 };
+    let Some(blocks) = live.iter().flatten().map(|lane| lane.blocks()).min() else { return };
     let mut states = [INITIAL; MAX_WIDTH];
     let mut data: [&[u8]; MAX_WIDTH] = [&[]; MAX_WIDTH];
     for (i, lane) in live.iter().flatten().enumerate() {
@@ -216,5 +217,4 @@ pub fn advance<'a>(plan: &Plan, lanes: impl Iterator<Item = &'a mut Lane>) -> us
         lane.state = state;
         lane.waiting.start += blocks * BLOCK;
     }
-    blocks
 }

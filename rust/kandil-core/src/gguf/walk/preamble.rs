@@ -12,7 +12,7 @@ const MIN_ENTRY: u64 = 8 + 4 + 1;
 const MIN_TENSOR: u64 = 8 + 4 + 4 + 8;
 /// No model comes near these.
 const MAX_KEYS: u64 = 100_000;
-const MAX_TENSORS: u64 = 1_000_000;
+const MAX_TENSORS: u64 = 100_000;
 const MANY_KEYS: u64 = 10_000;
 
 impl Walk {

@@ -124,6 +124,7 @@ impl Walk {
             tensor.offset = data_offset.saturating_add(tensor.offset);
         }
         self.header.data_offset = Some(data_offset);
+        self.header.tensor_count = self.header.tensors.len() as u64;
         let left = data_offset.min(self.file_size()).saturating_sub(self.position);
         self.state = State::Padding { left, wrong: Wrong::default() };
     }
