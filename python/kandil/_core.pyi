@@ -193,6 +193,8 @@ class Header:
         """``uint32``, ``string``, ``array[string]``, … Raises KeyError."""
     def count(self, key: str) -> int | None:
         """Elements of an array; None for a scalar. Raises KeyError."""
+    def value_size_bytes(self, key: str) -> int:
+        """What reading the value would read. Raises KeyError."""
     def __contains__(self, key: object, /) -> bool: ...
     def __len__(self) -> int: ...
     def kept(self, key: str) -> bool | int | float | str | None:

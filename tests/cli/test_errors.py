@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,24 @@ def test_of_several_errors_the_one_that_decides_is_said(monkeypatch: pytest.Monk
     group = BaseExceptionGroup("nursery", [RuntimeError("late"), BaseExceptionGroup("inner", [KeyboardInterrupt()])])
     fail(BaseExceptionGroup("outer", [group]), monkeypatch)
     assert cli_run._sole(group).__class__ is KeyboardInterrupt
+
+
+def test_a_full_disk_behind_stdout_is_said(run: type_of_run) -> None:
+    with open("/dev/full", "wb") as full:
+        for arguments in (["verify", "none.gguf"], ["--json", "verify", "none.gguf"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "kandil", *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 1
+            assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_kernel_that_is_not_there_is_a_usage_error(run: type_of_run) -> None:
+    done = run("verify", "none.gguf", KANDIL_SHA256="sha-ni")
+    assert done.returncode == 2
+    assert "KANDIL_SHA256=sha-ni: not a set of kernels of this machine" in done.stderr
+    assert run("verify", "none.gguf", KANDIL_SHA256="portable").returncode == 10

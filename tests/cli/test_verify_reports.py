@@ -93,7 +93,7 @@ def test_a_person_sees_what_is_wrong_first_and_what_to_do(capsys: pytest.Capture
         "malformed        1  broken or incomplete: download again, or what is missing",
         "error            1  could not be checked",
         "unverified       1  sound; no digest to compare with: give one with --expect, or --pin this one",
-        "ok               2  the published bytes, and sound",
+        "ok               2  the expected bytes, and sound",
         "",
         WORK,
     ]

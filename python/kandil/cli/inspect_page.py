@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kandil.cli.escape import printable, shortened
-from kandil.cli.inspect_value import LONG, count_or_none, read, summary, text_or_none
+from kandil.cli.inspect_value import LARGE_BYTES, LONG, count_or_none, read, summary, text_or_none
 from kandil.cli.json_lines import write_json
 from kandil.cli.sizes import human_count, human_size
 from kandil.cli.verify_text import finding_line, worst_first
@@ -77,7 +77,7 @@ def facts(header: Header, path: str) -> Facts:
         name=text_or_none(header, "general.name"),
         license=text_or_none(header, "general.license"),
         parameters=sum(math.prod(tensor.shape) for tensor in header.tensors),
-        tensors=len(header.tensors),
+        tensors=header.tensor_count,
         quantisation=_mix(header),
         context_length=count_or_none(header, f"{architecture}.context_length"),
         tokenizer=_joined(text_or_none(header, "tokenizer.ggml.model"), text_or_none(header, "tokenizer.ggml.pre")),
@@ -156,7 +156,7 @@ def show_metadata(header: Header, paint: Paint) -> None:
 
 def show_tensors(header: Header, paint: Paint) -> None:
     """Prints a line a tensor."""
-    print(f"\n{paint('bold', f'{len(header.tensors)} tensors')}")
+    print(f"\n{paint('bold', f'{header.tensor_count} tensors')}")
     for tensor in header.tensors:
         shape = " x ".join(map(str, tensor.shape))
         place = f"{tensor.offset:>14}  {human_size(tensor.size_bytes):>9}"
@@ -186,7 +186,10 @@ def _json_value(header: Header, key: str) -> dict[str, object]:
     entry: dict[str, object] = {"type": header.type(key)}
     if count is not None:
         entry["count"] = count
-    if count is None or count <= LONG:
+    size_bytes = header.value_size_bytes(key)
+    if size_bytes > LARGE_BYTES:
+        entry["size_bytes"] = size_bytes
+    elif count is None or count <= LONG:
         try:
             entry["value"] = read(header, key)
         except ValueUnreadable as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kandil.cli.escape import printable, shortened
 from kandil.cli.json_lines import write_json
+from kandil.cli.sizes import human_size
 from kandil.errors import KeyUnknown, ValueUnreadable
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 type_of_value = bool | int | float | str | list[bool] | list[int] | list[float] | list[str]
 LONG = 16
 """Arrays with more elements are not read to be listed: a vocabulary has hundreds of thousands."""
+LARGE_BYTES = 1 << 20
+"""Nor are larger values, whatever their type: `--key` reads them."""
 
 
 def read(header: Header, key: str) -> type_of_value:
@@ -49,6 +52,8 @@ def summary(header: Header, key: str, width: int) -> str:
     count = header.count(key)
     if count is not None and count > LONG:
         return f"{count} elements"
+    if header.value_size_bytes(key) > LARGE_BYTES:
+        return human_size(header.value_size_bytes(key))
     try:
         value = read(header, key)
     except ValueUnreadable as error:
@@ -57,19 +62,12 @@ def summary(header: Header, key: str, width: int) -> str:
 
 
 def text_or_none(header: Header, key: str) -> str | None:
-    """The value where it is a readable string, else None."""
-    value = _scalar(header, key)
+    """The value where it is a short string, else None."""
+    value = header.kept(key)
     return value if isinstance(value, str) else None
 
 
 def count_or_none(header: Header, key: str) -> int | None:
-    """The value where it is a readable integer, else None."""
-    value = _scalar(header, key)
+    """The value where it is an integer, else None."""
+    value = header.kept(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _scalar(header: Header, key: str) -> type_of_value | None:
-    try:
-        return None if key not in header or header.count(key) is not None else header[key]
-    except (OSError, ValueError):
-        return None

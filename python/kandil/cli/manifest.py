@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kandil.cli.escape import printable
 from kandil.errors import FileUnwritable
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def write_manifest(target: str, results: Iterable[FileResult]) -> None:
     results = list(results)
     good = [(result.path, result.sha256) for result in results if result.status in _GOOD and result.sha256]
     content = b"".join(manifest_line(digest, path) for path, digest in sorted(good))
-    if target == "-":
+    if target == "-" and sys.stdout.isatty():
+        print(printable(os.fsdecode(content), lines=True), end="")
+    elif target == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

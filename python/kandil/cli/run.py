@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from kandil.errors import KandilError
 
-USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 2, 70, 130, 141
+FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
 _FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
 
 
@@ -82,11 +83,16 @@ def _ended(error: BaseException, settings: Settings) -> int:
         # not said was perhaps a bad file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
+        # A full disk behind `>`: what was printed before is there, and standard error is left to say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
     try:
         sys.stdout.flush()
         return _said(error, settings)
-    except BrokenPipeError as closed:
-        return _ended(closed, settings)
+    except OSError as refused:
+        return _ended(refused, settings)
 
 
 def _said(error: BaseException, settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,19 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--scan-only takes no digests: --expect, --pin and --manifest do not go with it.", ctx)
     if options["manifest"] == "-" and (settings.json or options["quiet"]):
         raise click.UsageError("--manifest - and what --json or --quiet prints cannot both be on stdout.", ctx)
+    _check_forced_kernel()
     return run_async(_Command(settings, options).run)
+
+
+def _check_forced_kernel() -> None:
+    """Raises UsageError: `KANDIL_SHA256` names no kernel of this machine, and all of them would be used."""
+    forced = os.environ.get("KANDIL_SHA256")
+    if forced:
+        from kandil._core import kernels
+
+        if any(not kernel.startswith(f"{forced}x") for some in kernels() for kernel in some.split("+")):
+            sets = "portable, shani, avx2, avx512, neon"
+            raise click.UsageError(f"KANDIL_SHA256={forced}: not a set of kernels of this machine (one of {sets})")
 
 
 class _Command:

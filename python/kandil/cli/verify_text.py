@@ -32,9 +32,9 @@ MEANINGS: dict[Status, str] = {
     "changed": "not the bytes that were pinned, or that an earlier run read",
     "malformed": "broken or incomplete: download again, or what is missing",
     "error": "could not be checked",
-    "suspicious": "sound, but with something that no honest tool writes",
+    "suspicious": "can be loaded, but something in it is odd: look at it first",
     "unverified": "sound; no digest to compare with: give one with --expect, or --pin this one",
-    "ok": "the published bytes, and sound",
+    "ok": "the expected bytes, and sound",
 }
 assert set(get_args(Status)) == set(STYLES) == set(MEANINGS)
 

@@ -209,6 +209,10 @@ impl Header {
         self.entry(key).map(|entry| entry.element.map(|_| entry.count))
     }
 
+    fn value_size_bytes(&self, key: &str) -> PyResult<u64> {
+        self.entry(key).map(|entry| entry.size)
+    }
+
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
         key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.entry(key).is_ok()))
     }
