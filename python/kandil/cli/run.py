@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from kandil.errors import KandilError
 
 FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
+_STDOUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
 
 
 def main(args: list[str]) -> int:
     """The exit code of `kandil ARGS`; whatever happened has been said."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by `>&-`: no file that is opened later may get its number
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 (open to the end)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # never fail on what a terminal's encoding lacks
@@ -78,21 +82,24 @@ def _sole(error: BaseException) -> BaseException:
 
 
 def _ended(error: BaseException, settings: Settings) -> int:
-    if isinstance(error, BrokenPipeError):
-        # The reader has gone, as `head` does: nothing to say, and nothing to flush at exit. The code is not 0: what was
-        # not said was perhaps a bad file.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):
-        # A full disk behind `>`: what was printed before is there, and standard error is left to say so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
-        return FAILED
+    if isinstance(error, OSError) and error.filename is None and error.errno in _STDOUT_ERRORS:
+        return _refused(error)
     try:
         sys.stdout.flush()
         return _said(error, settings)
     except OSError as refused:
-        return _ended(refused, settings)
+        return _refused(refused)
+
+
+def _refused(error: OSError) -> int:
+    """Standard output takes no more; nothing is left to be flushed at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        # The reader has gone, as `head` does: nothing to say. The code is not 0: what was left unsaid may be a bad file.
+        return PIPE_CLOSED
+    # A full disk behind `>`: what was printed before is there, and standard error is left to say so.
+    print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
+    return FAILED
 
 
 def _said(error: BaseException, settings: Settings) -> int:
