@@ -95,7 +95,7 @@ def _refused(error: OSError) -> int:
     """Standard output takes no more; nothing is left to be flushed at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
-        # The reader has gone, as `head` does: nothing to say. The code is not 0: what was left unsaid may be a bad file.
+        # The reader has gone, as `head` does. The code is not 0: what was left unsaid may be a bad file.
         return PIPE_CLOSED
     # A full disk behind `>`: what was printed before is there, and standard error is left to say so.
     print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
