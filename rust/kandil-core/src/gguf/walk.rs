@@ -61,6 +61,8 @@ pub(super) struct Walk {
     current: Option<Entry>,
     keys_total: u64,
     tensors_total: u64,
+    /// Bytes of the names of keys and tensors.
+    names_total: u64,
     /// Bytes of values that are kept.
     kept_total: u64,
     /// Where each entry and each tensor begins in the header.
@@ -81,6 +83,7 @@ impl Walk {
             current: None,
             keys_total: 0,
             tensors_total: 0,
+            names_total: 0,
             kept_total: 0,
             key_places: Vec::new(),
             tensor_places: Vec::new(),

@@ -9,6 +9,8 @@ use super::strings::{MAX_STRING, StringRun, Utf8Stream};
 use super::{State, Walk, Wrong};
 
 const MAX_KEY: u64 = 65_535;
+/// All names of keys and tensors together: they are held until the header's end. Models have some ten thousand bytes.
+pub(super) const MAX_NAMES: u64 = 8 << 20;
 /// Numbers are kept, and strings up to this size, ...
 const KEPT_STRING: u64 = 1024;
 /// ... until together they have this size.
@@ -31,6 +33,7 @@ impl Walk {
                 format!("key {number} of {total} has a name of {length} bytes, at most {MAX_KEY} were expected")
             }));
         }
+        self.check_names(KEY_LEN, length)?;
         let key = cursor.take(usize::try_from(length).unwrap_or(usize::MAX))?;
         let kind_offset = cursor.offset();
         let kind = cursor.u32()?;
@@ -43,9 +46,20 @@ impl Walk {
                 None => self.string(&mut cursor, key),
             },
         }?;
+        self.names_total = self.names_total.saturating_add(length);
         self.key_places.push(place);
         names::check_key(key, place, &mut self.findings);
         Ok(cursor.taken())
+    }
+
+    /// An item with a name of `length` bytes may be held.
+    pub(super) fn check_names(&mut self, rule: Rule, length: u64) -> Step<()> {
+        if self.names_total.saturating_add(length) <= MAX_NAMES {
+            return Ok(());
+        }
+        Err(self.break_off(rule, self.position, || {
+            format!("the names of keys and tensors up to here have more than {MAX_NAMES} bytes together")
+        }))
     }
 
     fn number(&mut self, cursor: &mut Cursor<'_>, key: &[u8], kind: ValueType, size: u64) -> Step<()> {

@@ -29,6 +29,7 @@ impl Walk {
                 format!("tensor {number} of {total} has a name of {length} bytes, at most 63 were expected")
             }));
         }
+        self.check_names(TEN_NAME, length)?;
         let name = cursor.take(usize::try_from(length).unwrap_or(usize::MAX))?;
         let (n_dims, dims) = self.dims(&mut cursor, name)?;
         let (kind, offset) = (cursor.u32()?, cursor.u64()?);
@@ -37,6 +38,7 @@ impl Walk {
         tensor.size = self.size(&tensor);
         self.header.tensors.push(tensor);
         self.tensor_places.push(self.position);
+        self.names_total = self.names_total.saturating_add(length);
         Ok(cursor.taken())
     }
 
