@@ -1,6 +1,6 @@
 """The Rust core. Paths are bytes, sizes and offsets are bytes, times are nanoseconds since the epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Literal, Self, final
 
@@ -197,6 +197,9 @@ class Header:
         """What reading the value would read. Raises KeyError."""
     def __contains__(self, key: object, /) -> bool: ...
     def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def get(self, key: str, default: object = None) -> object:
+        """The value, or ``default`` where there is no such key. Raises OSError, ValueError."""
     def kept(self, key: str) -> bool | int | float | str | None:
         """The value if the scan has kept it, as it does numbers and short strings; else None. Reads nothing."""
     def __getitem__(self, key: str, /) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:

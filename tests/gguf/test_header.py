@@ -17,6 +17,16 @@ def write(folder: Path, content: bytes) -> bytes:
     return os.fsencode(path)
 
 
+def test_a_header_is_looked_at_like_a_dict(tmp_path: Path) -> None:
+    header = Header.open(write(tmp_path, every_type()))
+    assert list(header) == header.keys()
+    assert {key: header[key] for key in header}.keys() == set(header.keys())
+    assert header.get("no.such.key") is None
+    assert header.get("no.such.key", 7) == 7
+    first = header.keys()[0]
+    assert header.get(first) == header[first]
+
+
 def test_facts(tmp_path: Path) -> None:
     """Version, order, alignment, sizes and where the data begins."""
     content = SOUND["aligned_to_64"]()

@@ -217,6 +217,21 @@ impl Header {
         key.cast::<PyString>().is_ok_and(|key| key.to_str().is_ok_and(|key| self.entry(key).is_ok()))
     }
 
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.keys(py)?.try_iter()?.into_any())
+    }
+
+    /// As a dict's: `default` where there is no such key.
+    #[pyo3(signature = (key, default = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.entry(key).map_or(Ok(default), |entry| self.value(py, entry).map(Some))
+    }
+
     fn __len__(&self) -> usize {
         self.header.entries.len()
     }
