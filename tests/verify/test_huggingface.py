@@ -136,7 +136,14 @@ async def test_a_folder_that_hf_download_filled(models: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a\nb\nc\n", f"{'1' * 40}\n{'a' * 64}\nnan\n", f"{'1' * 40}\n{'a' * 64}\n0\n", f"x\n{'a' * 40}\n9999999999\n"],
+    [
+        "",
+        "a\nb\nc\n",
+        f"{'1' * 40}\n{'a' * 64}\nnan\n",
+        f"{'1' * 40}\n{'a' * 64}\ninf\n",
+        f"{'1' * 40}\n{'a' * 64}\n0\n",
+        f"x\n{'a' * 40}\n9999999999\n",
+    ],
 )
 async def test_metadata_that_says_nothing_of_this_file(models: Path, text: str) -> None:
     local_dir(models, "m.gguf", gguf())

@@ -21,6 +21,7 @@ from kandil.verify import verify
 from kandil.verify.facts import Facts, day
 from kandil.verify.ledger import Ledger
 from kandil.verify.result import Finding
+from tests.support.gguf_files import Entry, Kind, build
 from tests.support.stores import gguf, part, put, sha256
 from tests.verify.runs import one, run
 
@@ -226,6 +227,28 @@ def test_everything_survives_the_way_through_it(tmp_path: Path) -> None:
     assert ledger.pins([b"\xfe", b"none"])[b"\xfe"][0] == b"s" * 32
     assert ledger.warnings == []
     ledger.close()
+
+
+async def test_a_number_beyond_sqlites_loses_nothing(models: Path, file: Path) -> None:
+    entries = [Entry("split.no", Kind.U64, (1 << 64) - 1), Entry("split.count", Kind.U64, 1 << 63)]
+    put(models / "huge.gguf", build(entries, []))
+    put(models / "a.gguf", gguf())
+    assert set((await run(models)).statuses()) == {"huge.gguf", "a.gguf"}
+    outcome = await run(models)
+    assert outcome.summary.bytes_read == 0
+    assert outcome.summary.warnings == ()
+
+
+def test_a_row_that_cannot_be_kept_does_not_lose_the_others(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "l.db")
+    digest = b"d" * 32
+    rows = [(b"a", Facts(1, 1, 1, 1, 1)), (b"bad", Facts(1, 1 << 80, 1, 1, 1)), (b"z", Facts(1, 1, 1, 1, 1))]
+    ledger.write(rows, [(b"p", Facts(1, 1, 1, 1, 1, digest)), (b"q", Facts(1, 1, 1, 1, 1))])
+    assert ["bad: " in ledger.warnings[0], "q: " in ledger.warnings[1]] == [True, True]
+    ledger.write([(b"later", Facts(1, 1, 1, 1, 1))])
+    ledger.close()
+    assert query(tmp_path / "l.db", "SELECT path FROM files ORDER BY path") == [(b"a",), (b"later",), (b"z",)]
+    assert query(tmp_path / "l.db", "SELECT path, sha256 FROM pins") == [(b"p", digest)]
 
 
 def test_two_at_once_lose_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_lines_that_are_digests(line: str, name: bytes | None) -> None:
         f"{'a' * 128}  m.gguf",
         f"MD5 (m) = {'a' * 32}",
         f"SHA512 (m) = {A}{A}",
+        f"{A}  a\0b",
+        f"SHA256 (a\0b) = {A}",
         "{}",
     ],
 )
@@ -153,6 +155,14 @@ async def test_a_named_list_is_believed_more_than_the_list_beside_the_file(model
     put(models / "b.gguf", gguf("b"))
     check = put(tmp_path / "elsewhere" / "list", f"{sha256(gguf())}  sub/a.gguf\n{A}  other/b.gguf\n".encode())
     assert (await run(models, check=check)).statuses() == {"a.gguf": "ok", "b.gguf": "unverified"}
+
+
+async def test_names_with_a_nul_are_passed_over(models: Path) -> None:
+    put(models / "a.gguf", gguf())
+    text = f"{sha256(gguf())}  a.gguf\n{A}  a\0b.gguf\n{A}  x\0/y.gguf\n".encode()
+    check = put(models / "SHA256SUMS", text)
+    assert (await run(models)).statuses() == {"a.gguf": "ok"}
+    assert (await run(check=check)).statuses() == {"a.gguf": "ok"}
 
 
 async def test_a_named_list_that_is_none(models: Path) -> None:

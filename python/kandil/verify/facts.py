@@ -75,8 +75,9 @@ def _text(header: _core.Header, key: str) -> str | None:
 
 
 def _number(header: _core.Header, key: str) -> int | None:
+    """None too for what no ledger can hold, as no split has such a number."""
     value = header.kept(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else None
 
 
 def pack(findings: Iterable[Finding]) -> str | None:

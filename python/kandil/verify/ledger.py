@@ -54,6 +54,16 @@ _PLACES = ", ".join("?" * (_COLUMNS.count(",") + 2))
 _FINDINGS = 15
 """The place of `findings` in `_COLUMNS`."""
 
+_BAD_ROW = (
+    OverflowError,
+    ValueError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""What SQLite and its binding say of one row's values; anything else is the database's."""
+
 
 class Ledger:
     """An open ledger; used by one thread at a time. `warnings` says what could not be done."""
@@ -188,7 +198,7 @@ class Ledger:
         return found
 
     def write(self, files: Iterable[tuple[bytes, Facts]], pins: Iterable[tuple[bytes, Facts]] = ()) -> None:
-        """All of it is kept, or, where the disk refuses, none, and `warnings` says so."""
+        """All of it is kept but rows that cannot be; where the disk refuses, none. `warnings` says so."""
         if self._database is None or self._read_only:
             return
         rows = [(path, *_row(facts)) for path, facts in files]
@@ -197,12 +207,34 @@ class Ledger:
         if not rows and not pinned:
             return
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(f"INSERT OR REPLACE INTO files (path, {_COLUMNS}) VALUES ({_PLACES})", rows)  # noqa: S608
-            self._database.executemany("INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)", pinned)
-            self._database.execute("COMMIT")
+            try:
+                self._insert(rows, pinned)
+            except _BAD_ROW:
+                self._insert_singly(rows, pinned)
         except sqlite3.DatabaseError as error:
             self._failed(error)
+
+    def _insert(self, rows: Sequence[tuple[object, ...]], pinned: Sequence[tuple[object, ...]]) -> None:
+        database = self._database
+        assert database is not None
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany(f"INSERT OR REPLACE INTO files (path, {_COLUMNS}) VALUES ({_PLACES})", rows)  # noqa: S608
+            database.executemany("INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)", pinned)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+
+    def _insert_singly(self, rows: Sequence[tuple[object, ...]], pinned: Sequence[tuple[object, ...]]) -> None:
+        """One row that cannot be kept does not lose the others."""
+        for some, pins in [*(([row], []) for row in rows), *(([], [row]) for row in pinned)]:
+            try:
+                self._insert(some, pins)
+            except _BAD_ROW as error:
+                path = os.fsdecode((some or pins)[0][0])  # type: ignore[arg-type]
+                self.warnings.append(f"{path}: the ledger cannot keep what was read of it: {error}")
 
 
 def _use_wal(database: sqlite3.Connection) -> None:

@@ -36,7 +36,7 @@ def parse(text: bytes) -> list[tuple[bytes | None, str]]:
     found: list[tuple[bytes | None, str]] = []
     for raw in text.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         line = raw.rstrip(b"\r \t")
-        if not line or line.startswith((b"#", b";")):
+        if not line or line.startswith((b"#", b";")) or b"\0" in line:  # no file's name has a NUL
             continue
         if match := _ALONE.match(line):
             found.append((None, match[1].decode().lower()))
@@ -111,7 +111,7 @@ class Sidecars:
         self._folders.add(folder)
         try:
             names = sorted(filter(is_sidecar, os.listdir(folder)))
-        except OSError:
+        except (OSError, ValueError):
             return
         for name in names:
             self.add(os.path.join(folder, name))

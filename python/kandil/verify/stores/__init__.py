@@ -103,7 +103,7 @@ class Known:
             yield path
             try:
                 target = os.readlink(path)
-            except OSError:
+            except (OSError, ValueError):  # ValueError: a NUL in the name
                 return
             folder = os.path.dirname(path)
             if folder not in self._real:

@@ -45,7 +45,7 @@ def repositories(root: bytes) -> list[bytes]:
     """The folders of the models in a cache, sorted."""
     try:
         names = sorted(name for name in os.listdir(root) if name.startswith(b"models--"))
-    except OSError:
+    except (OSError, ValueError):
         return []
     return [os.path.join(root, name) for name in names]
 
@@ -109,7 +109,7 @@ def linked_etag(path: bytes) -> str | None:
     for _ in range(LINK_STEPS):
         try:
             target = os.readlink(path)
-        except OSError:
+        except (OSError, ValueError):
             return None
         path = os.path.join(os.path.dirname(path), target)
         folder, _, base = path.replace(b"\\", b"/").rpartition(b"/")
@@ -186,7 +186,7 @@ class LocalFolders:
             with open(metadata, "rb") as file:
                 lines = file.read(METADATA_BYTES).split(b"\n")
             etag, saved_ns = lines[1].strip(), int(float(lines[2]) * 1e9)
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError, IndexError, OverflowError):
             return None
         if not ETAG.match(etag) or len(etag) != SHA256_HEX or stat.mtime_ns - CLOCK_SLACK_NS > saved_ns:
             return None

@@ -134,7 +134,7 @@ def _tags(root: bytes) -> Iterator[tuple[bytes, str]]:
 def _names(folder: bytes) -> list[bytes]:
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith(b"."))
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
