@@ -185,6 +185,8 @@ struct Queue {
     rechecks: VecDeque<Arc<Recheck>>,
     /// Files in lanes, those in `given` included.
     live: usize,
+    /// Files that are being opened, and may bring work for others.
+    opening: usize,
 }
 
 /// A job for a lane.
@@ -212,8 +214,15 @@ impl Shared {
             order.into_iter().partition(|&index| jobs[index].mode == Mode::Sha256);
         let remaining = hash.iter().map(|&index| jobs[index].size).sum();
         let bytes_total = jobs.iter().filter(|job| job.mode != Mode::Scan).map(|job| job.size).sum();
-        let queue =
-            Queue { hash, given: Vec::new(), aside: VecDeque::new(), other, rechecks: VecDeque::new(), live: 0 };
+        let queue = Queue {
+            hash,
+            given: Vec::new(),
+            aside: VecDeque::new(),
+            other,
+            rechecks: VecDeque::new(),
+            live: 0,
+            opening: 0,
+        };
         Shared {
             jobs,
             options,
@@ -299,14 +308,18 @@ impl Shared {
             }
             if let Some(index) = queue.other.pop_front() {
                 // Opening may take long: the others go on meanwhile.
+                queue.opening += 1;
                 drop(queue);
-                if let Some(piece) = self.open_other(index) {
-                    return Task::Piece(piece);
-                }
+                let piece = self.open_other(index);
                 queue = lock(&self.queue);
-                continue;
+                queue.opening -= 1;
+                self.wake.notify_all();
+                match piece {
+                    Some(piece) => return Task::Piece(piece),
+                    None => continue,
+                }
             }
-            if queue.live == 0 && queue.other.is_empty() {
+            if queue.live == 0 && queue.opening == 0 {
                 self.wake.notify_all();
                 return Task::Done;
             }
@@ -327,7 +340,6 @@ impl Shared {
                 let recheck = Arc::new(recheck);
                 let piece = recheck.next_piece();
                 lock(&self.queue).rechecks.push_back(recheck);
-                self.wake.notify_all();
                 piece
             }
             Err(error) => {
