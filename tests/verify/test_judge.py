@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -22,8 +23,10 @@ def facts(*severities: Severity, sha256: bytes | None = GOOD, size_bytes: int = 
 
 def item(expected: bytes | None = None, *, pin: bool = False, binding: bool = True, name: bytes = b"m.gguf") -> Item:
     one = Item(b"/models/" + name, b"/models/" + name)
-    if expected is not None:
-        one.expected = Expected(expected.hex(), "pinned 2026-01-01" if pin else "SHA256SUMS", binding=binding, pin=pin)
+    if expected is not None and pin:
+        one.pin = Expected(expected.hex(), "pinned 2026-01-01", pin=True)
+    elif expected is not None:
+        one.expected = Expected(expected.hex(), "SHA256SUMS", binding=binding, local=True)
     return one
 
 
@@ -107,6 +110,52 @@ def test_a_file_like_a_published_one_is_never_called_bad(
     result = judge(item(name=name), Reading(facts(sha256=OTHER, size_bytes=size_bytes), "sha256"))
     assert result.status == "unverified"
     assert (result.message is not None) == said
+
+
+def test_a_list_cannot_pass_other_bytes_off_as_published_ones(listed: PublishedFiles) -> None:
+    result = judge(item(OTHER), Reading(facts(sha256=OTHER), "sha256"))
+    assert (result.status, result.expected_source) == ("ok", "SHA256SUMS")
+    assert (
+        result.message == "named and as large as the published a/b m.gguf, but other bytes: a later upload, or altered"
+    )
+    for digest in (GOOD, b"\x03" * 32):
+        assert judge(item(digest), Reading(facts(sha256=digest), "sha256")).message is None
+    one = item()
+    one.expected = Expected(OTHER.hex(), "ollama manifest m")
+    assert judge(one, Reading(facts(sha256=OTHER), "sha256")).message is None
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "source"),
+    [
+        (Expected(GOOD.hex(), "SHA256SUMS", local=True), "changed", "pinned then"),
+        (Expected(GOOD.hex(), "hf download's metadata"), "changed", "pinned then"),
+        (Expected(GOOD.hex(), "llama.cpp's ETag", binding=False), "changed", "pinned then"),
+        (Expected(GOOD.hex(), "--expect", given=True), "ok", "--expect"),
+        (Expected("3" * 64, "ollama blob name"), "mismatch", "ollama blob name"),
+    ],
+)
+def test_only_the_callers_word_stands_above_a_pin(said: Expected, status: Status, source: str) -> None:
+    one = item(OTHER, pin=True)
+    assert one.pin is not None
+    one.expected, one.pin = said, replace(one.pin, source="pinned then")
+    result = judge(one, Reading(facts(), "sha256"))
+    assert (result.status, result.expected_source) == (status, source)
+
+
+def test_a_file_with_its_pinned_bytes_can_still_be_another_than_published() -> None:
+    one = item(GOOD, pin=True)
+    one.expected = Expected(OTHER.hex(), "SHA256SUMS")
+    assert judge(one, Reading(facts(), "sha256")).status == "mismatch"
+    one.expected = Expected(OTHER.hex(), "llama.cpp's ETag", binding=False)
+    assert judge(one, Reading(facts(), "sha256")).status == "ok"
+
+
+def test_an_oddity_does_not_excuse_a_list_that_contradicts_itself() -> None:
+    one = item()
+    one.expected = Expected(GOOD.hex(), "SHA256SUMS", others=(OTHER.hex(),))
+    assert judge(one, Reading(facts("suspicious"), "sha256")).status == "error"
+    assert judge(one, Reading(facts("malformed"), "sha256")).status == "malformed"
 
 
 def test_every_bad_status_says_what_to_do() -> None:

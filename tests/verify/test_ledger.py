@@ -104,6 +104,23 @@ async def test_a_file_written_while_the_clock_stood_still_is_read_again(
     assert (await one(models)).checked == "sha256"
 
 
+async def test_a_clock_of_whole_seconds_is_given_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "RACY_NS", 20_000_000)
+    second = 1_000_000_000
+    ledger = Ledger(tmp_path / "l.db")
+    for ctime_ns, waited_ns, holds in [
+        (7 * second + 1, 10_000_000, False),
+        (7 * second + 1, 30_000_000, True),
+        (7 * second, 30_000_000, False),
+        (7 * second, 2 * second, False),
+        (7 * second, 3 * second, True),
+    ]:
+        facts = Facts(1, 1, ctime_ns, 5, 5, b"s" * 32, read_ns=ctime_ns + waited_ns)
+        ledger.write([(b"a", facts)])
+        assert bool(ledger.files([(b"a", facts)])) == holds  # type: ignore[list-item]
+    ledger.close()
+
+
 async def test_other_names_of_a_known_file_are_known(models: Path, tmp_path: Path) -> None:
     path = put(models / "a.gguf", gguf())
     await run(models)

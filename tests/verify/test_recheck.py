@@ -42,7 +42,7 @@ def rot(path: Path, data_folder: Path) -> bytes:
 
 async def test_a_pin_makes_the_next_run_say_ok(path: Path, models: Path) -> None:
     pinned = await one(models, pin=True)
-    assert (pinned.status, pinned.message) == ("unverified", "pinned; the next run compares with it")
+    assert (pinned.status, pinned.message) == ("unverified", "pinned now: any change will be noticed")
     assert pinned.hint is None
     result = await one(models)
     assert (result.status, result.expected_source) == ("ok", f"pinned {TODAY}")
@@ -81,6 +81,32 @@ async def test_pinning_the_file_itself_accepts_the_change(path: Path, models: Pa
     result = await one(path, pin=True)
     assert (result.status, result.message) == ("unverified", f"pinned anew; before: {sha256(gguf())}")
     assert (await one(models)).status == "ok"
+
+
+@pytest.mark.parametrize("pinned_as", ["a.gguf", "link.gguf", "folder/a.gguf"])
+async def test_every_name_of_a_pinned_file_has_its_pin(
+    path: Path, models: Path, tmp_path: Path, pinned_as: str
+) -> None:
+    (tmp_path / "folder").symlink_to(models)
+    (tmp_path / "link.gguf").symlink_to(path)
+    (tmp_path / "a.gguf").symlink_to(tmp_path / "link.gguf")
+    assert (await one(tmp_path / pinned_as, pin=True)).status == "unverified"
+    path.write_bytes(gguf("other"))
+    for name in ("a.gguf", "link.gguf", "folder/a.gguf", "models/a.gguf"):
+        assert (await one(tmp_path / name)).status == "changed"
+
+
+async def test_a_list_written_later_does_not_hide_a_change(path: Path, models: Path) -> None:
+    await run(models, pin=True)
+    path.write_bytes(gguf("other"))
+    put(models / "a.gguf.sha256", sha256(gguf("other")).encode())
+    result = await one(models)
+    assert (result.status, result.expected_source) == ("changed", f"pinned {TODAY}")
+    assert result.message is not None
+    assert "a.gguf.sha256" in result.message
+    assert (await one(path, expect=sha256(gguf("other")))).status == "ok"
+    check = put(models / "mine", f"{sha256(gguf('other'))}  a.gguf\n".encode())
+    assert (await one(path, check=check)).status == "ok"
 
 
 async def test_what_is_bad_is_not_pinned(models: Path) -> None:

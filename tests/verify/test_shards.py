@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,27 @@ async def test_a_claim_of_very_many_parts_costs_nothing(models: Path) -> None:
     assert message == "99998 of 99999 parts are missing: 1, 2, 4, 5, 6, 7, 8, 9, …"
 
 
+async def test_very_many_sets_in_one_folder_cost_no_more_than_their_files(models: Path) -> None:
+    for number in range(600):
+        put(models / f"m{number}-00001-of-65535.gguf", part(1, 65535))
+    started = time.monotonic()
+    assert set((await run(models)).statuses().values()) == {"malformed"}
+    assert (
+        time.monotonic() - started < 1.5
+    )  # with a look at all 65535 numbers, or at the folder, for each: 2 s and more
+
+
 async def test_a_part_that_was_not_selected_is_not_missing(models: Path) -> None:
     write(models, part(1, 2), part(2, 2))
     assert split_findings(await run(models / "m-00001-of-00002.gguf")) == []
+
+
+async def test_a_wrong_name_is_said_once_and_of_that_name_alone(models: Path, tmp_path: Path) -> None:
+    write(models, part(2, 2), part(1, 2))
+    for options in ({}, {"scan_only": True}, {}):
+        assert split_findings(await run(models, **options)) == [(1, "KG-SPLIT-NAME"), (2, "KG-SPLIT-NAME")]
+    (tmp_path / "plain.gguf").symlink_to(models / "m-00001-of-00002.gguf")
+    assert (await run(tmp_path / "plain.gguf"))["plain.gguf"].findings == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ async def test_a_list_cannot_reach_outside_its_folder(models: Path, tmp_path: Pa
 async def test_the_list_of_one_file_wins_over_the_folders(models: Path) -> None:
     put(models / "a.gguf", gguf())
     put(models / "SHA256SUMS", f"{A}  a.gguf\n".encode())
-    put(models / "a.gguf.sha256", f"{sha256(gguf())}  build/output.gguf\n".encode())
+    put(models / "a.gguf.sha256", f"{sha256(gguf())}  build/a.gguf\n".encode())
     assert (await one(models)).status == "ok"
     assert (await one(models / "a.gguf")).expected_source == "a.gguf.sha256"
 
@@ -155,6 +156,67 @@ async def test_a_named_list_is_believed_more_than_the_list_beside_the_file(model
     put(models / "b.gguf", gguf("b"))
     check = put(tmp_path / "elsewhere" / "list", f"{sha256(gguf())}  sub/a.gguf\n{A}  other/b.gguf\n".encode())
     assert (await run(models, check=check)).statuses() == {"a.gguf": "ok", "b.gguf": "unverified"}
+
+
+async def test_a_list_of_one_line_that_names_another_file_speaks_for_that(models: Path) -> None:
+    put(models / "a.gguf", gguf())
+    put(models / "b.gguf", gguf("b"))
+    put(models / "a.gguf.sha256", f"{sha256(gguf('b'))}  b.gguf\n".encode())
+    assert (await run(models)).statuses() == {"a.gguf": "unverified", "b.gguf": "ok"}
+
+
+async def test_a_list_speaks_for_nothing_outside_its_folder(models: Path) -> None:
+    put(models / "a.gguf", gguf())
+    text = f"{sha256(gguf())}  ../a.gguf\n{sha256(gguf())}  {models}/a.gguf\n{sha256(gguf())}  x/../../a.gguf\n"
+    put(models / "sub" / "SHA256SUMS", text.encode())
+    assert (await run(models)).statuses() == {"a.gguf": "unverified"}
+    assert (await run(models / "a.gguf", models / "sub")).statuses() == {"a.gguf": "unverified"}
+
+
+async def test_the_nearest_list_wins_and_a_far_one_is_named_by_its_path(models: Path) -> None:
+    put(models / "sub" / "a.gguf", gguf())
+    far = put(models / "SHA256SUMS", f"{A}  sub/a.gguf\n".encode())
+    result = await one(models)
+    assert (result.status, result.expected_source) == ("mismatch", str(far))
+    put(models / "sub" / "SHA256SUMS", f"{sha256(gguf())}  a.gguf\n".encode())
+    result = await one(models)
+    assert (result.status, result.expected_source) == ("ok", "SHA256SUMS")
+    put(models / "sub" / "a.gguf.sha256", f"{B}  a.gguf\n".encode())
+    assert (await one(models)).expected_source == "a.gguf.sha256"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_a_list_with_two_digests_for_one_file_is_an_error(models: Path, tmp_path: Path, beside: bool) -> None:
+    put(models / "a.gguf", gguf())
+    text = f"{A}  a.gguf\n{sha256(gguf())}  ./a.gguf\n{A}  a.gguf\n".encode()
+    check = put(models / "SHA256SUMS" if beside else tmp_path / "list", text)
+    outcome = await run(models, **({} if beside else {"check": check}))
+    result = outcome["a.gguf"]
+    assert (result.status, outcome.summary.exit_code) == ("error", 10)
+    assert result.message == f"{check.name} gives several digests for it: {A}, {sha256(gguf())}"
+    assert result.hint == f"correct {check.name}: one file has one digest"
+    check.write_bytes(f"{A}  a.gguf\n{B}  a.gguf\n".encode())
+    assert (await one(models, **({} if beside else {"check": check}))).status == "mismatch"
+
+
+def test_a_list_of_very_many_files_of_one_name(tmp_path: Path) -> None:
+    path = put(tmp_path / "list", b"".join(b"%064x  %d/model.gguf\n" % (number, number) for number in range(20_000)))
+    check = sidecar.CheckList(bytes(path))
+    started = time.monotonic()
+    for number in range(20_000):
+        for folder in (bytes(tmp_path), b"/elsewhere/deeper"):
+            expected = check.expected(folder + b"/%d/model.gguf" % number)
+            assert expected is not None
+            assert int(expected.digest, 16) == number
+    assert time.monotonic() - started < 5  # 20 000 squared would be minutes
+
+
+def test_the_longest_listed_name_speaks_for_a_file_elsewhere(tmp_path: Path) -> None:
+    check = sidecar.CheckList(
+        bytes(put(tmp_path / "list", f"{A}  m.gguf\n{B}  ../x/m.gguf\n{B}  /y/m.gguf\n".encode()))
+    )
+    found = [check.expected(path) for path in (b"/z/x/m.gguf", b"/z/m.gguf", b"/y/m.gguf", b"/z/n.gguf", b"/z/xm.gguf")]
+    assert [one.digest if one else None for one in found] == [B, A, B, None, None]
 
 
 async def test_names_with_a_nul_are_passed_over(models: Path) -> None:

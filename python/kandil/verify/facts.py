@@ -19,6 +19,10 @@ RULES_VERSION = _core.__version__
 """The rules that today's findings come from: each release looks at headers anew."""
 
 
+_OF_NAMES = frozenset({"KG-SPLIT-NAME"})
+"""Findings about one name of a file, of which it may have others: `shards` has them, not the ledger."""
+
+
 @dataclass(slots=True)
 class Facts:
     """One state of one file. Digests are bytes; times are nanoseconds since the epoch."""
@@ -58,7 +62,9 @@ def of_outcome(outcome: _core.Outcome, stat: _core.Stat, started_ns: int) -> Fac
     facts = Facts(stat.size_bytes, stat.mtime_ns, stat.ctime_ns, stat.inode, stat.device, read_ns=started_ns)
     facts.sha256, facts.blake3 = outcome.sha256, outcome.blake3
     facts.sha256_ns = started_ns if outcome.sha256 is not None else 0
-    facts.findings = tuple(Finding(one.id, one.severity, one.message, one.offset) for one in outcome.findings)
+    facts.findings = tuple(
+        Finding(one.id, one.severity, one.message, one.offset) for one in outcome.findings if one.id not in _OF_NAMES
+    )
     header = outcome.header
     if header is not None:
         facts.is_gguf = True

@@ -21,6 +21,12 @@ class Expected:
     algorithm: Literal["sha256", "git"] = "sha256"
     pin: bool = False
     """The caller's own, of an earlier run: a difference is a change."""
+    given: bool = False
+    """The caller's word for this very run: stands above a pin."""
+    local: bool = False
+    """From a list that anyone may have written beside the file."""
+    others: tuple[str, ...] = ()
+    """The same source also says these: nobody can tell which it means."""
 
 
 @dataclass(slots=True)
@@ -31,7 +37,10 @@ class Item:
     key: bytes
     stat: Stat | None = None
     error: str | None = None
+    real: bytes = b""
+    """`key` with symbolic links resolved, once the plan is made."""
     expected: Expected | None = None
+    pin: Expected | None = None
     name: str | None = None
     fetch: str | None = None
     """The command that fetches this file again."""

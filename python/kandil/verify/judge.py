@@ -1,6 +1,6 @@
 """From facts and expectations to a result.
 
-What outranks what: malicious, mismatch, changed, malformed, suspicious, then ok or unverified. A result with a
+What outranks what: malicious, mismatch, changed, malformed, error, suspicious, then ok or unverified. A result with a
 mismatch and findings has both: the status is the worse one and the message names the other.
 """
 
@@ -48,11 +48,12 @@ class Reading:
 
 def failed(item: Item, message: str) -> FileResult:
     """A result for a file that could not be checked."""
+    expected = item.expected or item.pin
     return FileResult(
         _path(item.path),
         "error",
-        expected=_digest(item),
-        expected_source=_source(item),
+        expected=expected.digest if expected is not None else None,
+        expected_source=expected.source if expected is not None else None,
         message=message,
         hint=hint("error", item),
         name=item.name,
@@ -78,7 +79,9 @@ def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: I
         checked=checked,
         findings=findings,
         message=message,
-        hint=hint(status, item, worst, silent=reading.silent),
+        hint=hint(status, item, worst, silent=reading.silent)
+        if status != "error" or expected is None
+        else f"correct {expected.source}: one file has one digest",
         name=item.name,
         same_as=_path(first.path) if first is not None else None,
     )
@@ -86,6 +89,8 @@ def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: I
 
 def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status, str | None]:
     severity = worst.severity
+    if status == "error" and severity == "suspicious":
+        return status, message
     if severity == "malicious" and status in ("mismatch", "changed"):
         return "malicious", f"its digest is not the expected one either{f'; {message}' if message else ''}"
     if status in ("mismatch", "changed"):
@@ -95,22 +100,37 @@ def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status,
     ), message
 
 
-def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:
+def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:  # noqa: PLR0911
     expected, facts = item.expected, reading.facts
     if facts.sha256 is None:
-        return "unverified", expected, None
-    digest = facts.git_id if expected is not None and expected.algorithm == "git" else facts.sha256.hex()
+        return "unverified", expected or item.pin, None
+    sha256 = facts.sha256.hex()
+    digest = facts.git_id if expected is not None and expected.algorithm == "git" else sha256
+    pin = None if expected is not None and expected.given else item.pin
+    if expected is not None and expected.others and digest in (expected.digest, *expected.others):
+        return "error", expected, _twice(expected)
+    if expected is not None and expected.binding and digest not in (None, expected.digest):
+        said = _twice(expected) if expected.others else None
+        return "mismatch", expected, SILENT if reading.silent else said
+    if pin is not None and sha256 != pin.digest:
+        said = f"its digest is not the one {pin.source}"
+        if expected is not None and digest == expected.digest:
+            said += f", though {expected.source} says the same of it"
+        return "changed", pin, SILENT if reading.silent else said
     if expected is not None and digest == expected.digest:
-        return "ok", expected, None
-    if expected is not None and expected.binding and digest is not None:
-        said = f"its digest is not the one {expected.source}" if expected.pin else None
-        return "changed" if expected.pin else "mismatch", expected, SILENT if reading.silent else said
+        return "ok", expected, _unlike_published(item, sha256, facts.size_bytes) if expected.local else None
+    if pin is not None:
+        return "ok", pin, None
     if reading.silent:
         before = reading.previous
         assert before is not None
         assert before.sha256 is not None
         return "changed", Expected(before.sha256.hex(), f"ledger, read {day(before.sha256_ns)}"), SILENT
-    return _published(item, facts.sha256.hex(), facts.size_bytes)
+    return _published(item, sha256, facts.size_bytes)
+
+
+def _twice(expected: Expected) -> str:
+    return f"{expected.source} gives several digests for it: {', '.join((expected.digest, *expected.others))}"
 
 
 def _published(item: Item, digest: str, size_bytes: int) -> tuple[Status, Expected | None, str | None]:
@@ -120,23 +140,22 @@ def _published(item: Item, digest: str, size_bytes: int) -> tuple[Status, Expect
         return "ok", Expected(digest, f"published: {one.title}"), None
     if one := listed.by_other_sha256.get(digest):
         return "unverified", None, f"an earlier upload of {one.title}, or one that only some sources list"
+    return "unverified", None, _unlike_published(item, digest, size_bytes)
+
+
+def _unlike_published(item: Item, digest: str, size_bytes: int) -> str | None:
+    """What to know of a file that goes by a published one's name, and that nobody who publishes vouches for."""
+    listed = published_files()
+    if digest in listed.by_sha256 or digest in listed.by_other_sha256:
+        return None
     one = listed.alike(os.fsdecode(os.path.basename(item.path)), size_bytes)
-    said = (
-        f"named and as large as the published {one.title}, but other bytes: a later upload, or altered" if one else None
-    )
-    return "unverified", None, said
+    if one is None:
+        return None
+    return f"named and as large as the published {one.title}, but other bytes: a later upload, or altered"
 
 
 def with_message(result: FileResult, message: str) -> FileResult:
     return replace(result, message=f"{result.message}; {message}" if result.message else message)
-
-
-def _digest(item: Item) -> str | None:
-    return item.expected.digest if item.expected is not None else None
-
-
-def _source(item: Item) -> str | None:
-    return item.expected.source if item.expected is not None else None
 
 
 def _path(path: bytes) -> Path:

@@ -5,7 +5,9 @@ whether that is good. Each batch of results is one transaction, so a crash loses
 
 A row is only used when the file's ctime lies before the run that read it by more than `RACY_NS`: a write within the
 clock's tick, after the bytes were read, would leave the same ctime. (Git's index has the same rule:
-``Documentation/technical/racy-git.adoc``.)
+``Documentation/technical/racy-git.adoc``.) Some file systems keep times in whole seconds (ext3 and ext4 with inodes of
+128 bytes, ext2, HFS+) or even ones (FAT): a ctime of a whole second may be one of theirs, and `COARSE_NS` must have
+gone by. On others one ctime in a thousand million is read twice for nothing.
 """
 
 # Paths are bytes here: a name need not be text.
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 RACY_NS = 20_000_000
+COARSE_NS = 2_100_000_000
+SECOND_NS = 1_000_000_000
 BUSY_SECONDS = 10.0
 CHUNK = 500
 """Paths in one query; SQLite's smallest limit on parameters is 999."""
@@ -252,7 +256,8 @@ def _use_wal(database: sqlite3.Connection) -> None:
 
 
 def _holds(facts: Facts, stat: Stat) -> bool:
-    return facts.same_state(stat) and facts.ctime_ns + RACY_NS < facts.read_ns
+    margin_ns = COARSE_NS if facts.ctime_ns % SECOND_NS == 0 else RACY_NS
+    return facts.same_state(stat) and facts.ctime_ns + margin_ns < facts.read_ns
 
 
 _MASK = (1 << 64) - 1

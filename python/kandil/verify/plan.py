@@ -6,7 +6,7 @@ import math
 import os
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,6 @@ class Plan:
     failed: list[Item]
     parts: dict[int, shards.PartSet]
     warnings: list[str]
-    pinned: set[bytes] = field(default_factory=set)
-    """Paths that have a pin."""
     started_ns: int = 0
 
     @property
@@ -95,23 +93,26 @@ def make_plan(request: Request, ledger: Ledger) -> Plan:
         ExpectNeedsOneFile: `expect` is given for no file or for several.
         CheckListUnreadable: `check` cannot be read or lists nothing.
     """
-    explicit = Expected(_digest(request.expect), "--expect") if request.expect is not None else None
+    explicit = Expected(_digest(request.expect), "--expect", given=True) if request.expect is not None else None
     paths = list(request.paths) if request.paths is not None else None
     selection = select(paths, every_file=request.every_file, check=request.check, machine=request.machine)
     started_ns = time.time_ns()
+    _resolve(selection.items)
     targets, failed = _targets(selection.items)
     if explicit is not None and (len(targets) != 1 or failed):
         raise ExpectNeedsOneFile(len(targets) + len(failed))
-    pins = ledger.pins([item.key for item in selection.items])
+    pins = ledger.pins(list({path for item in selection.items for path in (item.key, item.real)}))
     for item in selection.items:
-        item.expected = explicit or _expected(item, selection, pins)
+        if (pin := pins.get(item.key) or pins.get(item.real)) is not None:
+            item.pin = Expected(pin[0].hex(), f"pinned {day(pin[1])}", pin=True)
+        item.expected = explicit or _expected(item, selection)
     if not request.scan_only:
         _recall(targets, ledger)
     _choose(targets, request)
     warnings = selection.warnings + [
         f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable
     ]
-    return Plan(targets, failed, shards.group(selection.items), warnings, set(pins), started_ns)
+    return Plan(targets, failed, shards.group(selection.items), warnings, started_ns)
 
 
 def _digest(given: str) -> str:
@@ -131,23 +132,42 @@ def _targets(items: list[Item]) -> tuple[list[Target], list[Item]]:
         file = (item.stat.device, item.stat.inode)
         known = by_file.get(file) if item.stat.inode else None  # 0: a file system without inodes
         if known is not None:
-            known.items.append(item)
+            first = known.items[0]
+            # A name that is no link is read: nobody can point it at another file meanwhile.
+            known.items.insert(0 if item.key == item.real and first.key != first.real else len(known.items), item)
             continue
         by_file[file] = target = Target([item])
         targets.append(target)
     return targets, failed
 
 
-def _expected(item: Item, selection: Selection, pins: dict[bytes, tuple[bytes, int]]) -> Expected | None:
-    """Who is believed: the caller's list, the store, a list beside the file, a pin; then what can only confirm."""
+def _resolve(items: list[Item]) -> None:
+    """Each item's `real`: one look at a name, and one at each folder."""
+    folders: dict[bytes, bytes] = {}
+    for item in items:
+        folder, base = os.path.split(item.key)
+        try:
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            item.real = os.path.join(folders[folder], base)
+            if os.path.islink(item.key):
+                item.real = os.path.realpath(item.key)
+        except (OSError, ValueError):  # ValueError: a NUL in the name
+            item.real = item.key
+
+
+def _expected(item: Item, selection: Selection) -> Expected | None:
+    """Who is believed: `--expect`, `--check`, then the pin; then the store, the nearest list, what can only confirm.
+
+    A pin is a condition beside what the others say: a pinned file with other bytes is changed, whoever confirms them,
+    and one with the pinned bytes is still a mismatch where the store or a list says so.
+    """
     if selection.check is not None and (listed := selection.check.expected(item.key)):
         return listed
     if item.expected is not None and item.expected.binding:
         return item.expected
     if (listed := selection.sidecars.by_path.get(item.key)) is not None:
         return listed
-    if (pin := pins.get(item.key)) is not None:
-        return Expected(pin[0].hex(), f"pinned {day(pin[1])}", pin=True)
     return item.expected
 
 

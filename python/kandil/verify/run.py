@@ -241,7 +241,7 @@ class Verification:
                 continue
             if not (target.mode == "scan" and target.facts is None):
                 rows.append((target.items[0].key, reading.facts))
-            pins += alarms(target, reading, self._plan.pinned)
+            pins += alarms(target, reading)
             readings.append((target, reading))
         return readings, rows, pins
 

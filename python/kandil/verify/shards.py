@@ -27,11 +27,30 @@ NAMED_MISSING = 8
 """So many missing numbers are listed."""
 
 
+class Folders:
+    """The parts that lie in folders; each folder is listed once."""
+
+    def __init__(self) -> None:
+        self._listed: dict[bytes, dict[tuple[bytes, int, bytes], set[int]]] = {}
+
+    def parts(self, folder: bytes) -> dict[tuple[bytes, int, bytes], set[int]]:
+        """By stem, count and suffix: the numbers that are there."""
+        if folder not in self._listed:
+            found = self._listed[folder] = {}
+            try:
+                names = os.listdir(folder)
+            except (OSError, ValueError):
+                names = []
+            for match in filter(None, map(PART.match, names)):
+                found.setdefault((match[1], int(match[3]), match[4]), set()).add(int(match[2]))
+        return self._listed[folder]
+
+
 class PartSet:
     """The selected parts of one model, in one folder."""
 
-    def __init__(self, stem: bytes, count: int, suffix: bytes) -> None:
-        self.stem, self.count, self.suffix = stem, count, suffix
+    def __init__(self, stem: bytes, count: int, suffix: bytes, folders: Folders) -> None:
+        self.stem, self.count, self.suffix, self.folders = stem, count, suffix, folders
         self.items: dict[int, Item] = {}
         self.facts: dict[int, Facts] = {}
         self.waiting = 0
@@ -45,13 +64,7 @@ class PartSet:
         """How many parts are neither selected nor on disk, and the first of their numbers; costs no more for 99999."""
         folder, name = os.path.split(self.stem)
         there = {number for number in self.items if 1 <= number <= self.count}
-        try:
-            matches = [PART.match(one) for one in os.listdir(folder or b".") if one.startswith(name)]
-        except OSError:
-            matches = []
-        for match in matches:
-            if match is not None and (match[1], int(match[3]), match[4]) == (name, self.count, self.suffix):
-                there.add(int(match[2]))
+        there |= self.folders.parts(folder or b".").get((name, self.count, self.suffix), set())
         absent = (number for number in range(1, self.count + 1) if number not in there)
         held = sum(1 <= number <= self.count for number in there)
         return self.count - held, list(islice(absent, NAMED_MISSING))
@@ -73,7 +86,7 @@ class PartSet:
         totals = {facts.split_tensors for facts in self.facts.values() if facts.split_tensors is not None}
         if len(totals) > 1:
             first.append(_finding("TENSORS", f"the parts disagree on the number of all tensors: {sorted(totals)}"))
-        elif len(totals) == 1 and set(self.facts) == set(range(1, self.count + 1)):
+        elif len(totals) == 1 and len(self.facts) == self.count and set(self.facts) == set(range(1, self.count + 1)):
             each = [facts.tensors for facts in self.facts.values() if facts.tensors is not None]
             if len(each) == self.count and (held := sum(each)) not in totals:
                 first.append(
@@ -104,12 +117,13 @@ def group(items: Iterable[Item]) -> dict[int, PartSet]:
     """The set of each item that is a part, by the item's `id`."""
     sets: dict[tuple[bytes, int, bytes], PartSet] = {}
     of_item: dict[int, PartSet] = {}
+    folders = Folders()
     for item in items:
         match = PART.match(item.path)
         if match is None:
             continue
         stem, number, count, suffix = match.groups()
-        parts = sets.setdefault((stem, int(count), suffix), PartSet(stem, int(count), suffix))
+        parts = sets.setdefault((stem, int(count), suffix), PartSet(stem, int(count), suffix, folders))
         if int(number) not in parts.items:
             parts.items[int(number)] = item
             parts.waiting += 1

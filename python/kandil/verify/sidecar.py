@@ -68,10 +68,14 @@ def is_sidecar(path: bytes) -> bool:
 
 @dataclass(slots=True)
 class Sidecars:
-    """What the lists beside the files say, by absolute path; a list named after one file wins over a folder's list."""
+    """What the lists beside the files say, by absolute path.
+
+    A list speaks for files below its own folder; the nearest folder's wins, and there the one named after the file.
+    """
 
     by_path: dict[bytes, Expected] = field(default_factory=dict)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    _ranks: dict[bytes, tuple[int, bool]] = field(default_factory=dict)
     _read: set[bytes] = field(default_factory=set)
     _folders: set[bytes] = field(default_factory=set)
 
@@ -88,20 +92,24 @@ class Sidecars:
             self.unreadable.append((sidecar, error.strerror or str(error)))
             return []
         stem, suffix = os.path.splitext(base)
-        source = os.fsdecode(base)
-        if suffix.lower() in FILE_SUFFIXES and len(lines) == 1 and stem:
-            path = os.path.join(folder, stem)
-            self.by_path[path] = Expected(lines[0][1], source)
-            return [path]
-        named = []
+        if suffix.lower() not in FILE_SUFFIXES:
+            stem = b""
+        alone = len(lines) == 1 and bool(stem)
+        found: dict[bytes, list[str]] = {}
         for name, digest in lines:
-            if name is None:
-                continue
-            path = os.path.normpath(os.path.join(folder, name))
-            self.by_path.setdefault(path, Expected(digest, source))
-            if path.startswith(os.path.join(folder, b"")):
-                named.append(path)
-        return named
+            if alone and (name is None or os.path.basename(name) == stem):
+                name = stem  # noqa: PLW2901 - the folder that it was made in is not this one
+            if name is not None and not os.path.isabs(name) and b".." not in name.split(b"/"):
+                said = found.setdefault(os.path.normpath(os.path.join(folder, name)), [])
+                if digest not in said:
+                    said.append(digest)
+        for path, (digest, *others) in found.items():
+            source = os.fsdecode(base if os.path.dirname(path) == folder else sidecar)
+            rank = (len(folder), os.path.basename(path) == stem)
+            if rank > self._ranks.get(path, (-1, False)):
+                self._ranks[path] = rank
+                self.by_path[path] = Expected(digest, source, local=True, others=tuple(others))
+        return list(found)
 
     def around(self, path: bytes) -> None:
         """Reads the lists that stand beside one file."""
@@ -127,10 +135,19 @@ class CheckList:
         lines = read(path)
         self.entries = [(name, digest) for name, digest in lines if name is not None]
         self.alone = [digest for name, digest in lines if name is None]
-        self._by_base: dict[bytes, list[tuple[bytes, str]]] = {}
+        beside = os.path.dirname(self.path)
+        self._here: dict[bytes, list[str]] = {}
+        self._beside: dict[bytes, list[str]] = {}
+        self._tails: dict[bytes, list[str]] = {}
         for name, digest in self.entries:
             clean = os.path.normpath(name)
-            self._by_base.setdefault(os.path.basename(clean), []).append((clean, digest))
+            places = [(self._here, os.path.abspath(name)), (self._beside, os.path.normpath(os.path.join(beside, name)))]
+            if not os.path.isabs(name):
+                places.append((self._tails, _UPWARDS.sub(b"", clean.replace(b"\\", b"/"))))
+            for known, place in places:
+                said = known.setdefault(place, [])
+                if digest not in said:
+                    said.append(digest)
 
     def paths(self) -> list[bytes]:
         """What it lists: below the working folder as `sha256sum -c` looks it up, or below the list's own folder."""
@@ -138,12 +155,14 @@ class CheckList:
         return [name if os.path.lexists(name) else os.path.join(beside, name) for name, _ in self.entries]
 
     def expected(self, key: bytes) -> Expected | None:
-        """The digest of its path, else of the longest listed name that its path ends with, if that is one."""
-        candidates = self._by_base.get(os.path.basename(key), ())
-        best: dict[str, int] = {}
-        for name, digest in candidates:
-            tail = b"/" + _UPWARDS.sub(b"", name.replace(b"\\", b"/"))
-            if key == name or key.replace(b"\\", b"/").endswith(tail):
-                best[digest] = max(best.get(digest, 0), len(name))
-        longest = [digest for digest, length in best.items() if length == max(best.values())]
-        return Expected(longest[0], self.source) if len(longest) == 1 else None
+        """What it says of a path, else of the longest listed name that the path ends with."""
+        said = self._here.get(key) or self._beside.get(key) or self._by_tail(key)
+        return Expected(said[0], self.source, given=True, local=True, others=tuple(said[1:])) if said else None
+
+    def _by_tail(self, key: bytes) -> list[str] | None:
+        tail = key.replace(b"\\", b"/")
+        while tail:
+            _, _, tail = tail.partition(b"/")
+            if said := self._tails.get(tail):
+                return said
+        return None

@@ -52,11 +52,17 @@ def add_git_id(target: Target, facts: Facts) -> bool:
     return facts.git_id is not None
 
 
-def alarms(target: Target, reading: Reading, pinned: set[bytes]) -> Rows:
+def alarms(target: Target, reading: Reading) -> Rows:
     """What a silently corrupted file used to be is pinned with the new facts: later runs will also call it changed."""
     if not reading.silent or reading.previous is None:
         return []
-    return [(item.key, reading.previous) for item in target.items if item.key not in pinned]
+    previous = reading.previous
+    return [row for item in target.items if item.pin is None for row in _pins(item, previous)]
+
+
+def _pins(item: Item, facts: Facts) -> Rows:
+    """Under the real path too, so that any other name of the file has the pin."""
+    return [(path, facts) for path in {item.key, item.real or item.key}]
 
 
 class Verdicts:
@@ -66,7 +72,6 @@ class Verdicts:
         self.ready: deque[FileResult] = deque()
         self.by_status: Counter[Status] = Counter()
         self._parts = plan.parts if plan is not None else {}
-        self._pinned = plan.pinned if plan is not None else set()
         self._pin = pin
         self._held: dict[PartSet, list[tuple[Item, Reading, Item | None]]] = {}
 
@@ -110,14 +115,13 @@ class Verdicts:
         A pin that does not hold is only replaced for a file that the caller named itself: `--pin FOLDER` run each day
         must not hide a change.
         """
-        pinned = item.key in self._pinned
         if not self._pin or reading.facts.sha256 is None:
             return result, []
-        if result.status in GOOD and not pinned:
-            told = with_message(result, "pinned; the next run compares with it")
-            return replace(told, hint=None) if told.status == "unverified" else told, [(item.key, reading.facts)]
+        if result.status in GOOD and item.pin is None:
+            told = with_message(result, "pinned now: any change will be noticed")
+            return replace(told, hint=None) if told.status == "unverified" else told, _pins(item, reading.facts)
         if result.status != "changed" or not item.explicit or reading.silent:
             return result, []
         said = f"pinned anew; before: {result.expected}"
         anew = replace(result, status="unverified", expected=None, expected_source=None, message=said, hint=None)
-        return anew, [(item.key, reading.facts)]
+        return anew, _pins(item, reading.facts)
