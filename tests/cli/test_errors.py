@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -39,6 +40,28 @@ def test_with_json_an_error_is_one_object(run: type_of_run) -> None:
             "hint": "`kandil verify --help` says what there is",
         }
     }
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("verify", ""),
+        ("inspect", ""),
+        ("verify", "--scan-only", "--full", "m.gguf"),
+        ("verify", "--scan-only", "--sha256", "m.gguf"),
+        ("verify", "--scan-only", "--scrub", "5%", "m.gguf"),
+        ("inspect", "m.gguf", "--key", "x", "--metadata"),
+        ("inspect", "m.gguf", "--key", "x", "--tensors"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(run: type_of_run, args: tuple[str, ...]) -> None:
+    done = run(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_path_that_cannot_be_read_is_no_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
+    assert group.GivenPath().convert("/", None, None) == "/"
 
 
 def test_without_a_command_the_help_is_shown(run: type_of_run) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from kandil.cli.terminal import Paint
 from kandil.cli.verify_reports import JsonReport, PlainReport, QuietReport, Report, TerminalReport
-from kandil.verify.result import FileResult, Finding, Summary
+from kandil.cli.verify_text import finding_line
+from kandil.verify.judge import with_message
+from kandil.verify.result import FileResult, Finding, Status, Summary
 
 A, B = "ab" * 32, "cd" * 32
 RESULTS = (
@@ -88,6 +91,13 @@ def test_a_person_sees_what_is_wrong_first_and_what_to_do(capsys: pytest.Capture
         r"            unknown-key: a key \x07 that no tool knows",
         r"error       m/\xffgone\n.gguf",
         "            vanished while it was read",
+        "unverified  m/new.gguf  tiny:latest",
+        f"            {A}  sha256",
+        "ok          m/ok.gguf",
+        f"            {A}  SHA256SUMS (sha256)",
+        "ok          m/link.gguf",
+        f"            {A}  SHA256SUMS (sha256)",
+        "            the same file as m/ok.gguf",
         "",
         "mismatch         1  the bytes are not those that were published: delete, download again",
         "malformed        1  broken or incomplete: download again, or what is missing",
@@ -104,10 +114,45 @@ def test_verbose_lists_the_sound_files_after_the_bad(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert lines[9:13] == [
         "unverified  m/new.gguf  tiny:latest",
-        f"            sha256 {A}",
+        f"            {A}  sha256",
         "ok          m/ok.gguf",
-        "            sha256 (SHA256SUMS)",
+        f"            {A}  SHA256SUMS (sha256)",
     ]
+
+
+def on_terminal(results: list[FileResult], capsys: pytest.CaptureFixture[str], *, pin: bool = False) -> list[str]:
+    report = TerminalReport(plain(), None, verbose=False, pin=pin)
+    for result in results:
+        report.result(result)
+    by_status: dict[Status, int] = dict(Counter(result.status for result in results))
+    report.end(Summary(len(results), len(results), 0, 0, 0.0, by_status))
+    return capsys.readouterr().out.splitlines()
+
+
+def test_of_many_files_the_sound_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = on_terminal([RESULTS[1]] * 21, capsys)
+    assert lines[0] == (
+        "unverified      21  sound; no digests to compare with: give a list with --check, or --pin them"
+    )
+    lines = on_terminal([with_message(RESULTS[1], "pinned now: any change will be noticed")] * 21, capsys, pin=True)
+    assert lines[0] == "unverified      21  sound; no digest was known to compare with"
+    assert "pinned 21 files; --verbose lists them" in lines
+
+
+def test_what_was_pinned_is_said_and_pinning_not_advised(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = on_terminal([with_message(RESULTS[1], "pinned now: any change will be noticed")], capsys, pin=True)
+    assert lines[:4] == [
+        "unverified  m/new.gguf  tiny:latest",
+        f"            {A}  sha256",
+        "            pinned now: any change will be noticed",
+        "",
+    ]
+    assert "--pin" not in "\n".join(lines)
+
+
+def test_a_place_is_said_once() -> None:
+    assert finding_line(Finding("x", "note", "bad length at byte 12", 12)) == "x: bad length at byte 12"
+    assert finding_line(Finding("x", "note", "bad length at byte 112", 12)) == "x: bad length at byte 112, at byte 12"
 
 
 def test_quiet_names_only_what_is_not_sound(capsys: pytest.CaptureFixture[str]) -> None:

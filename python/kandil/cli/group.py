@@ -67,6 +67,15 @@ class LazyGroup(click.Group):
         return [CompletionItem(name, help=text) for name, text in names if name.startswith(incomplete)]
 
 
+class GivenPath(click.Path):
+    """A path as it was typed: whether it is there and can be read is for the command to find and to say."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("an empty path names nothing.", param, ctx)
+        return value
+
+
 class Settings:
     """What every command takes. It is filled while the arguments are parsed, so that an error is shown as asked."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kandil.cli.group import Settings, common_options
+from kandil.cli.group import GivenPath, Settings, common_options
 
 if TYPE_CHECKING:
     from kandil._core import Header
@@ -31,7 +31,7 @@ Exit: 0 shown; 3 no such key; 8 not a GGUF file, or a broken one (what could be 
 
 
 @click.command("inspect", help=HELP, short_help="Show what a GGUF file says of itself.")
-@click.argument("file", type=click.Path())
+@click.argument("file", type=GivenPath())
 @click.option("--metadata", is_flag=True, help="List every key with its type and value.")
 @click.option("--tensors", is_flag=True, help="List every tensor with its type, shape, offset and size.")
 @click.option("--key", metavar="KEY", help="Print one value: raw to a pipe or a file, escaped on a terminal.")
@@ -44,6 +44,8 @@ def command(ctx: click.Context, *, file: str, metadata: bool, tensors: bool, key
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    if key is not None and (metadata or tensors):
+        raise click.UsageError("--key prints one value: --metadata and --tensors do not go with it.", ctx)
     header = opened(file)
     if key is not None:
         value.show(header, key, json=settings.json)
@@ -72,5 +74,6 @@ def opened(file: str) -> Header:
     except OSError as error:
         raise FileUnreadable(file, error.strerror or str(error)) from error
     if not header.is_gguf:
-        raise NotGguf(file, header.findings[0].message if header.findings else None)
+        found = header.findings[0].message if header.findings else None
+        raise NotGguf(file, found.removeprefix("not a GGUF file: ") if found else None)
     return header

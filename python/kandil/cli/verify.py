@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kandil.cli.escape import printable
-from kandil.cli.group import Settings, common_options
+from kandil.cli.group import GivenPath, Settings, common_options
 from kandil.cli.sizes import fraction, size_bytes
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not
 
 
 @click.command("verify", help=HELP, short_help="Check that model files are the published ones, and sound.")
-@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=GivenPath())
 @click.option("--full", is_flag=True, help="Read every byte again, whatever the ledger says.")
 @click.option("--sha256", is_flag=True, help="With SHA-256 always, not with the faster BLAKE3 once a file is known.")
 @click.option("--scrub", type=fraction, default="0", metavar="PERCENT", help="Read a sample of unchanged files again.")
 @click.option("--expect", metavar="DIGEST", help="The SHA-256 that the one file must have.")
 @click.option("--pin", is_flag=True, help="Remember the digests of files without a published one.")
-@click.option("--check", type=click.Path(), metavar="FILE", help="Take the expected digests from a SHA256SUMS file.")
-@click.option("--manifest", type=click.Path(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
+@click.option("--check", type=GivenPath(), metavar="FILE", help="Take the expected digests from a SHA256SUMS file.")
+@click.option("--manifest", type=GivenPath(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
 @click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
 @click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
 @click.option("--jobs", type=click.IntRange(0), default=0, metavar="N", help="Threads; 0 is one a CPU.")
@@ -65,6 +65,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     assert settings is not None
     if options["scan_only"] and (options["expect"] or options["pin"] or options["manifest"]):
         raise click.UsageError("--scan-only takes no digests: --expect, --pin and --manifest do not go with it.", ctx)
+    if options["scan_only"] and (options["full"] or options["sha256"] or options["scrub"]):
+        raise click.UsageError("--scan-only reads no data: --full, --sha256 and --scrub do not go with it.", ctx)
     if options["manifest"] == "-" and (settings.json or options["quiet"]):
         raise click.UsageError("--manifest - and what --json or --quiet prints cannot both be on stdout.", ctx)
     _check_forced_kernel()
@@ -166,5 +168,5 @@ class _Command:
         out = sys.stderr if self.options["manifest"] == "-" else sys.stdout
         paint = Paint(out, no_color=self.settings.no_color)
         if self._for_people():
-            return reports.TerminalReport(paint, screen, verbose=self.options["verbose"])
+            return reports.TerminalReport(paint, screen, verbose=self.options["verbose"], pin=self.options["pin"])
         return reports.PlainReport(paint, out)

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_json
-from kandil.cli.verify_text import MEANINGS, STYLES, block, brief, counts, detail, sound, work
+from kandil.cli.verify_text import STYLES, block, brief, counts, detail, meaning, pinned, sound, work
 
 if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kandil.verify.result import FileResult, Summary
 
 SCHEMA = "kandil.verify/1"
+FEW = 20
+"""With no more files than these, the sound ones are listed on a terminal too."""
 _WIDTH = max(map(len, STYLES))
 
 
@@ -84,40 +86,51 @@ def line(result: FileResult, paint: Paint) -> str:
 
 
 class TerminalReport(_Stopped):
-    """Problems as they come; at the end all of them again with what to do, and a table, what is wrong first."""
+    """Problems as they come; at the end all of them again with what to do, few files' digests, and a table."""
 
-    def __init__(self, paint: Paint, screen: Screen | None, *, verbose: bool) -> None:
+    def __init__(self, paint: Paint, screen: Screen | None, *, verbose: bool, pin: bool = False) -> None:
         self._paint = paint
         self._screen = screen
         self._verbose = verbose
-        self._kept: list[FileResult] = []
+        self._pin = pin
+        self._pinned = 0
+        self._bad: list[FileResult] = []
+        self._sound: list[FileResult] = []
 
     def result(self, result: FileResult) -> None:
-        if self._verbose or not sound(result):
-            self._kept.append(result)
+        self._pinned += pinned(result)
+        if not sound(result):
+            self._bad.append(result)
+        elif self._verbose or len(self._sound) <= FEW:
+            self._sound.append(result)
         if not sound(result) and self._screen is not None:
             status = self._paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
             self._screen.say(f"{status}  {printable(result.path)}  {self._paint('dim', brief(result))}")
 
     def end(self, summary: Summary) -> None:
-        self._blocks()
+        few = self._verbose or summary.files <= FEW
+        self._blocks(self._bad + self._sound if few else self._bad)
         for status, style in STYLES.items():
             count = summary.by_status.get(status, 0)
             if count:
-                print(f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {MEANINGS[status]}")
+                print(
+                    f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {meaning(status, count, pin=self._pin)}"
+                )
+        if self._pinned and not few:
+            print(f"\npinned {self._pinned} files; --verbose lists them")
         print(f"\n{work(summary)}" if summary.files else "no model files found", flush=True)
 
     def interrupted(self, progress: Progress) -> None:
-        self._blocks()
+        self._blocks(self._bad + self._sound if self._verbose else self._bad)
         sys.stdout.flush()
         super().interrupted(progress)
 
-    def _blocks(self) -> None:
+    def _blocks(self, results: list[FileResult]) -> None:
         order = list(STYLES)
-        for result in sorted(self._kept, key=lambda result: order.index(result.status)):
+        for result in sorted(results, key=lambda result: order.index(result.status)):
             name = f"  {printable(result.name)}" if result.name else ""
             print(f"{self._paint(STYLES[result.status], f'{result.status:{_WIDTH}}')}  {printable(result.path)}{name}")
-            for text in [detail(result)] if sound(result) else block(result):
+            for text in block(result):
                 print(f"{'':{_WIDTH}}  {self._paint('dim', text)}")
-        if self._kept:
+        if results:
             print()

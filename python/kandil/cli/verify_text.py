@@ -48,6 +48,20 @@ def sound(result: FileResult) -> bool:
     return result.status in ("ok", "unverified")
 
 
+def meaning(status: Status, count: int, *, pin: bool = False) -> str:
+    """The table's words for so many files of a status; with `pin`, those that could be pinned have been."""
+    if status == "unverified" and pin:
+        return "sound; no digest was known to compare with"
+    if status == "unverified" and count > 1:
+        return "sound; no digests to compare with: give a list with --check, or --pin them"
+    return MEANINGS[status]
+
+
+def pinned(result: FileResult) -> bool:
+    """This run has pinned it."""
+    return result.message is not None and ("pinned now" in result.message or "pinned anew" in result.message)
+
+
 def detail(result: FileResult) -> str:
     """One line: how the file was checked, or what is wrong with it."""
     parts = []
@@ -86,7 +100,8 @@ def worst_first(findings: Iterable[AnyFinding]) -> list[AnyFinding]:
 
 def finding_line(finding: Finding | _core.Finding) -> str:
     """`offset-overlap: tensor blk.0.attn_q.weight begins inside another, at byte 1234`."""
-    place = "" if finding.offset is None else f", at byte {finding.offset}"
+    said = finding.offset is None or finding.message.endswith(f" byte {finding.offset}")
+    place = "" if said else f", at byte {finding.offset}"
     return f"{finding.id}: {printable(finding.message)}{place}"
 
 
@@ -99,16 +114,26 @@ def brief(result: FileResult) -> str:
 
 
 def block(result: FileResult) -> list[str]:
-    """What is wrong with the file, as indented lines below its name."""
-    lines = [printable(result.message)] if result.message else []
+    """What is known of the file, and what is wrong with it, as indented lines below its name."""
+    lines = [_confirmed(result)] if sound(result) else []
+    if result.message:
+        lines.append(printable(result.message))
     if result.same_as is not None:
         lines.append(f"the same file as {printable(result.same_as)}")
     if result.status == "mismatch":
         lines += [f"expected {result.expected}  {_source(result)}", f"found    {result.sha256}"]
     lines += [finding_line(finding) for finding in worst_first(result.findings)]
-    if result.hint:
+    if result.hint and not sound(result):
         lines.append(f"→ {printable(result.hint)}")
     return lines
+
+
+def _confirmed(result: FileResult) -> str:
+    """`abab…  SHA256SUMS (sha256)`: the digest, who expects it, how this run knows."""
+    how = result.checked or "not read"
+    if result.expected_source:
+        how = f"{_source(result)} ({how})"
+    return f"{result.sha256}  {how}" if result.sha256 else how
 
 
 def counts(summary: Summary) -> str:
