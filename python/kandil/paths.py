@@ -1,6 +1,6 @@
 """Where kandil keeps its files.
 
-Each folder is the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_<KIND>_DIR`` names another.
+The folder is the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR`` names another.
 """
 
 from __future__ import annotations
@@ -9,33 +9,14 @@ import os
 from pathlib import Path
 
 
-def _folder(kind: str) -> Path:
-    override = os.environ.get(f"KANDIL_{kind.upper()}_DIR")
+def data_dir() -> Path:
+    """What must not be lost: models, the ledger, records. ``KANDIL_DATA_DIR``."""
+    override = os.environ.get("KANDIL_DATA_DIR")
     if override:
         return Path(override).expanduser()
     import platformdirs  # noqa: PLC0415 - most commands of most runs never ask
 
-    return Path(getattr(platformdirs, f"user_{kind}_dir")("kandil", appauthor=False))
-
-
-def config_dir() -> Path:
-    """Settings that a person edits. ``KANDIL_CONFIG_DIR``."""
-    return _folder("config")
-
-
-def data_dir() -> Path:
-    """What must not be lost: models, the ledger, records. ``KANDIL_DATA_DIR``."""
-    return _folder("data")
-
-
-def cache_dir() -> Path:
-    """What can be made again. ``KANDIL_CACHE_DIR``."""
-    return _folder("cache")
-
-
-def state_dir() -> Path:
-    """What one run leaves for the next and nobody would miss. ``KANDIL_STATE_DIR``."""
-    return _folder("state")
+    return Path(platformdirs.user_data_dir("kandil", appauthor=False))
 
 
 def models_dir() -> Path:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kandil.verify.facts import Facts
+from kandil.verify.stores.huggingface import git_blob_id
 from tests.support.stores import HuggingFace, gguf, git_id, local_dir, put, sha256
 from tests.verify.runs import one, run
 
@@ -27,6 +30,24 @@ async def test_small_files_are_verified_by_their_git_blob_id(cache: HuggingFace)
         assert (result.status, result.expected, result.checked) == ("ok", git_id(b'{"a": 1}'), checked)
     (cache.repo("a/b") / "blobs" / git_id(b'{"a": 1}')).write_bytes(b'{"a": 2}')
     assert (await one()).status == "mismatch"
+
+
+async def test_a_look_at_the_structure_keeps_what_is_known_of_small_files(cache: HuggingFace) -> None:
+    cache.download("a/b", "config.json", b'{"a": 1}', lfs=False)
+    await run()
+    assert (await one(scan_only=True)).sha256 is None
+    outcome = await run()
+    assert (outcome["config.json"].status, outcome.summary.bytes_read) == ("ok", 0)
+
+
+def test_a_git_blob_id_is_of_the_state_that_was_read(tmp_path: Path) -> None:
+    path = put(tmp_path / "config.json", b"{}")
+    status = path.stat()
+    state = Facts(2, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
+    assert git_blob_id(bytes(path), state) == git_id(b"{}")
+    others = [replace(state, size_bytes=3), replace(state, mtime_ns=1), replace(state, ctime_ns=1)]
+    for other in (*others, replace(state, inode=1), replace(state, device=-1), replace(state, size_bytes=1 << 40)):
+        assert git_blob_id(bytes(path), other) is None
 
 
 async def test_a_rotten_blob_says_how_to_get_it_again(cache: HuggingFace) -> None:

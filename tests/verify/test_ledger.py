@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -196,6 +199,60 @@ async def test_without_a_place_for_it_everything_else_works(models: Path, data_f
     outcome = await run(models)
     assert outcome["a.gguf"].status == "unverified"
     assert len(outcome.summary.warnings) == 1
+
+
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A ledger with one pin in a folder that cannot be written."""
+    folder = Path(tempfile.mkdtemp())
+    ledger = Ledger(folder / "l.db")
+    facts = Facts(1, 1, 1, 5, 5, b"s" * 32, read_ns=9)
+    ledger.write([(b"a", facts)], [(b"a", facts)])
+    ledger.close()
+    (folder / "l.db").chmod(0o444)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_folder_that_cannot_be_written_can_be_read(closed_folder: Path, read_only: bool) -> None:
+    ledger = Ledger(closed_folder / "l.db", read_only=read_only)
+    assert ledger.pins([b"a"])[b"a"][0] == b"s" * 32
+    assert set(ledger.files([(b"a", Facts(1, 1, 1, 5, 5))])) == {b"a"}  # type: ignore[list-item]
+    ledger.write([(b"b", Facts(1, 1, 1, 5, 5))])
+    ledger.close()
+    assert ("nothing of this run is kept" in "".join(ledger.warnings)) != read_only
+    assert not ledger.pins_unread
+
+
+@pytest.mark.parametrize("harm", ["damaged", "locked"])
+async def test_pins_that_cannot_be_read_are_no_success(
+    models: Path, file: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    put(models / "a.gguf", gguf())
+    assert (await run(models, pin=True)).summary.exit_code == 0
+    monkeypatch.setattr(ledger_module, "BUSY_SECONDS", 0.05)
+    holder = sqlite3.connect(file)
+    if harm == "locked":
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+    else:
+        file.write_bytes(b"nothing that anyone could read" * 100)
+    outcome = await run(models)
+    holder.close()
+    assert (outcome.summary.pins_unread, outcome.summary.exit_code) == (True, 10)
+    assert "pins" in outcome.summary.warnings[0]
+    assert (await run(models)).summary.exit_code == 0
 
 
 async def test_a_ledger_of_ones_own(models: Path, tmp_path: Path, file: Path) -> None:

@@ -117,6 +117,47 @@ async def test_a_file_that_vanishes_before_it_is_read_is_an_error(
     assert (await run(models)).statuses() == {"a.gguf": "unverified", "b.gguf": "error"}
 
 
+@unix
+@pytest.mark.parametrize("options", [{}, {"full": True}, {"sha256": True}, {"scan_only": True}])
+async def test_a_link_that_leads_elsewhere_when_it_is_opened_speaks_for_itself_alone(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
+) -> None:
+    data = {name: gguf(name) for name in ("x", "y")}
+    for name, content in data.items():
+        put(tmp_path / name, content)
+    for name in ("a.gguf", "b.gguf", "c.gguf"):
+        (models / name).symlink_to(tmp_path / "x")
+    await run(models, full=True)
+
+    def retarget(*given: object) -> object:
+        plan = make_plan(*given)  # type: ignore[arg-type]
+        (models / "a.gguf").unlink()
+        (models / "a.gguf").symlink_to(tmp_path / "y")
+        return plan
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kandil.verify.run.make_plan", retarget)
+        outcome = await run(models, **options)
+    if not options:  # nothing is read
+        assert outcome["a.gguf"].sha256 == sha256(data["x"])
+    elif "scan_only" not in options:
+        found = {name: result.sha256 for name, result in outcome.items()}
+        assert found == {"a.gguf": sha256(data["y"]), "b.gguf": sha256(data["x"]), "c.gguf": sha256(data["x"])}
+        assert outcome["b.gguf"].same_as is None
+        assert outcome["c.gguf"].same_as == models / "b.gguf"
+    again = await run(models)
+    assert again["a.gguf"].sha256 == sha256(data["y"])
+    assert again["b.gguf"].sha256 == sha256(data["x"])
+
+
+async def test_a_name_that_is_no_link_is_the_one_that_is_read(models: Path) -> None:
+    path = put(models / "z" / "real.gguf", gguf())
+    (models / "a.gguf").symlink_to(path)
+    (models / "b").symlink_to("z")
+    outcome = await run(models / "a.gguf", models / "b" / "real.gguf", path)
+    assert [result.path for result in outcome.results if result.same_as is None] == [path]
+
+
 async def test_an_empty_file(models: Path) -> None:
     put(models / "a.gguf", b"")
     result = await one(models)

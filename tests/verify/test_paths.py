@@ -8,14 +8,12 @@ import pytest
 from kandil import paths
 
 
-@pytest.mark.parametrize("kind", ["config", "data", "cache", "state"])
-def test_each_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, kind: str, home: Path) -> None:
-    folder = getattr(paths, f"{kind}_dir")
-    monkeypatch.delenv(f"KANDIL_{kind.upper()}_DIR", raising=False)
-    assert folder().is_relative_to(home)
-    assert folder().name == "kandil"
-    monkeypatch.setenv(f"KANDIL_{kind.upper()}_DIR", "~/elsewhere")
-    assert folder() == home / "elsewhere"
+def test_the_folder_can_be_moved(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.delenv("KANDIL_DATA_DIR", raising=False)
+    assert paths.data_dir().is_relative_to(home)
+    assert paths.data_dir().name == "kandil"
+    monkeypatch.setenv("KANDIL_DATA_DIR", "~/elsewhere")
+    assert paths.data_dir() == home / "elsewhere"
 
 
 def test_folders_are_for_their_owner_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import trio
 
 from kandil import _core
 from kandil.verify import verify
+from kandil.verify.plan import make_plan
 from tests.support.stores import gguf, put
 from tests.verify.runs import run
 
@@ -122,6 +124,46 @@ async def test_cancelling_the_iteration_cancels_the_run(many: Path, slow: type[S
     assert verification._ledger._database is None
     with pytest.raises(StopAsyncIteration):
         await anext(verification)
+
+
+async def test_giving_up_does_not_wait_for_the_search(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searching, go_on = threading.Event(), threading.Event()
+
+    def search(*given: object) -> object:
+        searching.set()
+        go_on.wait(10)
+        return make_plan(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("kandil.verify.run.make_plan", search)
+    started = time.monotonic()
+    async with trio.open_nursery() as nursery:
+        with verify([many]) as verification:
+
+            async def follow() -> None:
+                await anext(verification)
+
+            nursery.start_soon(follow)
+            await trio.to_thread.run_sync(searching.wait, 10)
+            nursery.cancel_scope.cancel()
+    assert time.monotonic() - started < 5
+    assert verification._ledger is not None
+    assert verification._ledger._database is not None
+    go_on.set()
+    await trio.to_thread.run_sync(verification._step)  # waits for the step that searched
+    assert verification._finished
+    assert verification._ledger._database is None
+
+
+async def test_a_search_that_fails_closes_the_ledger(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("kandil.verify.run.make_plan", fail)
+    verification = verify([many])
+    with pytest.raises(ZeroDivisionError):
+        await anext(verification)
+    assert verification._ledger is not None
+    assert verification._ledger._database is None
 
 
 async def test_lanes_are_shown_with_their_files(many: Path, slow: type[Slow]) -> None:

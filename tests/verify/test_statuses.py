@@ -135,6 +135,22 @@ def test_known_digest_is_only_that_of_the_present_state(models: Path) -> None:
     assert known_digest(models / "none.gguf") is None
 
 
+def test_known_digest_is_of_single_files_alone(models: Path, data_folder: Path) -> None:
+    import sqlite3
+
+    import trio
+
+    path = put(models / "a.gguf", gguf())
+    assert known_digest(models) is None
+    trio.run(run, models)
+    for other in (models, put(models / "sub" / "b", b"").parent, "/dev/null", b"a\0b"):
+        assert known_digest(other) is None
+    database = sqlite3.connect(data_folder / "ledger.sqlite3")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    assert known_digest(path) is None
+
+
 def test_digests_of_many_files(models: Path) -> None:
     files = [put(models / str(number), bytes([number]) * number * 1000) for number in range(20)]
     assert [digest.hex() for digest in sha256_files(files)] == [sha256(file.read_bytes()) for file in files]

@@ -7,10 +7,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from stat import S_ISREG
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from kandil import _core
+from kandil.errors import LedgerTooNew
 from kandil.verify.ledger import Ledger
 from kandil.verify.plan import Request
 from kandil.verify.result import FileResult, Finding, Severity, Status, Summary
@@ -94,12 +96,15 @@ def verify(
 def known_digest(path: str | bytes | os.PathLike[str], *, ledger: Path | None = None) -> str | None:
     """The SHA-256 that an earlier verification took of this file, if it has not changed since; lower-case hex."""
     given = os.fsencode(path)
-    stat = _core.walk([given], None)[0].stat
-    if stat is None:
-        return None
-    known = Ledger(ledger, read_only=True)
     try:
-        facts = known.files([(os.path.abspath(given), stat)])
+        if not S_ISREG(os.stat(given).st_mode):
+            return None
+        stats = [entry.stat for entry in _core.walk([given], None) if entry.stat is not None]
+        known = Ledger(ledger, read_only=True)
+    except (OSError, ValueError, LedgerTooNew):
+        return None
+    try:
+        facts = known.files([(os.path.abspath(given), stat) for stat in stats[:1]])
     finally:
         known.close()
     digest = next((one.sha256 for one in facts.values()), None)

@@ -35,7 +35,7 @@ SCHEMA_VERSION = 1
 RACY_NS = 20_000_000
 COARSE_NS = 2_100_000_000
 SECOND_NS = 1_000_000_000
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 2.0
 CHUNK = 500
 """Paths in one query; SQLite's smallest limit on parameters is 999."""
 
@@ -80,6 +80,9 @@ class Ledger:
         """
         self.path = path or paths.ledger_file()
         self.warnings: list[str] = []
+        self.pins_unread = False
+        """Pins may be there, and could not be read."""
+        self._pins_known = not _has_content(self.path)
         self._read_only = read_only
         self._database: sqlite3.Connection | None = None
         try:
@@ -97,14 +100,32 @@ class Ledger:
         except OSError as error:
             self.warnings.append(f"no ledger: {self.path}: {error.strerror}; nothing of this run is kept")
             self._read_only = True
-            if not os.access(self.path, os.R_OK):
+            if not self.path.exists():
                 return
-        mode = "?mode=ro" if self._read_only else ""
-        uri = f"file:{_quoted(self.path)}{mode}"
+        try:
+            self._connect("?mode=ro" if self._read_only else "")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+            self._open_immutable(error)
+
+    def _connect(self, options: str) -> None:
+        uri = f"file:{_quoted(self.path)}{options}"
         self._database = sqlite3.connect(
             uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=32
         )
         self._prepare(self._database)
+
+    def _open_immutable(self, error: sqlite3.OperationalError) -> None:
+        """For a folder that cannot be written: SQLite wants files of its own beside a ledger, even to read it."""
+        self.close()
+        if not self._read_only:
+            self.warnings.append(f"the ledger {self.path} cannot be written: {error}; nothing of this run is kept")
+        self._read_only = True
+        self._connect("?mode=ro&immutable=1")
+        if _has_content(self.path.with_name(f"{self.path.name}-wal")):  # which is not looked at in this mode
+            self.pins_unread = True
+            self.warnings.append(f"the newest part of the ledger {self.path} cannot be read: pins may be missing")
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         if not self._read_only:
@@ -125,9 +146,13 @@ class Ledger:
     def _failed(self, error: sqlite3.DatabaseError) -> None:
         """Goes on without the ledger, or with a new one where the old one is damaged."""
         self.close()
+        self.pins_unread = self.pins_unread or not self._pins_known
         damaged = type(error) is sqlite3.DatabaseError  # "file is not a database", "database disk image is malformed"
         if not damaged or self._read_only:
-            self.warnings.append(f"the ledger {self.path} cannot be used: {error}; nothing more of this run is kept")
+            pins = "; no pins were compared" if self.pins_unread else ""
+            self.warnings.append(
+                f"the ledger {self.path} cannot be used: {error}{pins}; nothing more of this run is kept"
+            )
             return
         aside = self.path.with_name(f"{self.path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
         for suffix in ("", "-wal", "-shm"):
@@ -197,6 +222,7 @@ class Ledger:
                 found.update(
                     (path, (digest, pinned_ns)) for path, digest, pinned_ns in self._database.execute(query, some)
                 )
+            self._pins_known = True
         except sqlite3.DatabaseError as error:
             self._failed(error)
         return found
@@ -239,6 +265,15 @@ class Ledger:
             except _BAD_ROW as error:
                 path = os.fsdecode((some or pins)[0][0])  # type: ignore[arg-type]
                 self.warnings.append(f"{path}: the ledger cannot keep what was read of it: {error}")
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True  # for all that can be known
 
 
 def _use_wal(database: sqlite3.Connection) -> None:

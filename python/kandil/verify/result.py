@@ -58,11 +58,13 @@ class Summary:
     by_status: dict[Status, int]
     warnings: tuple[str, ...] = ()
     """What the run had to do without: a ledger, a list of digests that could not be read."""
+    pins_unread: bool = False
+    """There is a ledger that may hold pins, and it could not be read: a changed file may have passed."""
 
     @property
     def exit_code(self) -> int:
-        """8: something is wrong with a file. 10: a file could not be checked. 0 otherwise."""
+        """8: something is wrong with a file. 10: a file, or all the pins, could not be checked. 0 otherwise."""
         bad: tuple[Status, ...] = ("mismatch", "malformed", "malicious", "changed")
         if any(self.by_status.get(status) for status in bad):
             return 8
-        return 10 if self.by_status.get("error") else 0
+        return 10 if self.by_status.get("error") or self.pins_unread else 0

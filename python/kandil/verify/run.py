@@ -105,8 +105,12 @@ class Verification:
         self._stopping = True
         if self._run is not None:
             self._run.cancel()
-        with self._lock:
-            self._shut()
+        # While files are still being looked for the step that does it has the lock, and afterwards shuts by itself.
+        if self._lock.acquire(blocking=self._plan is not None):
+            try:
+                self._shut()
+            finally:
+                self._lock.release()
 
     def _shut(self) -> None:
         try:
@@ -173,7 +177,11 @@ class Verification:
     def _begin(self) -> None:
         self._started = time.monotonic()
         self._ledger = Ledger(self._request.ledger)
-        plan = make_plan(self._request, self._ledger)
+        try:
+            plan = make_plan(self._request, self._ledger)
+        except BaseException:
+            self._ledger.close()
+            raise
         self._verdicts = Verdicts(plan, pin=self._request.pin)
         for item in plan.failed:
             self._verdicts.settle(item, None, None)
@@ -228,22 +236,45 @@ class Verification:
         rows: Rows = []
         pins: Rows = []
         for outcome in outcomes:
-            target = self._jobs[outcome.index]
+            target: Target | None = self._jobs[outcome.index]
+            assert target is not None
             if outcome.error is not None or outcome.stat is None:
                 for item in target.items:
                     item.error = outcome.error or UNREADABLE
                 readings.append((target, None))
                 continue
             self._read_bytes += outcome.stat.size_bytes if target.mode != "scan" else 0
+            target = self._as_opened(target, outcome.stat)
+            if target is None:
+                continue
             reading = reading_of(target, outcome, outcome.stat, self._plan.started_ns)
             if reading is None:
                 self._again.append(replace(target, mode="sha256"))
                 continue
-            if not (target.mode == "scan" and target.facts is None):
+            if reading.facts.sha256 is not None:  # else it would replace what is known by less
                 rows.append((target.items[0].key, reading.facts))
             pins += alarms(target, reading)
             readings.append((target, reading))
         return readings, rows, pins
+
+    def _as_opened(self, target: Target, stat: _core.Stat) -> Target | None:
+        """The target as far as an outcome speaks of it; None where that is not at all.
+
+        A name may lead to another file by the time it is opened. Then what was read is that name's alone, and the other
+        names are read by themselves.
+        """
+        first, *others = target.items
+        planned = first.stat
+        if planned is None or (planned.device, planned.inode) == (stat.device, stat.inode):
+            return target
+        if others:
+            self._again.append(replace(target, items=others))
+        first.stat = stat
+        opened = Target([first], None, "sha256" if target.facts is not None else target.mode)
+        if target.mode == opened.mode:
+            return opened
+        self._again.append(opened)
+        return None
 
     def _finish(self, readings: Sequence[tuple[Target, Reading | None]], rows: Rows, pins: Rows) -> None:
         for target, reading in readings:
@@ -266,6 +297,7 @@ class Verification:
             seconds=time.monotonic() - self._started,
             by_status=dict(self._verdicts.by_status),
             warnings=(*self._plan.warnings, *self._ledger.warnings),
+            pins_unread=self._ledger.pins_unread and not self._request.scan_only,
         )
         self._ledger.close()
         self._finished = True

@@ -43,10 +43,10 @@ def reading_of(target: Target, outcome: _core.Outcome, stat: _core.Stat, started
 def add_git_id(target: Target, facts: Facts) -> bool:
     """Where a git blob id is expected and not known yet, it is taken; True when it was."""
     wanted = any(item.expected is not None and item.expected.algorithm == "git" for item in target.items)
-    if not wanted or facts.git_id is not None:
+    if not wanted or facts.git_id is not None or facts.sha256 is None:
         return False
     try:
-        facts.git_id = git_blob_id(target.items[0].path)
+        facts.git_id = git_blob_id(target.items[0].path, facts)
     except OSError:
         return False
     return facts.git_id is not None

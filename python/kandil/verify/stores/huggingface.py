@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kandil._core import Entry, Stat
+    from kandil.verify.facts import Facts
 
 ETAG = re.compile(rb"^(?:[0-9a-f]{64}|[0-9a-f]{40})$")
 PLACE = re.compile(rb"(?:^|/)models--([^/]+)/(?:(blobs)/([^/]+)|snapshots/([^/]+)/(.+))$")
@@ -157,15 +158,34 @@ def _files(tree: bytes) -> dict[str, Any]:
     return files if isinstance(files, dict) else {}
 
 
-def git_blob_id(path: bytes) -> str | None:
-    """The git blob id of a file's bytes now; None for a file above `GIT_BYTES`. Raises OSError."""
-    with open(path, "rb") as file:
+def git_blob_id(path: bytes, state: Facts) -> str | None:
+    """The git blob id of a file; None above `GIT_BYTES`, and when it is no longer in this state. Raises OSError."""
+    if state.size_bytes > GIT_BYTES:
+        return None
+    with open(path, "rb", opener=_open_at_once) as file:
+        before = os.fstat(file.fileno())
         data = file.read(GIT_BYTES + 1)
-    if len(data) > GIT_BYTES:
+        after = os.fstat(file.fileno())
+    if not _is(state, before) or not _is(state, after) or len(data) != state.size_bytes:
         return None
     digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
     digest.update(data)
     return digest.hexdigest()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe put in the file's place is not waited for
+
+
+def _is(state: Facts, status: os.stat_result) -> bool:
+    """A status is that of the recorded state."""
+    return (state.size_bytes, state.mtime_ns, state.ctime_ns, state.inode, state.device) == (
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
+    )
 
 
 class LocalFolders:
