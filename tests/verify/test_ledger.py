@@ -224,6 +224,14 @@ def closed_folder() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_a_folder_that_nobody_may_look_into_is_done_without(closed_folder: Path) -> None:
+    for read_only in (True, False):
+        ledger = Ledger(Path("/proc/1/root/none/l.db"), read_only=read_only)
+        assert ledger.pins([b"a"]) == {}
+        assert (len(ledger.warnings), ledger.pins_unread) == (0 if read_only else 1, False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_folder_that_cannot_be_written_can_be_read(closed_folder: Path, read_only: bool) -> None:
     ledger = Ledger(closed_folder / "l.db", read_only=read_only)

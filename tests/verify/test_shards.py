@@ -51,10 +51,10 @@ async def test_a_claim_of_very_many_parts_costs_nothing(models: Path) -> None:
 async def test_very_many_sets_in_one_folder_cost_no_more_than_their_files(models: Path) -> None:
     for number in range(600):
         put(models / f"m{number}-00001-of-65535.gguf", part(1, 65535))
-    started = time.monotonic()
+    started = time.process_time()
     assert set((await run(models)).statuses().values()) == {"malformed"}
     assert (
-        time.monotonic() - started < 1.5
+        time.process_time() - started < 1.5
     )  # with a look at all 65535 numbers, or at the folder, for each: 2 s and more
 
 

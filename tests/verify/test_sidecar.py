@@ -202,13 +202,13 @@ async def test_a_list_with_two_digests_for_one_file_is_an_error(models: Path, tm
 def test_a_list_of_very_many_files_of_one_name(tmp_path: Path) -> None:
     path = put(tmp_path / "list", b"".join(b"%064x  %d/model.gguf\n" % (number, number) for number in range(20_000)))
     check = sidecar.CheckList(bytes(path))
-    started = time.monotonic()
+    started = time.process_time()
     for number in range(20_000):
         for folder in (bytes(tmp_path), b"/elsewhere/deeper"):
             expected = check.expected(folder + b"/%d/model.gguf" % number)
             assert expected is not None
             assert int(expected.digest, 16) == number
-    assert time.monotonic() - started < 5  # 20 000 squared would be minutes
+    assert time.process_time() - started < 5  # 20 000 squared would be minutes
 
 
 def test_the_longest_listed_name_speaks_for_a_file_elsewhere(tmp_path: Path) -> None:

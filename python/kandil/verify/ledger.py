@@ -95,12 +95,12 @@ class Ledger:
             if not self._read_only:
                 paths.make_private(self.path.parent)
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            elif not self.path.exists():
+            elif not os.path.exists(self.path):
                 return
         except OSError as error:
             self.warnings.append(f"no ledger: {self.path}: {error.strerror}; nothing of this run is kept")
             self._read_only = True
-            if not self.path.exists():
+            if not os.path.exists(self.path):  # nor where this user may not look
                 return
         try:
             self._connect("?mode=ro" if self._read_only else "")
@@ -270,10 +270,8 @@ class Ledger:
 def _has_content(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
-    except (FileNotFoundError, NotADirectoryError):
-        return False
     except (OSError, ValueError):
-        return True  # for all that can be known
+        return False
 
 
 def _use_wal(database: sqlite3.Connection) -> None:
