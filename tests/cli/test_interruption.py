@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -72,7 +73,28 @@ def test_ctrl_c_says_how_far_it_came(library: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 130, err
-    assert err == "interrupted: 1 of 2 files are done and kept; the next run does the rest\n"
+    said = r"interrupted: 1 of 2 files are done and kept, [\d.]+ [kM]?B of 8\.6 GB read; the next run does the rest\n"
+    assert re.fullmatch(said, err), err
+
+
+def test_sigterm_stops_as_ctrl_c_does(library: Path) -> None:
+    process = start(library, *ENDLESS)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 143, err
+    assert err.startswith("interrupted: 1 of 2 files")
+
+
+def test_a_second_ctrl_c_ends_at_once_and_the_cursor_is_back(library: Path) -> None:
+    twice = "import os, signal, sys; from kandil.cli import run\n"
+    twice += "async def command():\n for _ in range(2): os.kill(os.getpid(), signal.SIGINT)\n"
+    twice += "signal.signal(signal.SIGINT, signal.default_int_handler); run.run_async(command)"
+    code, shown = in_terminal(library, code=twice)
+    assert code == 130
+    assert shown.endswith("\x1b[?25h")
+    assert "Warning" not in shown
 
 
 def test_a_reader_that_goes_away_is_no_error(library: Path) -> None:
@@ -85,12 +107,30 @@ def test_a_reader_that_goes_away_is_no_error(library: Path) -> None:
     assert process.wait(timeout=DEADLINE_SECONDS) == 141
 
 
-def in_terminal(folder: Path, *args: str, **environment: str) -> tuple[int, str]:
+@pytest.mark.parametrize("args", [("inspect", "models/sound.Q8_0.gguf", "--metadata"), ("--help",), ("verify", "-h")])
+def test_a_reader_that_never_was_is_no_error(library: Path, args: tuple[str, ...]) -> None:
+    end, begin = os.pipe()
+    os.close(end)
+    with open(begin, "wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "kandil", *args], cwd=library, stdout=out, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def in_terminal(
+    folder: Path, *args: str, code: str = _START, piped: bool = False, environment: dict[str, str] | None = None
+) -> tuple[int, str]:
     """The exit code of `kandil ARGS` and what a terminal received."""
     master, slave = pty.openpty()
-    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"} | environment
+    settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"} | (environment or {})
     process = subprocess.Popen(
-        [sys.executable, "-c", _START, *args], cwd=folder, env=settings, stdin=slave, stdout=slave, stderr=slave
+        [sys.executable, "-c", code, *args],
+        cwd=folder,
+        env=settings,
+        stdin=slave,
+        stdout=subprocess.PIPE if piped else slave,
+        stderr=slave,
     )
     os.close(slave)
     shown = b""
@@ -105,7 +145,8 @@ def in_terminal(folder: Path, *args: str, **environment: str) -> tuple[int, str]
             break
         shown += chunk
     os.close(master)
-    return process.wait(timeout=DEADLINE_SECONDS), shown.decode()
+    process.communicate(timeout=DEADLINE_SECONDS)
+    return process.returncode, shown.decode()
 
 
 def test_a_terminal_sees_a_picture_and_then_what_is_wrong(library: Path) -> None:
@@ -117,9 +158,13 @@ def test_a_terminal_sees_a_picture_and_then_what_is_wrong(library: Path) -> None
     assert shown.rstrip().splitlines()[-1].startswith("8 files, ")
 
 
+def test_the_picture_does_not_cross_what_a_pipe_brings_to_the_terminal(library: Path) -> None:
+    assert in_terminal(library, "verify", "models", piped=True) == (8, "")
+
+
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
 def test_a_terminal_without_colours_gets_none(library: Path, environment: dict[str, str]) -> None:
-    code, shown = in_terminal(library, "verify", "models", **environment)
+    code, shown = in_terminal(library, "verify", "models", environment=environment)
     assert code == 8
     assert "\x1b[1;31m" not in shown
     assert "mismatch" in shown

@@ -129,4 +129,22 @@ def test_what_is_not_there_is_said_for_that_file_alone(run: type_of_run, library
 
 def test_a_machine_without_models_has_nothing_wrong(run: type_of_run) -> None:
     done = run("verify")
-    assert (done.returncode, done.stdout[:21]) == (0, "summary     no files;")
+    assert (done.returncode, done.stdout[:33]) == (0, "summary     no model files found:")
+
+
+def test_where_nothing_was_found_is_said(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("verify", "empty")
+    assert (done.returncode, done.stdout) == (0, "summary     no model files found in empty\n")
+
+
+def test_a_manifest_is_not_emptied_and_its_folder_is_looked_at_first(run: type_of_run, library: Path) -> None:
+    (library / "empty").mkdir()
+    (library / "list.txt").write_text("kept")
+    for args in (("list.txt", "empty"), ("nowhere/list.txt", "models"), ("models", "models")):
+        done = run("verify", "--manifest", *args)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: cannot write ")
+        assert ("summary" in done.stdout) is (args[1] == "empty")
+    assert run("verify", "--manifest", "list.txt", "models/cut.Q8_0.gguf").returncode == 8
+    assert (library / "list.txt").read_text() == "kept"

@@ -41,3 +41,14 @@ def test_a_frame_shows_files_bytes_speed_and_what_is_left() -> None:
     assert "\x1b[2J" not in shown
     assert shown.index("mismatch  m/a.gguf") < shown.index("5.0 GB of 10.0 GB")
     assert shown.index("\x1b[?25l") < shown.rindex("\x1b[?25h"), "the cursor is back"
+
+
+def test_a_narrow_terminal_gets_a_line_a_row() -> None:
+    for width, rows in ((20, 1), (60, 3)):
+        out = io.StringIO()
+        screen = Screen(console=Console(file=out, force_terminal=True, color_system=None, width=width, height=20))
+        with screen:
+            screen.show(progress(5 * 10**9), now=1.0)
+            shown = out.getvalue()
+        assert shown.count("\n") + 1 == rows
+        assert ("50 %" in shown) is (width == 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -27,25 +28,42 @@ def manifest_line(digest: str, path: Path) -> bytes:
     return mark + digest.encode() + b"  " + escaped + b"\n"
 
 
+def check_target(target: str) -> None:
+    """Raises FileUnwritable where a manifest could not be written there: to be known before hours of reading."""
+    if target == "-":
+        return
+    path = Path(os.path.realpath(target))
+    folder = path.parent
+    if path.is_dir():
+        raise FileUnwritable(target, os.strerror(errno.EISDIR))
+    if not folder.is_dir():
+        raise FileUnwritable(target, os.strerror(errno.ENOTDIR if folder.exists() else errno.ENOENT))
+    if not os.access(path if path.exists() and not path.is_file() else folder, os.W_OK):
+        raise FileUnwritable(target, os.strerror(errno.EACCES))
+
+
 def write_manifest(target: str, results: Iterable[FileResult]) -> None:
     """Writes the digests of the files that nothing is wrong with, by path; `-` is standard output.
 
-    A file that is there is replaced whole or not at all. Raises: FileUnwritable.
+    A file that is there is replaced whole or not at all, and never by an empty list. Raises: FileUnwritable.
     """
     results = list(results)
     good = [(result.path, result.sha256) for result in results if result.status in _GOOD and result.sha256]
     content = b"".join(manifest_line(digest, path) for path, digest in sorted(good))
+    if not results and target != "-":
+        raise FileUnwritable(target, "no file was verified, and an empty list checks nothing")
     if target == "-" and sys.stdout.isatty():
         print(printable(os.fsdecode(content), lines=True), end="")
     elif target == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    else:
+    elif good:
         _write(Path(target), content)
     if len(results) > len(good):
         left = f"{len(results) - len(good)} left out, as they are not sound"
-        print(f"manifest: {len(good)} file{'' if len(good) == 1 else 's'}; {left}", file=sys.stderr)
+        files = f"{len(good)} file{'' if len(good) == 1 else 's'}" if good or target == "-" else "not written"
+        print(f"manifest: {files}; {left}", file=sys.stderr)
 
 
 def _write(path: Path, content: bytes) -> None:

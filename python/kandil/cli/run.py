@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
     from kandil.errors import KandilError
 
-FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
+FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 70, 130, 141, 143
 _STDOUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
+
+
+class Terminated(click.Abort):
+    """SIGTERM came, and the command has stopped as for Ctrl-C."""
 
 
 def main(args: list[str]) -> int:
@@ -30,7 +35,7 @@ def main(args: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # never fail on what a terminal's encoding lacks
-    settings = Settings()
+    settings, out = Settings(), sys.stdout
     try:
         code = kandil.main(args, prog_name="kandil", standalone_mode=False, obj=settings)
         sys.stdout.flush()
@@ -38,13 +43,17 @@ def main(args: list[str]) -> int:
         settings.json = settings.json or "--json" in args  # where parsing failed before it came there
         settings.debug = settings.debug or "--debug" in args
         return _ended(_sole(error), settings)
+    except SystemExit:
+        if sys.stdout is not out:  # click's way where the reader of the pipe has gone: it has wrapped the stream
+            return _refused(BrokenPipeError())
+        raise
     return int(code or 0)
 
 
 def run_async(command: Callable[[], Awaitable[int]]) -> int:
-    """What `command` returns. The first Ctrl-C cancels it, the second ends it at once.
+    """What `command` returns. The first Ctrl-C or SIGTERM cancels it, the second ends the process at once.
 
-    Raises: click.Abort, once it has stopped.
+    Raises: click.Abort or Terminated, once it has stopped.
     """
     import trio
 
@@ -57,20 +66,35 @@ async def _interruptible(command: Callable[[], Awaitable[int]]) -> int:
     import trio
 
     token = trio.lowlevel.current_trio_token()
+    came: list[int] = []
     with trio.CancelScope() as scope:
 
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        def stop(number: int, _frame: FrameType | None) -> None:
+            if came:
+                _end_at_once(128 + number)
+            came.append(number)
             token.run_sync_soon(scope.cancel)
 
-        before = signal.getsignal(signal.SIGINT)
-        if before is not signal.SIG_IGN:  # as in a shell's background job
-            signal.signal(signal.SIGINT, stop)
+        before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as in a shell's background job
+                signal.signal(number, stop)
         try:
             return await command()
         finally:
-            signal.signal(signal.SIGINT, before)
-    raise click.Abort
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    raise Terminated if came == [signal.SIGTERM] else click.Abort
+
+
+def _end_at_once(code: int) -> None:
+    """Nothing is waited for: what the ledger has is whole at any moment."""
+    from kandil.cli.terminal import is_terminal
+
+    with contextlib.suppress(OSError):
+        if is_terminal(sys.stderr):
+            os.write(sys.stderr.fileno(), b"\r\x1b[K\x1b[?25h")  # the cursor is back
+    os._exit(code)
 
 
 def _sole(error: BaseException) -> BaseException:
@@ -108,7 +132,7 @@ def _said(error: BaseException, settings: Settings) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         if settings.json:
             _show("interrupted", "interrupted", None, settings)
-        return INTERRUPTED
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import IO
 
 _CODES = {"red": "1;31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
@@ -11,6 +12,15 @@ _CODES = {"red": "1;31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2"
 def is_terminal(stream: IO[str]) -> bool:
     """A person is watching, and the cursor can be moved."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_pipe(stream: IO[str]) -> bool:
+    """Another program reads it; what that prints may come to the same terminal."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 class Paint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kandil.cli.verify_screen import Screen
     from kandil.verify import FileResult, Verification
 
+FRAME_SECONDS = 0.1
 HELP = """Check that model files are the published ones, and sound.
 
 PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
@@ -95,21 +96,29 @@ class _Command:
     async def run(self) -> int:
         import trio
 
+        if self.options["manifest"]:
+            from kandil.cli.manifest import check_target
+
+            check_target(self.options["manifest"])
         screen = self._screen()
         report = self._report(screen)
         verification = self._verification()
+        self.seen = verification.progress()
         try:
             with verification, screen or nullcontext():
                 async with trio.open_nursery() as nursery:
-                    if screen is not None:
-                        nursery.start_soon(screen.follow, verification)
+                    nursery.start_soon(self._follow, verification, screen)
                     async for result in verification:
+                        if not self.seen.files_total:
+                            self.seen = verification.progress()
                         report.result(result)
                         if self.options["manifest"]:
                             self.listed.append(result)
                     nursery.cancel_scope.cancel()
         except* trio.Cancelled:
-            report.interrupted(verification.progress())
+            from dataclasses import replace
+
+            report.interrupted(replace(self.seen, files_done=verification.progress().files_done))
             raise
         report.end(verification.summary)
         for warning in verification.summary.warnings:
@@ -119,6 +128,16 @@ class _Command:
 
             write_manifest(self.options["manifest"], self.listed)
         return verification.summary.exit_code
+
+    async def _follow(self, verification: Verification, screen: Screen | None) -> NoReturn:
+        """Looks how far it is, ten times a second, until cancelled."""
+        import trio
+
+        while True:
+            self.seen = verification.progress()
+            if screen is not None:
+                screen.show(self.seen, trio.current_time())
+            await trio.sleep(FRAME_SECONDS)
 
     def _verification(self) -> Verification:
         from kandil.verify import verify
@@ -148,10 +167,10 @@ class _Command:
 
     def _screen(self) -> Screen | None:
         """None where a moving picture would be in the way."""
-        from kandil.cli.terminal import is_terminal
+        from kandil.cli.terminal import is_pipe, is_terminal
 
-        crossed = is_terminal(sys.stdout) and not self._for_people()
-        if self.options["quiet"] or crossed or not is_terminal(sys.stderr):
+        crossed = is_pipe(sys.stdout) or (is_terminal(sys.stdout) and not self._for_people())
+        if self.options["quiet"] or self.options["manifest"] == "-" or crossed or not is_terminal(sys.stderr):
             return None
         from kandil.cli.verify_screen import Screen
 
@@ -169,4 +188,4 @@ class _Command:
         paint = Paint(out, no_color=self.settings.no_color)
         if self._for_people():
             return reports.TerminalReport(paint, screen, verbose=self.options["verbose"], pin=self.options["pin"])
-        return reports.PlainReport(paint, out)
+        return reports.PlainReport(paint, out, self.options["paths"])

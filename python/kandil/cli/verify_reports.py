@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_json
-from kandil.cli.verify_text import STYLES, block, brief, counts, detail, meaning, pinned, sound, work
+from kandil.cli.sizes import human_size
+from kandil.cli.verify_text import STYLES, block, brief, counts, detail, meaning, nothing_found, pinned, sound, work
 
 if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
@@ -33,6 +34,10 @@ class Report(Protocol):
 class _Stopped:
     def interrupted(self, progress: Progress) -> None:
         done = f"{progress.files_done} of {progress.files_total} files are done and kept"
+        if progress.bytes_total:
+            done += f", {human_size(progress.bytes_done)} of {human_size(progress.bytes_total)} read"
+        if not progress.files_total:
+            done = "still looking for model files"
         start = "\n" if sys.stderr.isatty() else ""  # below the terminal's ^C
         print(f"{start}interrupted: {done}; the next run does the rest", file=sys.stderr)
 
@@ -67,15 +72,17 @@ class QuietReport(_Stopped):
 class PlainReport(_Stopped):
     """A line a file: status, path, detail; then a line for all."""
 
-    def __init__(self, paint: Paint, out: IO[str]) -> None:
+    def __init__(self, paint: Paint, out: IO[str], paths: tuple[str, ...] = ()) -> None:
         self._paint = paint
+        self._paths = paths
         self._out = out
 
     def result(self, result: FileResult) -> None:
         print(line(result, self._paint), file=self._out, flush=True)
 
     def end(self, summary: Summary) -> None:
-        print(f"{'summary':{_WIDTH}}  {counts(summary) or 'no files'}; {work(summary)}", file=self._out, flush=True)
+        text = f"{counts(summary)}; {work(summary)}" if summary.files else nothing_found(self._paths)
+        print(f"{'summary':{_WIDTH}}  {text}", file=self._out, flush=True)
 
 
 def line(result: FileResult, paint: Paint) -> str:
@@ -88,8 +95,11 @@ def line(result: FileResult, paint: Paint) -> str:
 class TerminalReport(_Stopped):
     """Problems as they come; at the end all of them again with what to do, few files' digests, and a table."""
 
-    def __init__(self, paint: Paint, screen: Screen | None, *, verbose: bool, pin: bool = False) -> None:
+    def __init__(
+        self, paint: Paint, screen: Screen | None, *, verbose: bool, pin: bool = False, paths: tuple[str, ...] = ()
+    ) -> None:
         self._paint = paint
+        self._paths = paths
         self._screen = screen
         self._verbose = verbose
         self._pin = pin
@@ -118,7 +128,7 @@ class TerminalReport(_Stopped):
                 )
         if self._pinned and not few:
             print(f"\npinned {self._pinned} files; --verbose lists them")
-        print(f"\n{work(summary)}" if summary.files else "no model files found", flush=True)
+        print(f"\n{work(summary)}" if summary.files else nothing_found(self._paths), flush=True)
 
     def interrupted(self, progress: Progress) -> None:
         self._blocks(self._bad + self._sound if self._verbose else self._bad)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Self
 
-import trio
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -16,10 +15,11 @@ from kandil.cli.escape import printable
 from kandil.cli.sizes import human_size, human_time
 
 if TYPE_CHECKING:
-    from kandil.verify import Lane, Progress, Verification
+    from kandil.verify import Lane, Progress
 
-FRAME_SECONDS = 0.1
 SAID_LINES = 8
+NARROW_COLUMNS = 60
+"""In fewer, the bar and its figures would wrap: only the percentage is shown."""
 _RATE_FRAMES = 30
 """The speed shown is that of the last three seconds."""
 
@@ -43,12 +43,6 @@ class Screen:
         self._live.update(Text(), refresh=True)
         self._live.stop()
 
-    async def follow(self, verification: Verification) -> NoReturn:
-        """Shows how far it is, ten times a second, until cancelled."""
-        while True:
-            self.show(verification.progress(), trio.current_time())
-            await trio.sleep(FRAME_SECONDS)
-
     def show(self, progress: Progress, now: float) -> None:
         """One frame; `now` in seconds of any clock."""
         self._past.append((now, progress.bytes_done))
@@ -61,8 +55,12 @@ class Screen:
     def _picture(self, progress: Progress) -> Group:
         if not progress.files_total:
             return Group(Text("looking for model files"))
-        whole = Table.grid(padding=(0, 2, 0, 0))
         total = max(progress.bytes_total, 1)
+        if self._console.width < NARROW_COLUMNS:
+            return Group(Text(f"{100 * min(progress.bytes_done, total) // total} %"))
+        whole = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(4):
+            whole.add_column(no_wrap=True)
         whole.add_row(
             ProgressBar(total=total, completed=min(progress.bytes_done, total), width=30),
             f"{progress.files_done}/{progress.files_total} files",

@@ -40,6 +40,8 @@ assert set(get_args(Status)) == set(STYLES) == set(MEANINGS)
 
 AnyFinding = TypeVar("AnyFinding", "Finding", "_core.Finding")
 
+PLACES = 10
+"""So many places are named where nothing was found."""
 _SEVERITIES = ("malicious", "malformed", "suspicious", "note")
 
 
@@ -139,6 +141,20 @@ def _confirmed(result: FileResult) -> str:
 def counts(summary: Summary) -> str:
     """`1 mismatch, 3 ok`: worst first."""
     return ", ".join(f"{summary.by_status[status]} {status}" for status in STYLES if summary.by_status.get(status))
+
+
+def nothing_found(paths: tuple[str, ...]) -> str:
+    """Where it was looked: in `paths`, or without any in the stores of this machine."""
+    if paths:
+        places = [printable(path) for path in paths]
+    else:
+        from kandil.verify import stores
+
+        places = [f"{stores.TITLES[store.kind]} ({printable(store.root)})" for store in stores.find()]
+        if not places:
+            return f"no model files found: none of these has a store here: {', '.join(stores.TITLES.values())}"
+    more = f" and {len(places) - PLACES} more" if len(places) > PLACES else ""
+    return f"no model files found in {', '.join(places[:PLACES])}{more}"
 
 
 def work(summary: Summary) -> str:
