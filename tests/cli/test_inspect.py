@@ -69,7 +69,8 @@ def test_keys_are_listed_and_long_values_are_not(run: type_of_run) -> None:
 
 def test_tensors_are_listed(run: type_of_run) -> None:
     lines = run("inspect", "m.gguf", "--tensors").stdout.splitlines()
-    rows = [line.split() for line in lines[lines.index("2 tensors") + 1 :]]
+    heads, *rows = [line.split() for line in lines[lines.index("2 tensors") + 1 :]]
+    assert heads == ["name", "type", "shape", "offset", "size"]
     assert [row[:5] for row in rows] == [[f"blk.{n}.ffn_up.weight", "Q8_0", "256", "x", "2304"] for n in range(2)]
 
 
@@ -97,6 +98,7 @@ def test_a_key_that_is_not_there_names_its_neighbour(run: type_of_run) -> None:
 def test_json_has_the_page_and_what_was_asked_for(run: type_of_run) -> None:
     page = json.loads(run("inspect", "m.gguf", "--json", "--metadata", "--tensors").stdout)
     assert (page["schema"], page["parameters"], page["tensors"]) == ("kandil.inspect/1", 1_179_648, 2)
+    assert page["sha256"] is None
     assert page["quantisation"] == [
         {"type": "Q8_0", "tensors": 2, "elements": 1_179_648, "size_bytes": 1_253_376, "bits_per_weight": 8.5}
     ]
@@ -107,10 +109,35 @@ def test_json_has_the_page_and_what_was_asked_for(run: type_of_run) -> None:
     assert (one["type"], one["value"]) == ("string", EVIL)
 
 
+def test_numbers_are_as_people_write_them(run: type_of_run, tmp_path: Path) -> None:
+    entries = (
+        Entry("eps", Kind.F32, 1e-05),
+        Entry("base", Kind.F32, 500000.0),
+        Entry("most", Kind.F32, 3.4028234663852886e38),
+        Entry("double", Kind.F64, 0.1),
+        Entry("bos", Kind.BOOL, True),
+        Entry("bools", Kind.ARRAY, (True, False), Kind.BOOL),
+    )
+    (tmp_path / "numbers.gguf").write_bytes(build(entries, []))
+    done = run("inspect", "numbers.gguf", "--metadata")
+    assert "  parameters      none: no tensors in this file\n" in done.stdout
+    values = {line.split()[0]: line.split(maxsplit=2)[2] for line in done.stdout.splitlines()[-6:]}
+    assert values == {
+        "eps": "1e-05",
+        "base": "500000.0",
+        "most": "3.4028235e+38",
+        "double": "0.1",
+        "bos": "true",
+        "bools": "true, false",
+    }
+    assert run("inspect", "numbers.gguf", "--key", "eps").stdout == "1e-05\n"
+    assert run("inspect", "numbers.gguf", "--key", "bools").stdout == "true\nfalse\n"
+
+
 def test_a_file_that_is_no_model_is_an_error(run: type_of_run) -> None:
     done = run("inspect", "page.gguf")
     assert (done.returncode, done.stdout) == (8, "")
-    assert done.stderr.startswith("error: page.gguf is not a GGUF file")
+    assert done.stderr.startswith("error: page.gguf is not a GGUF file: it is an HTML page")
     assert run("inspect", "nowhere.gguf").stderr == "error: cannot read nowhere.gguf: No such file or directory\n"
     assert run("inspect", ".").returncode == 1
 

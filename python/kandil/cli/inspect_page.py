@@ -42,7 +42,7 @@ class Facts:
     """What the page shows. None: the file does not say."""
 
     path: str
-    digest: str | None
+    sha256: str | None
     size_bytes: int
     gguf_version: int
     big_endian: bool
@@ -69,7 +69,7 @@ def facts(header: Header, path: str) -> Facts:
     tokens = "tokenizer.ggml.tokens"
     return Facts(
         path=path,
-        digest=known_digest(path),
+        sha256=known_digest(path),
         size_bytes=header.file_size_bytes,
         gguf_version=header.version,
         big_endian=header.big_endian,
@@ -132,14 +132,14 @@ def _rows(facts: Facts) -> list[tuple[str, str]]:
         ("name", shortened(facts.name or "", 100)),
         ("architecture", shortened(facts.architecture or "not given", 100)),
         ("license", shortened(facts.license or "", 100)),
-        ("parameters", f"{human_count(facts.parameters)}{bits}"),
+        ("parameters", f"{human_count(facts.parameters)}{bits}" if facts.tensors else "none: no tensors in this file"),
         ("context", f"{facts.context_length} tokens" if facts.context_length is not None else ""),
         ("tokenizer", shortened(facts.tokenizer or "", 100)),
         ("vocabulary", f"{facts.vocabulary} tokens" if facts.vocabulary is not None else ""),
         ("chat template", "yes" if facts.chat_template else "no"),
         ("split", split),
         ("on disk", f"{human_size(facts.size_bytes)}  {version}"),
-        ("sha256", facts.digest or "not known: `kandil verify` computes it"),
+        ("sha256", facts.sha256 or "not known: `kandil verify` computes it"),
         ("tensors", f"{facts.tensors}" if facts.tensors else "none"),
     ]
 
@@ -157,6 +157,9 @@ def show_metadata(header: Header, paint: Paint) -> None:
 def show_tensors(header: Header, paint: Paint) -> None:
     """Prints a line a tensor."""
     print(f"\n{paint('bold', f'{header.tensor_count} tensors')}")
+    if header.tensor_count:
+        heads = f"  {'name':<40}  {'type':<8}  {'shape':<24}  {'offset':>14}  {'size':>9}"
+        print(paint("dim", heads))
     for tensor in header.tensors:
         shape = " x ".join(map(str, tensor.shape))
         place = f"{tensor.offset:>14}  {human_size(tensor.size_bytes):>9}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -43,7 +45,7 @@ def show(header: Header, key: str, *, json: bool) -> None:
         sys.stdout.buffer.flush()
         return
     for element in value if isinstance(value, list) else [value]:
-        text = str(element)
+        text = in_words(element, header.type(key))
         print(printable(text, lines=not isinstance(value, list)) if terminal else text)
 
 
@@ -58,7 +60,26 @@ def summary(header: Header, key: str, width: int) -> str:
         value = read(header, key)
     except ValueUnreadable as error:
         return shortened(f"({error.reason})", width)
-    return shortened(", ".join(map(str, value)) if isinstance(value, list) else str(value), width)
+    elements = value if isinstance(value, list) else [value]
+    return shortened(", ".join(in_words(element, header.type(key)) for element in elements), width)
+
+
+def in_words(value: object, kind: str) -> str:
+    """`true`, `1e-05`: a float32 in the fewest digits that give it again."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and "float32" in kind and math.isfinite(value):
+        single = struct.pack("<f", value)
+        texts = (f"{value:.{digits}g}" for digits in range(1, 10))
+        return repr(next((float(text) for text in texts if _single(text) == single), value))
+    return str(value)
+
+
+def _single(text: str) -> bytes | None:
+    try:
+        return struct.pack("<f", float(text))
+    except OverflowError:  # rounded up beyond the largest
+        return None
 
 
 def text_or_none(header: Header, key: str) -> str | None:
