@@ -36,7 +36,7 @@ Examples:
   kandil verify --json ~/models | jq -r 'select(.status == "mismatch").path'
 
 \b
-Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not be checked; 130 interrupted (143 by SIGTERM).
+Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not be checked; 130, 143 interrupted.
 """
 
 
