@@ -127,7 +127,7 @@ class TerminalReport(_Stopped):
                     f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {meaning(status, count, pin=self._pin)}"
                 )
         if self._pinned and not few:
-            print(f"\npinned {self._pinned} files; --verbose lists them")
+            print(f"\npinned {self._pinned} file{'' if self._pinned == 1 else 's'}; --verbose lists them")
         print(f"\n{work(summary)}" if summary.files else nothing_found(self._paths), flush=True)
 
     def interrupted(self, progress: Progress) -> None:
