@@ -73,6 +73,8 @@ def verify(
         every_file: in folders every regular file, whatever its name.
         ledger: where to keep what was read; None: in kandil's data folder.
     """
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise TypeError("paths is a sequence of paths: [path] for one")
     return Verification(
         Request(
             paths=None if paths is None else tuple(os.fsencode(path) for path in paths),
@@ -117,6 +119,8 @@ def sha256_files(paths: Iterable[str | bytes | os.PathLike[str]], *, jobs: int =
     Raises:
         OSError: a file cannot be read; the others are given up.
     """
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        raise TypeError("paths is a sequence of paths: [path] for one")
     given = [os.fsencode(path) for path in paths]
     digests = [b""] * len(given)
     reading: list[tuple[bytes, int, Literal["sha256"]]] = [(path, os.stat(path).st_size, "sha256") for path in given]
@@ -137,5 +141,7 @@ class _Callable(ModuleType):
 
     __call__ = staticmethod(verify)
 
+
+__wrapped__ = verify  # what `inspect.signature` and `help` of the callable module look at
 
 sys.modules[__name__].__class__ = _Callable

@@ -36,6 +36,7 @@ RACY_NS = 20_000_000
 COARSE_NS = 2_100_000_000
 SECOND_NS = 1_000_000_000
 BUSY_SECONDS = 2.0
+DIGEST_BYTES = 32
 CHUNK = 500
 """Paths in one query; SQLite's smallest limit on parameters is 999."""
 
@@ -205,9 +206,13 @@ class Ledger:
             places = ",".join("?" * len(some))
             query = f"SELECT {column}, {_COLUMNS} FROM files WHERE {column} IN ({places})"  # noqa: S608 - two fixed columns
             for key, *row in self._database.execute(query, some):
-                row[_FINDINGS] = unpack(row[_FINDINGS])
-                row[3], row[4] = row[3] & _MASK, row[4] & _MASK
-                yield key, Facts(*row)
+                try:
+                    row[_FINDINGS] = unpack(row[_FINDINGS])
+                    row[3], row[4] = row[3] & _MASK, row[4] & _MASK
+                except (TypeError, ValueError):
+                    continue  # kandil did not write this: the file is read again, and its row replaced
+                if all(digest is None or len(digest) == DIGEST_BYTES for digest in row[5:7]):
+                    yield key, Facts(*row)
 
     def pins(self, wanted: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         """Pinned SHA-256 and the time of pinning, by path."""

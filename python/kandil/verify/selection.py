@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kandil import _core
 from kandil.errors import CheckListUnreadable
 from kandil.verify import sidecar, stores
 from kandil.verify.item import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MODEL_SUFFIXES = (".gguf", ".safetensors")
 """Endings of model files, in any case."""
@@ -44,10 +49,22 @@ class Selection:
             self.add(item)
 
     def add_files(self, files: list[bytes]) -> None:
-        """Files that the caller named, whatever they are."""
-        self.add_entries(_core.walk(files, None), explicit=True)
+        """Files that the caller named, whatever they are; a folder in a list of files is not walked."""
+        for path in files:
+            if os.path.isdir(path):
+                item = self._known.item(path, None)
+                item.error = "is a folder"
+                self.add(item)
+        self.add_entries(_core.walk([path for path in files if not os.path.isdir(path)], None), explicit=True)
         for path in files:
             self.sidecars.around(os.path.abspath(path))
+
+    def add_listed(self, folders: list[bytes]) -> None:
+        """What the caller's list names below these folders, whatever it is."""
+        assert self.check is not None
+        inside = tuple(os.path.join(os.path.abspath(folder), b"") for folder in folders)
+        listed = (path for path in self.check.paths() if os.path.abspath(path).startswith(inside))
+        self.add_files([path for path in listed if os.path.abspath(path) not in self._keys])
 
     def add_folder(self, folder: bytes, *, every_file: bool, known: list[stores.Store]) -> None:
         """The models below a folder, those of stores below it, and whatever the lists of digests below it name."""
@@ -62,7 +79,7 @@ class Selection:
             if every_file or entry.error is not None or entry.path.lower().endswith(_MODEL_ENDINGS):
                 models.append(entry)
         self.add_entries(models)
-        more = [path for path in listed if path not in self._keys and os.path.lexists(path)]
+        more = [path for path in listed if path not in self._keys and os.path.lexists(path) and not os.path.isdir(path)]
         if more:
             self.add_entries(_core.walk(more, None))
         inside = os.fsencode(os.path.realpath(folder))
@@ -128,14 +145,13 @@ def select(
             for store in stores.closed(machine)
         ]
         return selection
-    files = []
-    for path in _expanded(given):
-        if os.path.isdir(path):
-            selection.add_folder(path, every_file=every_file, known=known)
-        else:
-            files.append(path)
-    if files:
-        selection.add_files(files)
+    expanded = _expanded(given)
+    folders = [path for path in expanded if os.path.isdir(path)]
+    for folder in folders:
+        selection.add_folder(folder, every_file=every_file, known=known)
+    selection.add_files([path for path in expanded if path not in folders])
+    if selection.check is not None:
+        selection.add_listed(folders)
     return selection
 
 
@@ -144,10 +160,33 @@ def _expanded(given: list[bytes]) -> list[bytes]:
     paths = []
     for path in given:
         if not os.path.lexists(path) and glob.has_magic(path):
-            paths += sorted(glob.glob(path, recursive=True)) or [path]
+            paths += sorted(_matches(path)) or [path]
         else:
             paths.append(path)
     return paths
+
+
+def _matches(pattern: bytes) -> Iterable[bytes]:
+    """What a pattern stands for. Unlike `glob`, ``**`` enters each folder once: links may lead in circles."""
+    before, any_depth, after = pattern.partition(b"**")
+    if not any_depth or b"**" in after:
+        return glob.glob(pattern, recursive=b"**" not in pattern)
+    found = []
+    for base in glob.glob(before) if before else [b"."]:
+        for entry in _core.walk([base], None):
+            below = os.path.relpath(entry.path, base)
+            # At any depth: the pattern's rest is held against every tail of the path.
+            parts = below.split(os.sep.encode())
+            tails = (b"/".join(parts[start:]) for start in range(len(parts)))
+            if entry.error is None and any(_fits(tail, after.lstrip(b"/")) for tail in tails):
+                found.append(entry.path if before else below)
+    return found
+
+
+def _fits(tail: bytes, pattern: bytes) -> bool:
+    """Part by part: an asterisk does not reach over a slash."""
+    parts, patterns = tail.split(b"/"), pattern.split(b"/")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
 
 
 def _check_list(path: Path) -> sidecar.CheckList:

@@ -203,7 +203,9 @@ class LocalFolders:
             root, b".cache", b"huggingface", b"download", os.path.relpath(path, root) + b".metadata"
         )
         try:
-            with open(metadata, "rb") as file:
+            if not os.path.isfile(metadata):
+                return None
+            with open(metadata, "rb", opener=_open_at_once) as file:
                 lines = file.read(METADATA_BYTES).split(b"\n")
             etag, saved_ns = lines[1].strip(), int(float(lines[2]) * 1e9)
         except (OSError, ValueError, IndexError, OverflowError):
