@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -72,9 +71,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["manifest"] == "-" and (settings.json or options["quiet"]):
         raise click.UsageError("--manifest - and what --json or --quiet prints cannot both be on stdout.", ctx)
     _check_forced_kernel()
-    verifying = _Command(settings, options)
-    verifying.begin()
-    return run_async(verifying.run)
+    return run_async(_Command(settings, options).run)
 
 
 def _check_forced_kernel() -> None:
@@ -95,27 +92,17 @@ class _Command:
         self.settings = settings
         self.options = options
         self.listed: list[FileResult] = []
-        self.verification = self._verification()
-
-    def begin(self) -> None:
-        """Reading starts on a thread while trio is imported, which takes as long as hashing a gigabyte."""
-        if self.options["manifest"]:
-            from kandil.cli.manifest import check_target
-
-            check_target(self.options["manifest"])
-
-        def begin() -> None:
-            with suppress(Exception):  # iterating raises it again
-                self.verification.begin()
-
-        threading.Thread(target=begin, name="kandil-begin", daemon=True).start()
 
     async def run(self) -> int:
         import trio
 
+        if self.options["manifest"]:
+            from kandil.cli.manifest import check_target
+
+            check_target(self.options["manifest"])
         screen = self._screen()
         report = self._report(screen)
-        verification = self.verification
+        verification = self._verification()
         self.seen = verification.progress()
         try:
             with verification, screen or nullcontext():

@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import trio
+
 from kandil import _core
 from kandil.verify.judge import Reading
 from kandil.verify.ledger import Ledger
@@ -72,25 +74,12 @@ class Verification:
         self._stopping = self._finished = False
         self._summary: Summary | None = None
 
-    def begin(self) -> None:
-        """Finds the files and starts to read them, as the first step of iterating would; blocks until they are found.
-
-        Raises as iterating does.
-        """
-        with self._lock:
-            if self._plan is None and not self._finished:
-                self._begin()
-            if self._stopping:
-                self._shut()
-
     # -- iteration ----------------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> FileResult:
-        import trio  # noqa: PLC0415 (whoever iterates has it already; others can begin without)
-
         while not self._verdicts.ready:
             if self._finished:
                 raise StopAsyncIteration
@@ -103,8 +92,6 @@ class Verification:
 
     async def _abandon(self) -> None:
         """The threads stop now; what they have finished is kept."""
-        import trio  # noqa: PLC0415
-
         self._stopping = True
         if self._plan is None:
             return  # folders are still being walked; the step that does it stops by itself
