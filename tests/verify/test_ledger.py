@@ -223,7 +223,6 @@ def closed_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions")
 def test_a_folder_that_nobody_may_look_into_is_done_without(closed_folder: Path) -> None:
     for read_only in (True, False):
         ledger = Ledger(Path("/proc/1/root/none/l.db"), read_only=read_only)
@@ -231,7 +230,6 @@ def test_a_folder_that_nobody_may_look_into_is_done_without(closed_folder: Path)
         assert (len(ledger.warnings), ledger.pins_unread) == (0 if read_only else 1, False)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions")
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_folder_that_cannot_be_written_can_be_read(closed_folder: Path, read_only: bool) -> None:
     ledger = Ledger(closed_folder / "l.db", read_only=read_only)
@@ -362,7 +360,6 @@ trio.run(main)
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_kill_9_loses_at_most_what_is_in_flight(models: Path, file: Path) -> None:
     for number in range(50):
         put(models / f"{number}.gguf", gguf(str(number)))

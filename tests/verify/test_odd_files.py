@@ -13,8 +13,6 @@ from kandil.verify.plan import make_plan
 from tests.support.stores import gguf, put, sha256
 from tests.verify.runs import one, run
 
-unix = pytest.mark.skipif(os.name == "nt", reason="Unix files")
-
 
 async def test_hard_and_symbolic_links_are_read_once(models: Path) -> None:
     path = put(models / "a.gguf", gguf())
@@ -41,7 +39,6 @@ async def test_one_path_given_twice_is_one_result(models: Path) -> None:
     assert len((await run(path, models, path)).results) == 1
 
 
-@unix
 async def test_loops_end(models: Path) -> None:
     put(models / "a.gguf", gguf())
     (models / "loop").symlink_to(models)
@@ -50,7 +47,6 @@ async def test_loops_end(models: Path) -> None:
     assert outcome.statuses() == {"a.gguf": "unverified", "self.gguf": "error"}
 
 
-@unix
 async def test_pipes_and_devices_are_errors(models: Path) -> None:
     os.mkfifo(models / "pipe.gguf")
     put(models / "a.gguf", gguf())
@@ -70,7 +66,6 @@ async def test_what_is_not_there_is_an_error(models: Path) -> None:
     assert outcome.statuses() == {"a.gguf": "unverified", "broken.gguf": "error", "none.gguf": "error"}
 
 
-@unix
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root can read everything")
 async def test_unreadable_files_and_folders_are_errors(models: Path) -> None:
     put(models / "a.gguf", gguf()).chmod(0)
@@ -117,7 +112,6 @@ async def test_a_file_that_vanishes_before_it_is_read_is_an_error(
     assert (await run(models)).statuses() == {"a.gguf": "unverified", "b.gguf": "error"}
 
 
-@unix
 @pytest.mark.parametrize("options", [{}, {"full": True}, {"sha256": True}, {"scan_only": True}])
 async def test_a_link_that_leads_elsewhere_when_it_is_opened_speaks_for_itself_alone(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]

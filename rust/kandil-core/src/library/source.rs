@@ -6,10 +6,12 @@
 //! ([`Spindles`]), or it would do nothing but seek.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
+
+use crate::gguf;
 
 /// How far a cold source asks ahead.
 const WINDOW: u64 = 16 << 20;
@@ -48,18 +50,12 @@ impl Stat {
     }
 }
 
-/// Opens a regular file for reading, without waiting on what is none (a FIFO would wait for its writer).
+/// Opens a regular file, and says in which state it is.
 pub fn open(path: &Path) -> io::Result<(File, Stat)> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        let kind = if metadata.is_dir() { "is a folder" } else { "is not a regular file" };
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, kind));
-    }
-    Ok((file, Stat::of(&metadata)))
+    let folder = || io::Error::new(io::ErrorKind::InvalidInput, "is a folder");
+    let file = gguf::open_regular(path).map_err(|error| if path.is_dir() { folder() } else { error })?;
+    let stat = Stat::of(&file.metadata()?);
+    Ok((file, stat))
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends. Calls `cold` where not all of it was in the page cache.
