@@ -75,7 +75,7 @@ pub struct Entry {
     pub offset: u64,
     /// How many bytes they are.
     pub size: u64,
-    /// Those bytes, for numbers and for strings of up to 1 KiB (until such strings make 1 MiB).
+    /// Those bytes, for numbers, strings of up to 1 KiB and arrays of numbers of up to 4 KiB (until these make 1 MiB).
     pub kept: Option<Box<[u8]>>,
 }
 

@@ -19,19 +19,21 @@ enum State {
     Key,
     /// The elements of an array of strings.
     Strings(StringRun),
-    /// A string that is too long to keep.
+    /// A string that is too long to keep: held until it has been looked at.
     Text {
         left: u64,
         utf8: Utf8Stream,
+        held: Vec<u8>,
     },
     /// One-byte elements of which each is 0 or 1.
     Bools {
         left: u64,
         wrong: Wrong,
     },
-    /// Elements that can have any value.
-    Skip {
+    /// Numbers, of which the first are held until they have been looked at.
+    Numbers {
         left: u64,
+        held: Vec<u8>,
     },
     Tensor,
     /// The bytes up to the tensor data, all 0.
@@ -122,7 +124,7 @@ impl Walk {
             State::Strings(_) => self.strings(bytes),
             State::Text { .. } => self.text(bytes),
             State::Bools { .. } => self.bools(bytes),
-            State::Skip { .. } => self.skip(bytes),
+            State::Numbers { .. } => self.numbers(bytes),
             State::Tensor => self.tensor(bytes),
             State::Padding { .. } => self.padding(bytes),
             State::Done => Err(Stop::Broken),
@@ -163,7 +165,7 @@ impl Walk {
             let section = (data_offset, self.header.alignment, self.header.file_size);
             rules::layout::check(&self.header.tensors, &self.tensor_places, section, &mut self.findings);
         }
-        rules::split::check(&self.header, &mut self.findings);
+        rules::check_whole(&self.header, &mut self.findings);
         Scan { is_gguf: self.is_gguf, header: self.is_gguf.then_some(self.header), findings: self.findings.finish() }
     }
 }

@@ -8,7 +8,9 @@ mod findings;
 pub(super) mod layout;
 pub(super) mod names;
 pub(super) mod split;
+pub(super) mod values;
 
+use super::header::Header;
 pub(super) use findings::Findings;
 pub use split::check_name;
 
@@ -50,26 +52,51 @@ pub struct Finding {
     pub offset: Option<u64>,
 }
 
-/// A check's id, how bad what it finds is, and what it finds.
+/// A check: what it is called, how bad what it finds is, and what a person who meets it should know.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
     /// `KG-…`
     pub id: &'static str,
     /// Of all its findings.
     pub severity: Severity,
-    /// In one line.
+    /// What it finds, in one line.
     pub summary: &'static str,
+    /// Why that is bad, and for whom.
+    pub explanation: &'static str,
+    /// Advisory, specification or source that says so.
+    pub reference: &'static str,
+    /// Which sound files come near it, and why it does not report them; what to do with one that it does report.
+    pub false_positives: &'static str,
 }
 
+/// Declares a module's rules as constants, and the list of them.
 macro_rules! rules {
-    ($($name:ident $id:literal $severity:ident $summary:literal)*) => {
-        $(pub(super) const $name: Rule = Rule { id: $id, severity: Severity::$severity, summary: $summary };)*
-        /// Every rule, in the order in which a file is walked.
-        pub static ALL: &[Rule] = &[$($name),*];
+    ($list:ident $($name:ident $id:literal $severity:ident $summary:literal $(why $why:literal see $see:literal passes $passes:literal)?)*) => {
+        $(pub(in crate::gguf) const $name: $crate::gguf::rules::Rule = $crate::gguf::rules::Rule {
+            id: $id,
+            severity: $crate::gguf::rules::Severity::$severity,
+            summary: $summary,
+            explanation: concat!($($why)?),
+            reference: concat!($($see)?),
+            false_positives: concat!($($passes)?),
+        };)*
+        pub(in crate::gguf) static $list: &[$crate::gguf::rules::Rule] = &[$($name),*];
     };
+}
+pub(super) use rules;
+
+/// Checks what only the whole header can tell.
+pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
+    split::check(header, findings);
+}
+
+/// Every rule, in the order in which a file is walked.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    [STRUCTURE].into_iter().flatten()
 }
 
 rules! {
+    STRUCTURE
     HDR_MAGIC "KG-HDR-MAGIC" Malformed "does not begin as a GGUF file; the message says what it seems to be"
     HDR_VERSION "KG-HDR-VERSION" Malformed "a version other than 1, 2 and 3"
     HDR_V1 "KG-HDR-V1" Malformed "version 1, which llama.cpp refuses since October 2023"

@@ -1,10 +1,22 @@
-//! Values of any length: walked through as their bytes come, never stored.
+//! Values of any length: walked through as their bytes come, held no longer than it takes to look at them.
 
 use super::super::header::Entry;
 use super::super::read::{Step, Stop};
-use super::super::rules::{ARR_UTF8, BOOL_VAL, SLACK_PAD, STR_LEN, STR_UTF8};
+use super::super::rules::{self, ARR_UTF8, BOOL_VAL, SLACK_PAD, STR_LEN, STR_UTF8};
+use super::entry::{KEPT_NUMBERS, KEPT_TOTAL};
 use super::strings::{MAX_STRING, RunStop};
 use super::{State, Walk, Wrong};
+
+/// Of a string, this much is looked at: the longest chat templates have some ten thousand bytes.
+const HELD_TEXT: usize = 1 << 20;
+/// Of an array of numbers, this much.
+const HELD_NUMBERS: usize = 64 << 10;
+
+/// Adds `part` to `held` until that has `most` bytes.
+fn hold(held: &mut Vec<u8>, part: &[u8], most: usize) {
+    let room = most.saturating_sub(held.len());
+    held.extend_from_slice(part.get(..room).unwrap_or(part));
+}
 
 /// As much of `bytes` as `left` counts, and takes it from `left`.
 fn part<'a>(bytes: &'a [u8], left: &mut u64) -> Step<&'a [u8]> {
@@ -31,26 +43,46 @@ impl Walk {
         self.current.as_ref().map(|entry: &Entry| entry.key.clone()).unwrap_or_default()
     }
 
-    pub(super) fn skip(&mut self, bytes: &[u8]) -> Step<usize> {
-        match &mut self.state {
-            State::Skip { left } if *left > 0 => part(bytes, left).map(<[u8]>::len),
-            _ => {
-                self.end_value();
-                Ok(0)
-            }
+    pub(super) fn numbers(&mut self, bytes: &[u8]) -> Step<usize> {
+        let State::Numbers { left, held } = &mut self.state else { return Err(Stop::Broken) };
+        if *left > 0 {
+            let part = part(bytes, left)?;
+            hold(held, part, HELD_NUMBERS);
+            return Ok(part.len());
+        }
+        let held = std::mem::take(held);
+        self.keep_numbers(&held);
+        if let Some(entry) = &self.current {
+            rules::values::check_numbers(entry, &held, &mut self.findings);
+        }
+        self.end_value();
+        Ok(0)
+    }
+
+    /// Keeps a short array whole.
+    fn keep_numbers(&mut self, held: &[u8]) {
+        let (size, Some(entry)) = (held.len() as u64, &mut self.current) else { return };
+        let total = self.kept_total.saturating_add(size);
+        if size == entry.size && size <= KEPT_NUMBERS && total <= KEPT_TOTAL {
+            (entry.kept, self.kept_total) = (Some(held.into()), total);
         }
     }
 
     pub(super) fn text(&mut self, bytes: &[u8]) -> Step<usize> {
-        let State::Text { left, utf8 } = &mut self.state else { return Err(Stop::Broken) };
+        let State::Text { left, utf8, held } = &mut self.state else { return Err(Stop::Broken) };
         if *left > 0 {
             let part = part(bytes, left)?;
             utf8.push(part);
+            hold(held, part, HELD_TEXT);
             return Ok(part.len());
         }
+        let held = std::mem::take(held);
         if !utf8.valid() {
             let offset = self.current.as_ref().map_or(self.position, |entry| entry.offset);
             self.value_finding(STR_UTF8, &self.current_key(), offset, || "is a string that is not UTF-8".to_owned());
+        }
+        if let Some(entry) = &self.current {
+            rules::values::check_text(entry, &held, &mut self.findings);
         }
         self.end_value();
         Ok(0)

@@ -3,6 +3,7 @@
 use super::super::header::{Entry, ValueType};
 use super::super::printable::printable;
 use super::super::read::{Cursor, Step, Stop};
+use super::super::rules;
 use super::super::rules::{ALIGN, ARR_COUNT, ARR_NEST, BOOL_VAL, KEY_LEN, Rule, STR_LEN, STR_UTF8, TYPE_RANGE, names};
 use super::super::value::{Scalar, kept_scalar};
 use super::strings::{MAX_STRING, StringRun, Utf8Stream};
@@ -11,10 +12,12 @@ use super::{State, Walk, Wrong};
 const MAX_KEY: u64 = 65_535;
 /// All names of keys and tensors together: they are held until the header's end. Models have some ten thousand bytes.
 pub(super) const MAX_NAMES: u64 = 8 << 20;
-/// Numbers are kept, and strings up to this size, ...
+/// Numbers are kept, strings up to this size, and arrays of numbers up to [`KEPT_NUMBERS`], ...
 const KEPT_STRING: u64 = 1024;
+/// One value of eight bytes for each of the 512 layers that a model can have.
+pub(super) const KEPT_NUMBERS: u64 = 4096;
 /// ... until together they have this size.
-const KEPT_TOTAL: u64 = 1 << 20;
+pub(super) const KEPT_TOTAL: u64 = 1 << 20;
 pub(super) const DEFAULT_ALIGNMENT: u32 = 32;
 const MAX_ALIGNMENT: u32 = 1 << 20;
 
@@ -80,13 +83,14 @@ impl Walk {
         let total = self.kept_total.saturating_add(size);
         if size > KEPT_STRING || total > KEPT_TOTAL {
             self.current = Some(entry);
-            self.state = State::Text { left: size, utf8: Utf8Stream::default() };
+            self.state = State::Text { left: size, utf8: Utf8Stream::default(), held: Vec::new() };
             return Ok(());
         }
         let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
         if simdutf8::basic::from_utf8(value).is_err() {
             self.value_finding(STR_UTF8, key, offset, || "is a string that is not UTF-8".to_owned());
         }
+        rules::values::check_text(&entry, value, &mut self.findings);
         entry.kept = Some(value.into());
         self.kept_total = total;
         self.end_entry(entry);
@@ -139,7 +143,7 @@ impl Walk {
         self.state = match element {
             ValueType::String => State::Strings(StringRun::new(count, self.header.big_endian)),
             ValueType::Bool => State::Bools { left: size, wrong: Wrong::default() },
-            _ => State::Skip { left: size },
+            _ => State::Numbers { left: size, held: Vec::new() },
         };
         Ok(())
     }
