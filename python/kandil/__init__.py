@@ -7,6 +7,7 @@ What is public stands here and is loaded when it is first used, so that `import 
   lives in: the module can be called, so that no order of imports makes a difference.
 - `sha256(data)`, `sha256_files(paths)`: digests of 32 bytes, many files at once; `Sha256()`: a stream, as in hashlib.
 - `Header.open(path)`: a GGUF file's keys and tensors, read lazily.
+- `rules()`: what is checked in GGUF files, `Rule` by `Rule`; a `Finding` has the id of one.
 - `KandilError`: the root of every error that is raised on purpose.
 
 The layers below: `cli`, `verify`, `profiles`, `paths`, `errors`; `_core` is the Rust extension.
@@ -15,7 +16,7 @@ The layers below: `cli`, `verify`, `profiles`, `paths`, `errors`; `_core` is the
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kandil._core import Header, Sha256, __version__, sha256
+    from kandil._core import Header, Rule, Sha256, __version__, rules, sha256
     from kandil.errors import KandilError
     from kandil.verify import FileResult, Finding, Summary, sha256_files, verify
 
@@ -24,9 +25,11 @@ __all__ = [
     "Finding",
     "Header",
     "KandilError",
+    "Rule",
     "Sha256",
     "Summary",
     "__version__",
+    "rules",
     "sha256",
     "sha256_files",
     "verify",
@@ -37,9 +40,11 @@ _HOMES = {
     "Finding": "kandil.verify",
     "Header": "kandil._core",
     "KandilError": "kandil.errors",
+    "Rule": "kandil._core",
     "Sha256": "kandil._core",
     "Summary": "kandil.verify",
     "__version__": "kandil._core",
+    "rules": "kandil._core",
     "sha256": "kandil._core",
     "sha256_files": "kandil.verify",
 }

@@ -16,12 +16,14 @@ __all__ = [
     "Header",
     "Outcome",
     "Progress",
+    "Rule",
     "Run",
     "Sha256",
     "Stat",
     "Tensor",
     "__version__",
     "kernels",
+    "rules",
     "sha256",
     "walk",
 ]
@@ -144,6 +146,32 @@ class Run:
     def progress(self) -> Progress: ...
     def cancel(self) -> None:
         """Files in flight are given up; threads stop at the next chunk."""
+
+def rules() -> list[Rule]:
+    """Every rule, in the order in which a file is walked; a :class:`Finding` has the ``id`` of one."""
+
+@final
+class Rule:
+    """A check of GGUF files: what it finds, and what a person whose file it reports should know."""
+
+    @property
+    def id(self) -> str:
+        """``KG-…``; never changes its meaning."""
+    @property
+    def severity(self) -> Severity:
+        """Of its findings."""
+    @property
+    def summary(self) -> str:
+        """What it finds, in one line."""
+    @property
+    def explanation(self) -> str:
+        """Why that is bad, and for whom."""
+    @property
+    def reference(self) -> str:
+        """The advisory, specification or source that says so."""
+    @property
+    def false_positives(self) -> str:
+        """Which sound files come near it; what to do with a file that it reports."""
 
 @final
 class Tensor:

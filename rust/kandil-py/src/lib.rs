@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod gguf;
 mod library;
+mod rules;
 mod sha256;
 
 #[pymodule]
@@ -18,5 +19,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<library::Progress>()?;
     m.add_class::<library::Run>()?;
     m.add_function(wrap_pyfunction!(library::walk, m)?)?;
+    m.add_class::<rules::Rule>()?;
+    m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
     gguf::register(m)
 }
