@@ -7,6 +7,7 @@
 mod findings;
 pub(super) mod layout;
 pub(super) mod names;
+mod signature;
 pub(super) mod split;
 pub(super) mod values;
 
@@ -71,16 +72,20 @@ pub struct Rule {
 
 /// Declares a module's rules as constants, and the list of them.
 macro_rules! rules {
-    ($list:ident $($name:ident $id:literal $severity:ident $summary:literal $(why $why:literal see $see:literal passes $passes:literal)?)*) => {
-        $(pub(in crate::gguf) const $name: $crate::gguf::rules::Rule = $crate::gguf::rules::Rule {
+    ($list:ident $($name:ident $id:literal $severity:ident $summary:literal why $why:literal see $see:literal passes $passes:literal)*) => {
+        $(#[allow(dead_code)] // Python reports some
+        pub(in crate::gguf) const $name: $crate::gguf::rules::Rule = $crate::gguf::rules::Rule {
             id: $id,
             severity: $crate::gguf::rules::Severity::$severity,
             summary: $summary,
-            explanation: concat!($($why)?),
-            reference: concat!($($see)?),
-            false_positives: concat!($($passes)?),
+            explanation: $why,
+            reference: $see,
+            false_positives: $passes,
         };)*
         pub(in crate::gguf) static $list: &[$crate::gguf::rules::Rule] = &[$($name),*];
+    };
+    ($list:ident $($name:ident $id:literal $severity:ident $summary:literal)*) => {
+        $crate::gguf::rules::rules! { $list $($name $id $severity $summary why "" see "" passes "")* }
     };
 }
 pub(super) use rules;
@@ -92,7 +97,7 @@ pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
 
 /// Every rule, in the order in which a file is walked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [STRUCTURE].into_iter().flatten()
+    [STRUCTURE, signature::SIGNATURE].into_iter().flatten()
 }
 
 rules! {
