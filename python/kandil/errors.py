@@ -125,3 +125,35 @@ class CheckListUnreadable(KandilError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}", hint="a list is what sha256sum writes: 64 digits, 2 spaces, a name")
         self.path, self.reason = path, reason
+
+
+class ConfigInvalid(KandilError):
+    """The configuration file cannot be used; `key` is the dotted place in it, empty where it is the whole file."""
+
+    exit_code = 9
+    code = "config-invalid"
+
+    def __init__(self, path: str, key: str, reason: str) -> None:
+        where = f"{path}: {key}" if key else path
+        super().__init__(f"{where}: {reason}", hint=f"edit {path}")
+        self.path, self.key, self.reason = path, key, reason
+
+
+class ExtraMissing(KandilError):
+    """What was asked for needs packages that are not installed."""
+
+    code = "extra-missing"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs packages that are not installed", hint=f"pip install 'kandil[{extra}]'")
+        self.what, self.extra = what, extra
+
+
+class SigningFailed(KandilError):
+    """Nothing was signed: the key, the certificate or the files cannot be used."""
+
+    code = "signing-failed"
+
+    def __init__(self, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(reason, hint=hint)
+        self.reason = reason

@@ -1,6 +1,7 @@
 """Where kandil keeps its files.
 
-The folder is the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR`` names another.
+The folders are the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR`` and
+``KANDIL_CONFIG_DIR`` name others.
 """
 
 from __future__ import annotations
@@ -17,6 +18,16 @@ def data_dir() -> Path:
     import platformdirs  # noqa: PLC0415 - most commands of most runs never ask
 
     return Path(platformdirs.user_data_dir("kandil", appauthor=False))
+
+
+def config_file() -> Path:
+    """The user's settings, which kandil reads and never needs; see :mod:`kandil.config`. ``KANDIL_CONFIG_DIR``."""
+    override = os.environ.get("KANDIL_CONFIG_DIR")
+    if override:
+        return Path(override).expanduser() / "config.toml"
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_config_dir("kandil", appauthor=False)) / "config.toml"
 
 
 def models_dir() -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "inspect": "Show what a GGUF file says of itself.",
+    "sign": "Sign a model file or folder.",
     "verify": "Check that model files are the published ones, and sound.",
 }
 """Every command, with its line in `kandil --help`; `kandil.cli.NAME` has the command as `command`."""

@@ -48,6 +48,9 @@ Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not
 @click.option("--expect", metavar="DIGEST", help="The SHA-256 that the one file must have.")
 @click.option("--pin", is_flag=True, help="Remember the digests of files without a published one.")
 @click.option("--check", type=GivenPath(), metavar="FILE", help="Take the expected digests from a SHA256SUMS file.")
+@click.option(
+    "--trust-key", type=GivenPath(), multiple=True, metavar="FILE", help="A public key whose signatures hold."
+)
 @click.option("--manifest", type=GivenPath(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
 @click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
 @click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
@@ -151,6 +154,7 @@ class _Command:
             expect=options["expect"],
             pin=options["pin"],
             check=options["check"],
+            trust_keys=options["trust_key"],
             scan_only=options["scan_only"],
             jobs=options["jobs"],
             max_memory_bytes=options["max_memory"],

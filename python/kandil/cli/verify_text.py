@@ -86,8 +86,9 @@ def detail(result: FileResult) -> str:
 
 def _checked(result: FileResult) -> str:
     how = result.checked or "not read"
+    signed = f", signed by {printable(result.signed_by)}" if result.signed_by else ""
     if result.expected_source:
-        return f"{how} ({_source(result)})"
+        return f"{how} ({_source(result)}){signed}"
     return f"{how} {result.sha256}" if result.sha256 else how
 
 
@@ -135,6 +136,8 @@ def _confirmed(result: FileResult) -> str:
     how = result.checked or "not read"
     if result.expected_source:
         how = f"{_source(result)} ({how})"
+    if result.signed_by:
+        how += f", signed by {printable(result.signed_by)}"
     return f"{result.sha256}  {how}" if result.sha256 else how
 
 

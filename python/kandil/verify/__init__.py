@@ -45,6 +45,7 @@ def verify(
     expect: str | None = None,
     pin: bool = False,
     check: str | bytes | os.PathLike[str] | None = None,
+    trust_keys: Sequence[str | os.PathLike[str]] = (),
     scan_only: bool = False,
     jobs: int = 0,
     max_memory_bytes: int | None = None,
@@ -65,6 +66,7 @@ def verify(
         pin: from now on each file is expected to be as it is. A pinned file that has changed is only pinned anew when
             it is named itself.
         check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
+        trust_keys: PEM files of public keys whose signatures are believed in this run, beside the publishers'.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
         jobs: threads; 0 is one for each usable CPU.
         max_memory_bytes: for buffers.
@@ -84,6 +86,7 @@ def verify(
             expect=expect,
             pin=pin,
             check=None if check is None else Path(os.fsdecode(check)),
+            trust_keys=tuple(map(Path, trust_keys)),
             scan_only=scan_only,
             jobs=jobs,
             max_memory_bytes=max_memory_bytes,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from kandil._core import Stat
+    from kandil.verify.result import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Expected:
     """From a list that anyone may have written beside the file."""
     others: tuple[str, ...] = ()
     """The same source also says these: nobody can tell which it means."""
+    signer: str | None = None
+    """The trusted publisher whose signature says so."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,9 @@ class Item:
     """`key` with symbolic links resolved, once the plan is made."""
     expected: Expected | None = None
     pin: Expected | None = None
+    signed: Expected | None = None
+    notes: tuple[Finding, ...] = ()
+    """What is wrong beside the file: with its signature."""
     name: str | None = None
     fetch: str | None = None
     """The command that fetches this file again."""

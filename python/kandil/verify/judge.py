@@ -63,8 +63,8 @@ def failed(item: Item, message: str) -> FileResult:
 def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: Item | None = None) -> FileResult:
     """The result of one name; `first` is the name under which its bytes were read, if that is another."""
     facts = reading.facts
-    findings = (facts.findings if facts.is_gguf or item.claims_gguf else ()) + more
-    status, expected, message = _compare(item, reading)
+    findings = (facts.findings if facts.is_gguf or item.claims_gguf else ()) + item.notes + more
+    status, expected, message = _with_signature(item, reading)
     worst = max(findings, key=lambda one: _RANK[one.severity], default=None)
     if worst is not None and worst.severity != "note":
         status, message = _worse(status, worst, message)
@@ -83,6 +83,7 @@ def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: I
         if status != "error" or expected is None
         else f"correct {expected.source}: one file has one digest",
         name=item.name,
+        signed_by=_signer(item, facts),
         same_as=_path(first.path) if first is not None else None,
     )
 
@@ -98,6 +99,17 @@ def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status,
     return (
         "malicious" if severity == "malicious" else "malformed" if severity == "malformed" else "suspicious"
     ), message
+
+
+def _with_signature(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:
+    """A signature is a condition beside what the others say, as a pin is, and stands above them."""
+    signed, sha256 = item.signed, reading.facts.sha256
+    if signed is None or sha256 is None:
+        return _compare(item, reading)
+    if sha256.hex() != signed.digest:
+        return "mismatch", signed, SILENT if reading.silent else f"{signed.signer} signed other bytes"
+    status, expected, message = _compare(item, reading)
+    return ("ok", signed, message) if status == "unverified" else (status, expected, message)
 
 
 def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str | None]:  # noqa: PLR0911
@@ -127,6 +139,11 @@ def _compare(item: Item, reading: Reading) -> tuple[Status, Expected | None, str
         assert before.sha256 is not None
         return "changed", Expected(before.sha256.hex(), f"ledger, read {day(before.sha256_ns)}"), SILENT
     return _published(item, sha256, facts.size_bytes)
+
+
+def _signer(item: Item, facts: Facts) -> str | None:
+    signed = item.signed is not None and facts.sha256 is not None and facts.sha256.hex() == item.signed.digest
+    return item.signed.signer if item.signed is not None and signed else None
 
 
 def _twice(expected: Expected) -> str:

@@ -15,6 +15,7 @@ from kandil.verify import shards
 from kandil.verify.facts import RULES_VERSION, Facts, day
 from kandil.verify.item import Expected, Item
 from kandil.verify.selection import Selection, select
+from kandil.verify.signatures import Signatures
 
 if TYPE_CHECKING:
     from kandil._core import Mode
@@ -42,6 +43,7 @@ class Request:
     max_rate_bytes: int | None = None
     drop_cache: bool | None = None
     ledger: Path | None = None
+    trust_keys: tuple[Path, ...] = ()
     machine: Machine | None = None
 
 
@@ -90,6 +92,7 @@ def make_plan(request: Request, ledger: Ledger) -> Plan:
 
     Raises:
         NotADigest: `expect` is none.
+        ConfigInvalid: whom to trust cannot be read.
         ExpectNeedsOneFile: `expect` is given for no file or for several.
         CheckListUnreadable: `check` cannot be read or lists nothing.
     """
@@ -102,6 +105,7 @@ def make_plan(request: Request, ledger: Ledger) -> Plan:
     if explicit is not None and (len(targets) != 1 or failed):
         raise ExpectNeedsOneFile(len(targets) + len(failed))
     pins = ledger.pins(list({path for item in selection.items for path in (item.key, item.real)}))
+    signatures = _signatures(selection.items, request)
     for item in selection.items:
         if (pin := pins.get(item.key) or pins.get(item.real)) is not None:
             item.pin = Expected(pin[0].hex(), f"pinned {day(pin[1])}", pin=True)
@@ -109,10 +113,23 @@ def make_plan(request: Request, ledger: Ledger) -> Plan:
     if not request.scan_only:
         _recall(targets, ledger)
     _choose(targets, request)
-    warnings = selection.warnings + [
-        f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable
-    ]
+    warnings = (
+        selection.warnings
+        + signatures.warnings
+        + [f"{os.fsdecode(path)}: {reason}; it is not used" for path, reason in selection.sidecars.unreadable]
+    )
     return Plan(targets, failed, shards.group(selection.items), warnings, started_ns)
+
+
+def _signatures(items: list[Item], request: Request) -> Signatures:
+    signatures = Signatures(request.trust_keys)
+    for item in items:
+        signatures.around(item.key)
+    for item in items:
+        item.signed = signatures.by_path.get(item.key)
+        forged = signatures.forged.get(item.key)
+        item.notes = (forged,) if forged is not None else ()
+    return signatures
 
 
 def _digest(given: str) -> str:

@@ -42,6 +42,8 @@ class FileResult:
     """What to do about it, where something is to be done."""
     name: str | None = None
     """The model's name in its store (`llama3.1:8b`, `Qwen/Qwen3-8B-GGUF`), where there is one."""
+    signed_by: str | None = None
+    """The trusted publisher whose verified signature gives this very digest."""
     same_as: Path | None = None
     """An earlier result's path that is the same file (a symbolic or hard link); its bytes were read once."""
 
