@@ -1,6 +1,15 @@
 //! The list that findings are added to.
 
-use super::{Finding, MORE, Rule, Severity};
+use super::{Finding, Rule, Severity, rules};
+
+rules! {
+    SUM
+    MORE "KG-MORE" Note "more findings than are listed; as severe as the worst of them"
+        why "A hostile file can be wrong in a million places, and a list of all of them would be an attack on whoever \
+            reads it. The finding has the severity of the worst that is not listed, so that nothing is lost."
+        see "kandil: the first 100 findings of a file are listed"
+        passes "A file with so many findings is not sound: look at those that are listed."
+}
 
 /// A hostile file can be wrong in a million places; this many are kept.
 const KEPT: usize = 100;
