@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ Exit: 0 signed; 1 nothing was signed.
 @click.option("--certificate", type=GivenPath(), metavar="FILE", help="The signing certificate of that key, PEM.")
 @click.option("--chain", type=GivenPath(), multiple=True, metavar="FILE", help="Its issuers' certificates, PEM.")
 @click.option("-o", "--output", type=GivenPath(), metavar="FILE", help="Where the signature goes.")
+@click.option("--passphrase-stdin", is_flag=True, help="Read the key's passphrase from standard input.")
 @click.option("--force", is_flag=True, help="Replace a signature that is there.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be signed.")
 @common_options
@@ -48,6 +50,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     certificate: str | None,
     chain: tuple[str, ...],
     output: str | None,
+    passphrase_stdin: bool,  # noqa: FBT001
     force: bool,  # noqa: FBT001
     dry_run: bool,  # noqa: FBT001
 ) -> int:
@@ -57,15 +60,15 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    if chain and certificate is None:
-        raise click.UsageError("--chain leads from a --certificate to its root.", ctx)
+    if bool(chain) != (certificate is not None):
+        raise click.UsageError("--certificate and --chain go together: the chain leads from it to its root.", ctx)
     planned = signing.plan(Path(path), Path(output) if output else None)
     if planned.signature.exists() and not force and not dry_run:
         raise SigningFailed(f"{planned.signature} is there already", hint="--force replaces it")
     passphrase = None
     if not dry_run:
         if signing.is_encrypted(Path(key)):
-            passphrase = click.prompt("Passphrase of the key", hide_input=True, err=True).encode()
+            passphrase = _passphrase(key, from_stdin=passphrase_stdin)
         names = list(planned.files)
         digests = dict(zip(names, sha256_files([planned.files[name] for name in names]), strict=True))
         signing.sign(
@@ -78,6 +81,17 @@ def command(  # noqa: PLR0917 - click passes them by name
         )
     _show(planned, json=settings.json, dry_run=dry_run)
     return 0
+
+
+def _passphrase(key: str, *, from_stdin: bool) -> bytes:
+    from kandil.errors import SigningFailed
+
+    if from_stdin:
+        return sys.stdin.buffer.readline().rstrip(b"\r\n")
+    if not sys.stdin.isatty():
+        raise SigningFailed(f"{key} is encrypted, and nobody is there to ask", hint="--passphrase-stdin reads it")
+    text: str = click.prompt(f"Passphrase of {printable(key)}", hide_input=True, err=True)
+    return text.encode()
 
 
 def _show(planned: SigningPlan, *, json: bool, dry_run: bool) -> None:

@@ -82,7 +82,7 @@ def sign(  # noqa: D417
     Args:
         digests: the SHA-256 of each of the plan's files, 32 bytes.
         private_key: a PEM file; elliptic curve P-256, P-384 or P-521.
-        certificate: the signing certificate in PEM; its chain of issuers in `chain`.
+        certificate: the signing certificate in PEM; its issuers, at least one, in `chain`.
 
     Raises:
         ExtraMissing: `model-signing` is not installed.
