@@ -68,6 +68,19 @@ class KeyUnknown(KandilError):
         self.near = near
 
 
+class RuleUnknown(KandilError):
+    """There is no rule with this id; `near` are ids that look like it."""
+
+    exit_code = 3
+    code = "rule-unknown"
+
+    def __init__(self, rule: str, near: tuple[str, ...]) -> None:
+        hint = f"did you mean {', '.join(near)}?" if near else "`kandil rules` lists them"
+        super().__init__(f"no rule {rule}", hint=hint)
+        self.rule = rule
+        self.near = near
+
+
 class ValueUnreadable(KandilError):
     """A metadata value's bytes are not what its type says."""
 

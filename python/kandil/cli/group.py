@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "inspect": "Show what a GGUF file says of itself.",
+    "rules": "List and explain what is looked for in GGUF files.",
     "sign": "Sign a model file or folder.",
     "verify": "Check that model files are the published ones, and sound.",
 }
@@ -25,6 +26,7 @@ HELP = """From a model's name to a model that you can trust and call.
 kandil verify              every model file on this machine
 kandil verify ~/models     one folder
 kandil inspect FILE.gguf   what a file says of itself
+kandil rules               what is looked for in files
 
 `kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
 """

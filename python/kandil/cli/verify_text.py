@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from kandil.cli.escape import printable
 from kandil.cli.sizes import human_size, human_time
-from kandil.verify.result import Status
+from kandil.verify.result import Severity, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kandil import _core
+    from kandil._core import Rule
     from kandil.verify.result import FileResult, Finding, Summary
 
 STYLES: dict[Status, str] = {
@@ -42,7 +43,22 @@ AnyFinding = TypeVar("AnyFinding", "Finding", "_core.Finding")
 
 PLACES = 10
 """So many places are named where nothing was found."""
-_SEVERITIES = ("malicious", "malformed", "suspicious", "note")
+SEVERITY_STYLES: dict[Severity, str] = {
+    "malicious": "red",
+    "malformed": "red",
+    "suspicious": "yellow",
+    "note": "dim",
+}
+"""Every severity, worst first, with its colour."""
+EFFECTS: dict[Severity, str] = {
+    "malicious": "blocks the file",
+    "malformed": "blocks the file",
+    "suspicious": "blocks the file with --strict",
+    "note": "never blocks a file",
+}
+assert set(get_args(Severity)) == set(SEVERITY_STYLES) == set(EFFECTS)
+_LONGEST_LINE = 100
+"""Prose is hard to read in longer lines, however wide the terminal is."""
 
 
 def sound(result: FileResult) -> bool:
@@ -98,7 +114,8 @@ def _source(result: FileResult) -> str:
 
 def worst_first(findings: Iterable[AnyFinding]) -> list[AnyFinding]:
     """By severity, then as they were found."""
-    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    severities = list(SEVERITY_STYLES)
+    return sorted(findings, key=lambda finding: severities.index(finding.severity))
 
 
 def finding_line(finding: Finding | _core.Finding) -> str:
@@ -106,6 +123,20 @@ def finding_line(finding: Finding | _core.Finding) -> str:
     said = finding.offset is None or finding.message.endswith(f" byte {finding.offset}")
     place = "" if said else f", at byte {finding.offset}"
     return f"{finding.id}: {printable(finding.message)}{place}"
+
+
+def explanation(rule: Rule) -> list[str]:
+    """What a person should know of a rule, as lines no longer than the terminal's."""
+    from shutil import get_terminal_size
+    from textwrap import wrap
+
+    parts = (("why", rule.explanation), ("reference", rule.reference), ("what passes", rule.false_positives))
+    width = min(get_terminal_size((_LONGEST_LINE, 24)).columns - 4, _LONGEST_LINE)
+    return [
+        f"{label if not number else '':<11}  {line}"
+        for label, text in parts
+        for number, line in enumerate(wrap(text, max(width - 13, 30), break_on_hyphens=False))
+    ]
 
 
 def brief(result: FileResult) -> str:
