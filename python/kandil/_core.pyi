@@ -194,8 +194,11 @@ class Header:
     """The index of a GGUF header: keys, their types and places, and the tensors; values are read when asked for."""
 
     @staticmethod
-    def open(path: str | bytes | PathLike[str]) -> Header:
-        """Reads only the header. Raises OSError; what is wrong with the bytes is in ``findings``."""
+    def open(path: str | bytes | PathLike[str] | int) -> Header:
+        """Reads only the header. Raises OSError; what is wrong with the bytes is in ``findings``.
+
+        An int is an open descriptor of a regular file: it is duplicated, and its position does not matter.
+        """
     @property
     def version(self) -> int: ...
     @property

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -10,7 +12,7 @@ use std::sync::OnceLock;
 use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyInt, PyList, PyString, PyTuple};
 
 /// Adds this file's classes to the module.
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -106,13 +108,38 @@ impl Tensor {
     }
 }
 
-/// A scanned header, and the path from which long values are read when they are asked for.
+/// What an error calls a file that was opened by somebody else.
+const DESCRIPTOR: &str = "<descriptor>";
+
+/// Where long values are read from when they are asked for.
+enum Source {
+    Path(PathBuf),
+    Open(File),
+}
+
+impl Source {
+    fn file(&self) -> io::Result<File> {
+        match self {
+            Self::Path(path) => gguf::open_regular(path),
+            Self::Open(file) => file.try_clone(),
+        }
+    }
+
+    fn error(&self, py: Python<'_>, error: &io::Error) -> PyErr {
+        match self {
+            Self::Path(path) => os_error(py, error, path.as_os_str()),
+            Self::Open(_) => os_error(py, error, OsStr::new(DESCRIPTOR)),
+        }
+    }
+}
+
+/// A scanned header, and the file that it was in.
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Header {
     header: gguf::Header,
     is_gguf: bool,
     findings: Vec<gguf::Finding>,
-    path: PathBuf,
+    source: Source,
     /// Where in `header.entries` a key is, made when the first one is asked for.
     places: OnceLock<HashMap<String, usize>>,
 }
@@ -120,8 +147,24 @@ pub(crate) struct Header {
 impl Header {
     /// A header without keys and tensors where the scan says that the file is not GGUF.
     pub(crate) fn from_scan(scan: Scan, path: PathBuf) -> Self {
+        Self::new(scan, Source::Path(path))
+    }
+
+    fn new(scan: Scan, source: Source) -> Self {
         let Scan { is_gguf, header, findings } = scan;
-        Self { header: header.unwrap_or_default(), is_gguf, findings, path, places: OnceLock::new() }
+        Self { header: header.unwrap_or_default(), is_gguf, findings, source, places: OnceLock::new() }
+    }
+
+    fn open_descriptor(py: Python<'_>, descriptor: RawFd) -> PyResult<Self> {
+        if descriptor < 0 {
+            return Err(PyValueError::new_err("a descriptor is not negative"));
+        }
+        let failed = |error: io::Error| os_error(py, &error, OsStr::new(DESCRIPTOR));
+        // SAFETY: it is borrowed for one call of `dup`, which refuses a number that is not open.
+        let file =
+            unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned().map(File::from).map_err(failed)?;
+        let scan = py.detach(|| gguf::scan(&file)).map_err(failed)?;
+        Ok(Self::new(scan, Source::Open(file)))
     }
 
     /// By the key as Python sees it: bytes that are not UTF-8 are U+FFFD there. Of equal keys, the first.
@@ -136,8 +179,8 @@ impl Header {
 
     fn value<'py>(&self, py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
         let value = py
-            .detach(|| gguf::read_value(&self.header, entry, || gguf::open_regular(&self.path)))
-            .map_err(|error| os_error(py, &error, self.path.as_os_str()))?;
+            .detach(|| gguf::read_value(&self.header, entry, || self.source.file()))
+            .map_err(|error| self.source.error(py, &error))?;
         to_python(py, &value)
     }
 }
@@ -146,6 +189,9 @@ impl Header {
 impl Header {
     #[staticmethod]
     fn open(py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(descriptor) = path.cast::<PyInt>() {
+            return Self::open_descriptor(py, descriptor.extract()?);
+        }
         let bytes: Vec<u8> = py.import("os")?.call_method1("fsencode", (path,))?.extract()?;
         let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         let scan = py.detach(|| gguf::open(&path)).map_err(|error| os_error(py, &error, path.as_os_str()))?;

@@ -6,6 +6,7 @@
 
 mod findings;
 pub(super) mod layout;
+mod load;
 pub(super) mod names;
 mod signature;
 pub(super) mod split;
@@ -98,7 +99,7 @@ pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
 
 /// Every rule, in the order in which a file is walked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [STRUCTURE, TENSORS, signature::SIGNATURE, findings::SUM].into_iter().flatten()
+    [STRUCTURE, TENSORS, signature::SIGNATURE, load::LOAD, findings::SUM].into_iter().flatten()
 }
 
 #[cfg(test)]
