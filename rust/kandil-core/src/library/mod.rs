@@ -11,9 +11,11 @@
 //! [`Options::max_memory`]; of a header only what a verdict needs is kept while its file is hashed.
 
 mod aside;
+mod queue;
 pub mod recheck;
 pub mod run;
 pub mod schedule;
+mod shared;
 pub mod source;
 pub mod walk;
 mod worker;

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 use blake3::Hasher;
 use blake3::hazmat::{self, ChainingValue, HasherExt, left_subtree_len};
 
-use super::run::{InFlight, Shared};
+use super::run::InFlight;
+use super::shared::Shared;
 use super::source::{self, ASK, Stat, advise_dont_need, advise_will_need, read_full};
 use super::{CHUNK, Outcome};
 

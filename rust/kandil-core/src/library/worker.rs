@@ -4,8 +4,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use super::aside::Aside;
-use super::run::{Admitted, InFlight, Shared, Task};
+use super::queue::{Admitted, Task};
+use super::run::InFlight;
 use super::schedule::{self, BLAKE3_SHARE};
+use super::shared::Shared;
 use super::source::{Read, Source};
 use super::walk::describe;
 use super::{Blake3, CHUNK, Outcome};
