@@ -10,10 +10,11 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u64).to_le_bytes(), bytes].concat()
 }
 
-/// A header of version 3 with one key for each text, then one array of all texts.
+/// A header of version 3 of a model with one key for each text, then one array of all texts.
 fn file(texts: &[Vec<u8>]) -> Vec<u8> {
     let mut file = [&b"GGUF"[..], &3_u32.to_le_bytes(), &0_u64.to_le_bytes()].concat();
-    file.extend((texts.len() as u64 + 1).to_le_bytes());
+    file.extend((texts.len() as u64 + 2).to_le_bytes());
+    file.extend([string(b"general.architecture"), 8_u32.to_le_bytes().into(), string(b"llama")].concat());
     for (number, text) in texts.iter().enumerate() {
         file.extend([string(format!("text.{number}").as_bytes()), 8_u32.to_le_bytes().into(), string(text)].concat());
     }
@@ -42,7 +43,7 @@ fn chunks_of_any_size_give_the_same() {
         let file = file(&texts(pattern));
         let whole = scan(&file, file.len());
         let header = whole.header.as_ref().unwrap();
-        assert_eq!(header.entries.len(), LENGTHS.len() + 1);
+        assert_eq!(header.entries.len(), LENGTHS.len() + 2);
         assert_eq!(header.entries.last().map(|entry| entry.offset + entry.size), Some(file.len() as u64));
         for chunk in [1, 3, 7, 4096, 65_535, 65_536, 65_537, 1 << 20] {
             assert_eq!(scan(&file, chunk), whole, "chunks of {chunk}");

@@ -149,4 +149,9 @@ impl Header {
     pub fn entry(&self, key: &[u8]) -> Option<&Entry> {
         self.entries.iter().find(|entry| *entry.key == *key)
     }
+
+    /// Whether a loader takes the file for a model, or for a part of one: only the first part names the architecture.
+    pub(super) fn claims_to_be_a_model(&self) -> bool {
+        [&b"general.architecture"[..], b"split.count", b"split.no"].iter().any(|key| self.entry(key).is_some())
+    }
 }

@@ -166,6 +166,7 @@ impl Walk {
             rules::layout::check(&self.header.tensors, &self.tensor_places, section, &mut self.findings);
         }
         rules::check_whole(&self.header, &mut self.findings);
-        Scan { is_gguf: self.is_gguf, header: self.is_gguf.then_some(self.header), findings: self.findings.finish() }
+        let findings = self.findings.finish(self.header.claims_to_be_a_model());
+        Scan { is_gguf: self.is_gguf, header: self.is_gguf.then_some(self.header), findings }
     }
 }

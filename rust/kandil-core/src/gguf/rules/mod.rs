@@ -7,6 +7,7 @@
 mod findings;
 pub(super) mod layout;
 mod load;
+pub(super) mod metadata;
 pub(super) mod names;
 mod signature;
 pub(super) mod split;
@@ -99,7 +100,9 @@ pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
 
 /// Every rule, in the order in which a file is walked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [STRUCTURE, TENSORS, signature::SIGNATURE, load::LOAD, findings::SUM].into_iter().flatten()
+    [STRUCTURE, TENSORS, names::NAMES, metadata::METADATA, signature::SIGNATURE, load::LOAD, findings::SUM]
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Which rules look at which value, when its bytes have come.
 
 use super::super::header::Entry;
-use super::Findings;
+use super::{Findings, metadata};
 
 /// Looks at a string of the metadata. `text` is all of it, or its first MiB: `entry.size` tells.
-pub(in crate::gguf) fn check_text(_entry: &Entry, _text: &[u8], _findings: &mut Findings) {}
+pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Findings) {
+    metadata::check_text(entry, text, findings);
+}
 
 /// Looks at an array of numbers. `bytes` are all of it, or its first 64 KiB: `entry.size` tells.
-pub(in crate::gguf) fn check_numbers(_entry: &Entry, _bytes: &[u8], _findings: &mut Findings) {}
+pub(in crate::gguf) fn check_numbers(entry: &Entry, bytes: &[u8], findings: &mut Findings) {
+    metadata::check_numbers(entry, bytes, findings);
+}

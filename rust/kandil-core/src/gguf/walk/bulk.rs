@@ -79,7 +79,7 @@ impl Walk {
         let held = std::mem::take(held);
         if !utf8.valid() {
             let offset = self.current.as_ref().map_or(self.position, |entry| entry.offset);
-            self.value_finding(STR_UTF8, &self.current_key(), offset, || "is a string that is not UTF-8".to_owned());
+            self.odd_value(STR_UTF8, &self.current_key(), offset, || "is a string that is not UTF-8".to_owned());
         }
         if let Some(entry) = &self.current {
             rules::values::check_text(entry, &held, &mut self.findings);
@@ -96,7 +96,7 @@ impl Walk {
             return Ok(part.len());
         }
         if let Wrong { count, first: Some((offset, value)) } = *wrong {
-            self.value_finding(BOOL_VAL, &self.current_key(), offset, || {
+            self.odd_value(BOOL_VAL, &self.current_key(), offset, || {
                 format!("has {count} bools that are neither 0 nor 1; the first is {value}")
             });
         }

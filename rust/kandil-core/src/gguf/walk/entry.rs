@@ -69,7 +69,7 @@ impl Walk {
         let offset = cursor.offset();
         let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
         if let (ValueType::Bool, [wrong @ 2..=255]) = (kind, value) {
-            self.value_finding(BOOL_VAL, key, offset, || format!("is the bool {wrong}, 0 or 1 was expected"));
+            self.odd_value(BOOL_VAL, key, offset, || format!("is the bool {wrong}, 0 or 1 was expected"));
         }
         let kept = Some(value.into());
         self.end_entry(Entry { key: key.into(), kind, element: None, count: 1, offset, size, kept });
@@ -88,7 +88,7 @@ impl Walk {
         }
         let value = cursor.take(usize::try_from(size).unwrap_or(usize::MAX))?;
         if simdutf8::basic::from_utf8(value).is_err() {
-            self.value_finding(STR_UTF8, key, offset, || "is a string that is not UTF-8".to_owned());
+            self.odd_value(STR_UTF8, key, offset, || "is a string that is not UTF-8".to_owned());
         }
         rules::values::check_text(&entry, value, &mut self.findings);
         entry.kept = Some(value.into());
@@ -183,6 +183,11 @@ impl Walk {
 
     pub(super) fn value_finding(&mut self, rule: Rule, key: &[u8], offset: u64, what: impl FnOnce() -> String) {
         self.findings.add(rule, offset, || format!("key \"{}\" {}", printable(key), what()));
+    }
+
+    /// As [`Self::value_finding`], for what only counts in a model.
+    pub(super) fn odd_value(&mut self, rule: Rule, key: &[u8], offset: u64, what: impl FnOnce() -> String) {
+        self.findings.add_for_models(rule, offset, || format!("key \"{}\" {}", printable(key), what()));
     }
 
     pub(super) fn bad_value(&mut self, rule: Rule, key: &[u8], offset: u64, what: &str) -> Stop {

@@ -63,7 +63,7 @@ impl Walk {
         let findings = &mut self.findings;
         let shown = || format!("tensor \"{}\" of shape {:?}", printable(&tensor.name), tensor.shape());
         if tensor.n_dims == 0 || tensor.dims.contains(&0) {
-            findings.add(TEN_ZERO, place, || format!("{} has no dimensions or one that is 0", shown()));
+            findings.add_for_models(TEN_ZERO, place, || format!("{} has no dimensions or one that is 0", shown()));
         }
         let signed = tensor.dims.iter().all(|&dim| i64::try_from(dim).is_ok());
         let product = tensor.dims.iter().try_fold(1_u128, |product, &dim| product.checked_mul(dim.into()));
@@ -118,7 +118,7 @@ impl Walk {
         };
         if alignment < CPU_ALIGNMENT && !self.header.tensors.is_empty() {
             let at = self.header.entry(b"general.alignment").map(|entry| entry.offset);
-            self.findings.add(ALIGN_SMALL, at, || {
+            self.findings.add_for_models(ALIGN_SMALL, at, || {
                 format!("general.alignment is {alignment}: llama.cpp aborts on tensors that are not aligned to {CPU_ALIGNMENT}")
             });
         }
