@@ -24,6 +24,7 @@ pub mod printable;
 mod read;
 pub mod rules;
 mod scanner;
+mod template;
 pub mod types;
 mod value;
 mod walk;
