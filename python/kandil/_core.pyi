@@ -22,6 +22,7 @@ __all__ = [
     "Stat",
     "Tensor",
     "__version__",
+    "enter_sandbox",
     "kernels",
     "rules",
     "sha256",
@@ -29,6 +30,26 @@ __all__ = [
 ]
 
 __version__: str
+
+def enter_sandbox(
+    *,
+    keep_fds: Sequence[int],
+    memory_bytes: int,
+    cpu_seconds: int,
+    threads: bool = False,
+    allow_weaker: bool = False,
+    without: Sequence[str] | None = None,
+) -> dict[str, str]:
+    """Forks, and returns in the child alone, which has no rights left but to read, to write, and to compute.
+
+    Layer by layer, `active` or `absent: reason`. What called goes on as a monitor: it ends as the child does, and ends
+    it when standard input ends. All descriptors but 0, 1, 2 and `keep_fds` are closed. `memory_bytes` may be mapped
+    beyond what is. Files cannot be opened any more, so nothing be imported, and no memory be made executable, so no C
+    callback be made. With `allow_weaker`, all but the filter of system calls, and either Landlock or namespaces, may be
+    absent. `without` names layers to leave out, and demands none: for tests. Linux only.
+
+    Raises: OSError where a layer is absent that may not be, or other threads run. The process must then end.
+    """
 
 def sha256(data: Buffer, /) -> bytes: ...
 def kernels() -> list[str]: ...

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -33,18 +33,23 @@ kandil rules               what is looked for in files
 
 
 class LazyGroup(click.Group):
-    """The commands of `COMMANDS`; `/verify` is `verify`."""
+    """The commands of `summaries`, each its `home`'s `command`; `/verify` is `verify`."""
+
+    summaries: ClassVar[Mapping[str, str]] = COMMANDS
+
+    def home(self, name: str) -> str:
+        return f"kandil.cli.{name}"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         from importlib import import_module
 
         name = cmd_name.removeprefix("/")
-        if name not in COMMANDS:
+        if name not in self.summaries:
             return None
-        command = import_module(f"kandil.cli.{name}").command
+        command = import_module(self.home(name)).command
         assert isinstance(command, click.Command)
         return command
 
@@ -52,13 +57,13 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0].removeprefix("/")
-        if name not in COMMANDS and not name.startswith("-"):
-            raise click.exceptions.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
+        if name not in self.summaries and not name.startswith("-"):
+            raise click.exceptions.NoSuchCommand(name, possibilities=self.summaries, ctx=ctx)
         return super().resolve_command(ctx, [name, *args[1:]])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self.summaries.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
@@ -66,7 +71,7 @@ class LazyGroup(click.Group):
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         slash = "/" if incomplete.startswith("/") else ""
-        names = ((slash + name, text) for name, text in COMMANDS.items())
+        names = ((slash + name, text) for name, text in self.summaries.items())
         return [CompletionItem(name, help=text) for name, text in names if name.startswith(incomplete)]
 
 

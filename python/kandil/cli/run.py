@@ -27,8 +27,8 @@ class Terminated(click.Abort):
     """SIGTERM came, and the command has stopped as for Ctrl-C."""
 
 
-def main(args: list[str]) -> int:
-    """The exit code of `kandil ARGS`; whatever happened has been said."""
+def main(args: list[str], command: click.Command = kandil, name: str = "kandil") -> int:
+    """The exit code of `NAME ARGS`, which is `command`; whatever happened has been said."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, as by `>&-`: no file that is opened later may get its number
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 (open to the end)
@@ -37,7 +37,7 @@ def main(args: list[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # never fail on what a terminal's encoding lacks
     settings, out = Settings(), sys.stdout
     try:
-        code = kandil.main(args, prog_name="kandil", standalone_mode=False, obj=settings)
+        code = command.main(args, prog_name=name, standalone_mode=False, obj=settings)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (each is shown)
         settings.json = settings.json or "--json" in args  # where parsing failed before it came there

@@ -3,7 +3,10 @@
 //! * [`sha256`]: one stream, and many streams in the lanes of vector registers.
 //! * [`gguf`]: a resumable scanner that is fed with the bytes that are hashed.
 //! * [`library`]: walks, reads, hashes and scans a whole library on all cores.
+//! * `sandbox` (Linux): takes away from a process all that loading a file does not need.
 
 pub mod gguf;
 pub mod library;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 pub mod sha256;

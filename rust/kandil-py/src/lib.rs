@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 mod gguf;
 mod library;
 mod rules;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod sha256;
 
 #[pymodule]
@@ -21,5 +23,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(library::walk, m)?)?;
     m.add_class::<rules::Rule>()?;
     m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
+    #[cfg(target_os = "linux")]
+    m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
     gguf::register(m)
 }

@@ -1,0 +1,54 @@
+//! Resource limits.
+
+use std::fs;
+use std::io;
+
+use super::{Options, check};
+
+/// Enough for what is kept, a stream over it, and a copy; not for what only takes memory of the kernel's.
+const FILES: libc::rlim_t = 32;
+
+/// How much this process has mapped: Python and the libraries that it works with, half a gigabyte where they are large.
+pub(super) fn mapped_bytes() -> io::Result<u64> {
+    let statm = fs::read_to_string("/proc/self/statm")?;
+    let pages: Option<u64> = statm.split(' ').next().and_then(|pages| pages.parse().ok());
+    // SAFETY: takes and changes no memory.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let bytes = pages.zip(u64::try_from(page).ok()).and_then(|(pages, page)| pages.checked_mul(page));
+    bytes.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Limits that nothing can raise again.
+pub(super) fn restrict(options: &Options, mapped: u64) -> Result<(), String> {
+    let mut limits = vec![
+        ("RLIMIT_AS", libc::RLIMIT_AS, mapped.saturating_add(options.memory_bytes)),
+        ("RLIMIT_NOFILE", libc::RLIMIT_NOFILE, FILES),
+        ("RLIMIT_FSIZE", libc::RLIMIT_FSIZE, 0),
+        ("RLIMIT_CORE", libc::RLIMIT_CORE, 0),
+        ("RLIMIT_MEMLOCK", libc::RLIMIT_MEMLOCK, 0),
+        ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE, 0),
+        ("RLIMIT_LOCKS", libc::RLIMIT_LOCKS, 0),
+    ];
+    if !options.threads {
+        limits.push(("RLIMIT_NPROC", libc::RLIMIT_NPROC, 0)); // it counts threads as well
+    }
+    for (name, resource, value) in limits {
+        set(name, resource, value, value)?;
+    }
+    // First SIGXCPU, which says what happened, and a second later SIGKILL, which cannot be caught.
+    set("RLIMIT_CPU", libc::RLIMIT_CPU, options.cpu_seconds, options.cpu_seconds.saturating_add(1))
+}
+
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
+fn set(name: &str, resource: Resource, soft: libc::rlim_t, hard: libc::rlim_t) -> Result<(), String> {
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one rlimit, which is ours.
+    check(name, unsafe { libc::getrlimit(resource, &raw mut now) })?;
+    let limit = libc::rlimit { rlim_cur: soft.min(now.rlim_max), rlim_max: hard.min(now.rlim_max) };
+    // SAFETY: the kernel reads one rlimit, which is ours.
+    check(name, unsafe { libc::setrlimit(resource, &raw const limit) })
+}
