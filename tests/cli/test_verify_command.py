@@ -148,3 +148,22 @@ def test_a_manifest_is_not_emptied_and_its_folder_is_looked_at_first(run: type_o
         assert ("summary" in done.stdout) is (args[1] == "empty")
     assert run("verify", "--manifest", "list.txt", "models/cut.Q8_0.gguf").returncode == 8
     assert (library / "list.txt").read_text() == "kept"
+
+
+def test_strict_lets_nothing_suspicious_pass(run: type_of_run, library: Path) -> None:
+    odd = library / "models/mine.Q8_0.gguf"
+    odd.write_bytes(odd.read_bytes() + bytes(64))
+    assert run("verify", odd).returncode == 0
+    done = run("verify", "--strict", "--json", "--manifest", "list.txt", odd, "models/sound.Q8_0.gguf")
+    assert done.returncode == 8
+    assert files_of(done)[str(odd)]["status"] == "suspicious"
+    assert json.loads(done.stdout.splitlines()[-1])["summary"]["strict"] is True
+    assert (library / "list.txt").read_text().splitlines()[0].endswith("  models/sound.Q8_0.gguf")
+    assert run("verify", "--strict", "models/sound.Q8_0.gguf").returncode == 0
+
+
+def test_strict_pins_nothing_suspicious(run: type_of_run, library: Path) -> None:
+    odd = library / "models/mine.Q8_0.gguf"
+    odd.write_bytes(odd.read_bytes() + bytes(64))
+    assert "pinned now" not in run("verify", "--strict", "--pin", odd).stdout
+    assert "pinned now" in run("verify", "--pin", odd).stdout

@@ -105,6 +105,7 @@ def test_a_person_sees_what_is_wrong_first_and_what_to_do(capsys: pytest.Capture
         "unverified       1  sound; no digest to compare with: give one with --expect, or --pin this one",
         "ok               2  the expected bytes, and sound",
         "",
+        "→ `kandil rules truncated` explains the finding, and says which sound files come near it",
         WORK,
     ]
 
@@ -137,6 +138,31 @@ def test_of_many_files_the_sound_are_counted(capsys: pytest.CaptureFixture[str])
     lines = on_terminal([with_message(RESULTS[1], "pinned now: any change will be noticed")] * 21, capsys, pin=True)
     assert lines[0] == "unverified      21  sound; no digest was known to compare with"
     assert "pinned 21 files; --verbose lists them" in lines
+
+
+def test_strict_shows_what_is_odd_as_blocked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    odd = FileResult(Path("m/odd.gguf"), "suspicious", 1000, A, findings=(Finding("odd", "suspicious", "is odd"),))
+    shown = {}
+    for strict in (False, True):
+        report = TerminalReport(Paint(io.StringIO()), None, verbose=False, strict=strict)
+        report.result(odd)
+        report.end(Summary(1, 1, 0, 0, 0.0, {"suspicious": 1}, strict=strict))
+        shown[strict] = capsys.readouterr().out
+    assert "\x1b[33msuspicious" in shown[False]
+    assert "can be loaded, but" in shown[False]
+    assert "\x1b[1;31msuspicious" in shown[True]
+    assert "--strict lets nothing odd pass" in shown[True]
+
+
+def test_strict_blocks_what_is_suspicious() -> None:
+    by_status: dict[Status, int] = {"suspicious": 1, "ok": 2}
+    assert Summary(3, 3, 0, 0, 0.0, by_status).exit_code == 0
+    assert Summary(3, 3, 0, 0, 0.0, by_status, strict=True).exit_code == 8
+    assert Summary(3, 3, 0, 0, 0.0, {"ok": 3, "suspicious": 0}, strict=True).exit_code == 0
+    assert Summary(3, 3, 0, 0, 0.0, {"ok": 2, "error": 1}, strict=True).exit_code == 10
 
 
 def test_what_was_pinned_is_said_and_pinning_not_advised(capsys: pytest.CaptureFixture[str]) -> None:

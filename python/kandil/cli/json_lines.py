@@ -11,9 +11,14 @@ from kandil.cli.escape import printable
 
 
 def write_json(value: dict[str, object]) -> None:
-    """Prints one line. Bytes that are not UTF-8 are shown escaped, NaN and infinities as strings."""
-    sys.stdout.write(json.dumps(_plain(value), allow_nan=False).replace("\x7f", "\\u007f") + "\n")
+    """Prints one line."""
+    sys.stdout.write(as_json(value) + "\n")
     sys.stdout.flush()
+
+
+def as_json(value: dict[str, object]) -> str:
+    """One line of ASCII. Bytes that are not UTF-8 are shown escaped, NaN and infinities as strings."""
+    return json.dumps(_plain(value), allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def _plain(value: object) -> object:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kandil.cli.escape import printable
+from kandil.cli.target import check_target, replace_file
 from kandil.errors import FileUnwritable
+from kandil.verify.result import good_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-    from kandil.verify.result import FileResult
+    from kandil.verify import Progress
+    from kandil.verify.result import FileResult, Summary
 
-_GOOD = ("ok", "unverified", "suspicious")
+
+class ManifestReport:
+    """Told of every result; writes the manifest at the end. Raises FileUnwritable at the start where it cannot."""
+
+    def __init__(self, target: str, *, strict: bool = False) -> None:
+        check_target(target)
+        self._target = target
+        self._strict = strict
+        self._results: list[FileResult] = []
+
+    def result(self, result: FileResult) -> None:
+        self._results.append(result)
+
+    def end(self, summary: Summary) -> None:
+        write_manifest(self._target, self._results, strict=self._strict)
+
+    def interrupted(self, progress: Progress) -> None:
+        """Half a list is none."""
 
 
 def manifest_line(digest: str, path: Path) -> bytes:
@@ -28,27 +46,14 @@ def manifest_line(digest: str, path: Path) -> bytes:
     return mark + digest.encode() + b"  " + escaped + b"\n"
 
 
-def check_target(target: str) -> None:
-    """Raises FileUnwritable where a manifest could not be written there: to be known before hours of reading."""
-    if target == "-":
-        return
-    path = Path(os.path.realpath(target))
-    folder = path.parent
-    if path.is_dir():
-        raise FileUnwritable(target, os.strerror(errno.EISDIR))
-    if not folder.is_dir():
-        raise FileUnwritable(target, os.strerror(errno.ENOTDIR if folder.exists() else errno.ENOENT))
-    if not os.access(path if path.exists() and not path.is_file() else folder, os.W_OK):
-        raise FileUnwritable(target, os.strerror(errno.EACCES))
-
-
-def write_manifest(target: str, results: Iterable[FileResult]) -> None:
+def write_manifest(target: str, results: Iterable[FileResult], *, strict: bool = False) -> None:
     """Writes the digests of the files that nothing is wrong with, by path; `-` is standard output.
 
+    `strict`: a suspicious file is not among them.
     A file that is there is replaced whole or not at all, and never by an empty list. Raises: FileUnwritable.
     """
-    results = list(results)
-    good = [(result.path, result.sha256) for result in results if result.status in _GOOD and result.sha256]
+    results, accepted = list(results), good_statuses(strict=strict)
+    good = [(result.path, result.sha256) for result in results if result.status in accepted and result.sha256]
     content = b"".join(manifest_line(digest, path) for path, digest in sorted(good))
     if not results and target != "-":
         raise FileUnwritable(target, "no file was verified, and an empty list checks nothing")
@@ -59,29 +64,8 @@ def write_manifest(target: str, results: Iterable[FileResult]) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     elif good:
-        _write(Path(target), content)
+        replace_file(target, content)
     if len(results) > len(good):
         left = f"{len(results) - len(good)} left out, as they are not sound"
         files = f"{len(good)} file{'' if len(good) == 1 else 's'}" if good or target == "-" else "not written"
         print(f"manifest: {files}; {left}", file=sys.stderr)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a device or a pipe cannot be replaced
-            return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise FileUnwritable(str(path), error.strerror or str(error)) from error

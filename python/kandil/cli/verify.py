@@ -16,7 +16,7 @@ from kandil.cli.sizes import fraction, size_bytes
 if TYPE_CHECKING:
     from kandil.cli.verify_reports import Report
     from kandil.cli.verify_screen import Screen
-    from kandil.verify import FileResult, Verification
+    from kandil.verify import Verification
 
 FRAME_SECONDS = 0.1
 HELP = """Check that model files are the published ones, and sound.
@@ -33,10 +33,12 @@ Examples:
   kandil verify --check SHA256SUMS       what a list of digests says
   kandil verify --pin ~/models           remember today's digests where none is published
   kandil verify --scrub 5%               read a sample again: has the disk rotted?
+  kandil verify --strict --sarif kandil.sarif ~/models
   kandil verify --json ~/models | jq -r 'select(.status == "mismatch").path'
 
 \b
-Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not be checked; 130, 143 interrupted.
+Exit: 0 nothing is wrong; 8 a file is not what it should be, or with --strict is suspicious; 10 a file could not be
+checked; 130, 143 interrupted.
 """
 
 
@@ -52,6 +54,8 @@ Exit: 0 nothing is wrong; 8 a file is not what it should be; 10 a file could not
     "--trust-key", type=GivenPath(), multiple=True, metavar="FILE", help="A public key whose signatures hold."
 )
 @click.option("--manifest", type=GivenPath(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
+@click.option("--sarif", type=GivenPath(), metavar="FILE", help="Write what was found as SARIF 2.1.0; - is stdout.")
+@click.option("--strict", is_flag=True, help="A suspicious file is bad too.")
 @click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
 @click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
 @click.option("--jobs", type=click.IntRange(0), default=0, metavar="N", help="Threads; 0 is one a CPU.")
@@ -71,8 +75,9 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--scan-only takes no digests: --expect, --pin and --manifest do not go with it.", ctx)
     if options["scan_only"] and (options["full"] or options["sha256"] or options["scrub"]):
         raise click.UsageError("--scan-only reads no data: --full, --sha256 and --scrub do not go with it.", ctx)
-    if options["manifest"] == "-" and (settings.json or options["quiet"]):
-        raise click.UsageError("--manifest - and what --json or --quiet prints cannot both be on stdout.", ctx)
+    on_stdout = [option for option in ("manifest", "sarif") if options[option] == "-"]
+    if on_stdout and (settings.json or options["quiet"] or len(on_stdout) > 1):
+        raise click.UsageError(f"--{on_stdout[0]} - must be alone on stdout.", ctx)
     _check_forced_kernel()
     return run_async(_Command(settings, options).run)
 
@@ -94,17 +99,13 @@ class _Command:
     def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
         self.settings = settings
         self.options = options
-        self.listed: list[FileResult] = []
+        self.stdout_taken = "-" in (options["manifest"], options["sarif"])
 
     async def run(self) -> int:
         import trio
 
-        if self.options["manifest"]:
-            from kandil.cli.manifest import check_target
-
-            check_target(self.options["manifest"])
         screen = self._screen()
-        report = self._report(screen)
+        reports = [self._report(screen), *self._files()]
         verification = self._verification()
         self.seen = verification.progress()
         try:
@@ -114,22 +115,19 @@ class _Command:
                     async for result in verification:
                         if not self.seen.files_total:
                             self.seen = verification.progress()
-                        report.result(result)
-                        if self.options["manifest"]:
-                            self.listed.append(result)
+                        for report in reports:
+                            report.result(result)
                     nursery.cancel_scope.cancel()
         except* trio.Cancelled:
             from dataclasses import replace
 
-            report.interrupted(replace(self.seen, files_done=verification.progress().files_done))
+            for report in reports:
+                report.interrupted(replace(self.seen, files_done=verification.progress().files_done))
             raise
-        report.end(verification.summary)
+        for report in reports:
+            report.end(verification.summary)
         for warning in verification.summary.warnings:
             print(f"warning: {printable(warning)}", file=sys.stderr)
-        if self.options["manifest"]:
-            from kandil.cli.manifest import write_manifest
-
-            write_manifest(self.options["manifest"], self.listed)
         return verification.summary.exit_code
 
     async def _follow(self, verification: Verification, screen: Screen | None) -> NoReturn:
@@ -156,6 +154,7 @@ class _Command:
             check=options["check"],
             trust_keys=options["trust_key"],
             scan_only=options["scan_only"],
+            strict=options["strict"],
             jobs=options["jobs"],
             max_memory_bytes=options["max_memory"],
             max_rate_bytes=options["max_rate"],
@@ -166,7 +165,7 @@ class _Command:
     def _for_people(self) -> bool:
         from kandil.cli.terminal import is_terminal
 
-        plain = self.settings.json or self.options["quiet"] or self.options["manifest"] == "-"
+        plain = self.settings.json or self.options["quiet"] or self.stdout_taken
         return not plain and is_terminal(sys.stdout)
 
     def _screen(self) -> Screen | None:
@@ -174,11 +173,24 @@ class _Command:
         from kandil.cli.terminal import is_pipe, is_terminal
 
         crossed = is_pipe(sys.stdout) or (is_terminal(sys.stdout) and not self._for_people())
-        if self.options["quiet"] or self.options["manifest"] == "-" or crossed or not is_terminal(sys.stderr):
+        if self.options["quiet"] or self.stdout_taken or crossed or not is_terminal(sys.stderr):
             return None
         from kandil.cli.verify_screen import Screen
 
         return Screen(no_color=self.settings.no_color)
+
+    def _files(self) -> list[Report]:
+        """What is written to files of its own. Raises: FileUnwritable, before anything is read."""
+        from kandil.cli.manifest import ManifestReport
+        from kandil.cli.sarif import SarifReport
+
+        manifest, sarif, strict = (self.options[name] for name in ("manifest", "sarif", "strict"))
+        files: list[Report] = []
+        if manifest:
+            files.append(ManifestReport(manifest, strict=strict))
+        if sarif:
+            files.append(SarifReport(sarif, strict=strict))
+        return files
 
     def _report(self, screen: Screen | None) -> Report:
         from kandil.cli import verify_reports as reports
@@ -188,8 +200,10 @@ class _Command:
             return reports.JsonReport()
         if self.options["quiet"]:
             return reports.QuietReport()
-        out = sys.stderr if self.options["manifest"] == "-" else sys.stdout
+        out = sys.stderr if self.stdout_taken else sys.stdout
         paint = Paint(out, no_color=self.settings.no_color)
+        options = {name: self.options[name] for name in ("strict", "paths")}
         if self._for_people():
-            return reports.TerminalReport(paint, screen, verbose=self.options["verbose"], pin=self.options["pin"])
-        return reports.PlainReport(paint, out, self.options["paths"])
+            asked = {name: self.options[name] for name in ("verbose", "pin")}
+            return reports.TerminalReport(paint, screen, **asked, **options)
+        return reports.PlainReport(paint, out, **options)

@@ -9,7 +9,20 @@ from typing import IO, TYPE_CHECKING, Protocol
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_json
 from kandil.cli.sizes import human_size
-from kandil.cli.verify_text import STYLES, block, brief, counts, detail, meaning, nothing_found, pinned, sound, work
+from kandil.cli.verify_text import (
+    STYLES,
+    advice,
+    block,
+    brief,
+    counts,
+    detail,
+    meaning,
+    nothing_found,
+    pinned,
+    sound,
+    styles,
+    work,
+)
 
 if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
@@ -72,33 +85,39 @@ class QuietReport(_Stopped):
 class PlainReport(_Stopped):
     """A line a file: status, path, detail; then a line for all."""
 
-    def __init__(self, paint: Paint, out: IO[str], paths: tuple[str, ...] = ()) -> None:
+    def __init__(self, paint: Paint, out: IO[str], paths: tuple[str, ...] = (), *, strict: bool = False) -> None:
         self._paint = paint
+        self._styles = styles(strict=strict)
         self._paths = paths
         self._out = out
 
     def result(self, result: FileResult) -> None:
-        print(line(result, self._paint), file=self._out, flush=True)
+        status = self._paint(self._styles[result.status], f"{result.status:{_WIDTH}}")
+        name = f"{printable(result.name)}; " if result.name else ""
+        said = self._paint("dim", name + detail(result))
+        print(f"{status}  {printable(result.path)}  {said}", file=self._out, flush=True)
 
     def end(self, summary: Summary) -> None:
         text = f"{counts(summary)}; {work(summary)}" if summary.files else nothing_found(self._paths)
         print(f"{'summary':{_WIDTH}}  {text}", file=self._out, flush=True)
 
 
-def line(result: FileResult, paint: Paint) -> str:
-    """`mismatch    models/a.gguf  expected …`."""
-    status = paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
-    name = f"{printable(result.name)}; " if result.name else ""
-    return f"{status}  {printable(result.path)}  {paint('dim', name + detail(result))}"
-
-
 class TerminalReport(_Stopped):
     """Problems as they come; at the end all of them again with what to do, few files' digests, and a table."""
 
     def __init__(
-        self, paint: Paint, screen: Screen | None, *, verbose: bool, pin: bool = False, paths: tuple[str, ...] = ()
+        self,
+        paint: Paint,
+        screen: Screen | None,
+        *,
+        verbose: bool,
+        pin: bool = False,
+        strict: bool = False,
+        paths: tuple[str, ...] = (),
     ) -> None:
         self._paint = paint
+        self._strict = strict
+        self._styles = styles(strict=strict)
         self._paths = paths
         self._screen = screen
         self._verbose = verbose
@@ -114,21 +133,23 @@ class TerminalReport(_Stopped):
         elif self._verbose or len(self._sound) <= FEW:
             self._sound.append(result)
         if not sound(result) and self._screen is not None:
-            status = self._paint(STYLES[result.status], f"{result.status:{_WIDTH}}")
+            status = self._paint(self._styles[result.status], f"{result.status:{_WIDTH}}")
             self._screen.say(f"{status}  {printable(result.path)}  {self._paint('dim', brief(result))}")
 
     def end(self, summary: Summary) -> None:
         few = self._verbose or summary.files <= FEW
         self._blocks(self._bad + self._sound if few else self._bad)
-        for status, style in STYLES.items():
+        for status, style in self._styles.items():
             count = summary.by_status.get(status, 0)
             if count:
-                print(
-                    f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {meaning(status, count, pin=self._pin)}"
-                )
+                words = meaning(status, count, pin=self._pin, strict=self._strict)
+                print(f"{self._paint(style, f'{status:{_WIDTH}}')}  {count:>6}  {words}")
         if self._pinned and not few:
             print(f"\npinned {self._pinned} file{'' if self._pinned == 1 else 's'}; --verbose lists them")
-        print(f"\n{work(summary)}" if summary.files else nothing_found(self._paths), flush=True)
+        more = advice(finding for result in self._bad for finding in result.findings)
+        if summary.files:
+            print(f"\n→ {more}" if more else "")
+        print(work(summary) if summary.files else nothing_found(self._paths), flush=True)
 
     def interrupted(self, progress: Progress) -> None:
         self._blocks(self._bad + self._sound if self._verbose else self._bad)
@@ -136,10 +157,11 @@ class TerminalReport(_Stopped):
         super().interrupted(progress)
 
     def _blocks(self, results: list[FileResult]) -> None:
-        order = list(STYLES)
+        order = list(self._styles)
         for result in sorted(results, key=lambda result: order.index(result.status)):
             name = f"  {printable(result.name)}" if result.name else ""
-            print(f"{self._paint(STYLES[result.status], f'{result.status:{_WIDTH}}')}  {printable(result.path)}{name}")
+            status = self._paint(self._styles[result.status], f"{result.status:{_WIDTH}}")
+            print(f"{status}  {printable(result.path)}{name}")
             for text in block(result):
                 print(f"{'':{_WIDTH}}  {self._paint('dim', text)}")
         if results:

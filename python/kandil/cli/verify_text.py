@@ -66,8 +66,15 @@ def sound(result: FileResult) -> bool:
     return result.status in ("ok", "unverified")
 
 
-def meaning(status: Status, count: int, *, pin: bool = False) -> str:
+def styles(*, strict: bool) -> dict[Status, str]:
+    """`STYLES`, where what `strict` blocks has the colour of what is blocked."""
+    return STYLES | {"suspicious": "red"} if strict else STYLES
+
+
+def meaning(status: Status, count: int, *, pin: bool = False, strict: bool = False) -> str:
     """The table's words for so many files of a status; with `pin`, those that could be pinned have been."""
+    if status == "suspicious" and strict:
+        return "odd, and --strict lets nothing odd pass: look at it first"
     if status == "unverified" and pin:
         return "sound; no digest was known to compare with"
     if status == "unverified" and count > 1:
@@ -88,7 +95,7 @@ def detail(result: FileResult) -> str:
     if result.message:
         parts.append(printable(result.message))
     if result.status == "mismatch":
-        parts.append(f"expected {result.expected} ({_source(result)}), found {result.sha256}")
+        parts.append(expectation(result))
     elif sound(result):
         parts.append(_checked(result))
     worst = worst_first(result.findings)
@@ -98,6 +105,13 @@ def detail(result: FileResult) -> str:
     if result.hint and not sound(result):  # for what is sound the table at the end, or --help, says it once
         parts.append(printable(result.hint))
     return "; ".join(parts)
+
+
+def expectation(result: FileResult) -> str:
+    """Which digest was expected and which was found; nothing where that is not what is wrong."""
+    if result.status != "mismatch":
+        return ""
+    return f"expected {result.expected} ({_source(result)}), found {result.sha256}"
 
 
 def _checked(result: FileResult) -> str:
@@ -175,6 +189,14 @@ def _confirmed(result: FileResult) -> str:
 def counts(summary: Summary) -> str:
     """`1 mismatch, 3 ok`: worst first."""
     return ", ".join(f"{summary.by_status[status]} {status}" for status in STYLES if summary.by_status.get(status))
+
+
+def advice(findings: Iterable[AnyFinding]) -> str | None:
+    """What to type to learn more of the worst finding; None where there is none."""
+    worst = worst_first(findings)
+    return (
+        f"`kandil rules {worst[0].id}` explains the finding, and says which sound files come near it" if worst else None
+    )
 
 
 def nothing_found(paths: tuple[str, ...]) -> str:

@@ -47,6 +47,7 @@ def verify(
     check: str | bytes | os.PathLike[str] | None = None,
     trust_keys: Sequence[str | os.PathLike[str]] = (),
     scan_only: bool = False,
+    strict: bool = False,
     jobs: int = 0,
     max_memory_bytes: int | None = None,
     max_rate_bytes: int | None = None,
@@ -68,6 +69,7 @@ def verify(
         check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
         trust_keys: PEM files of public keys whose signatures are believed in this run, beside the publishers'.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
+        strict: a suspicious file is not good: the summary's exit code is 8, and nothing pins it.
         jobs: threads; 0 is one for each usable CPU.
         max_memory_bytes: for buffers.
         max_rate_bytes: a second, over all threads.
@@ -88,6 +90,7 @@ def verify(
             check=None if check is None else Path(os.fsdecode(check)),
             trust_keys=tuple(map(Path, trust_keys)),
             scan_only=scan_only,
+            strict=strict,
             jobs=jobs,
             max_memory_bytes=max_memory_bytes,
             max_rate_bytes=max_rate_bytes,

@@ -19,7 +19,7 @@ def hint(status: Status, item: Item, worst: Finding | None = None, *, silent: bo
         case "unverified":
             return "put a SHA256SUMS beside it, or --pin its digest so that any change is noticed"
         case "suspicious":
-            return "look at it with `kandil inspect` before you load it"
+            return "look at it with `kandil inspect --findings` before you load it"
         case "malicious":
             return "do not load it; delete it, and tell whoever published it"
         case "error":

@@ -37,6 +37,7 @@ class Request:
     pin: bool = False
     check: Path | None = None
     scan_only: bool = False
+    strict: bool = False
     every_file: bool = False
     jobs: int = 0
     max_memory_bytes: int | None = None

@@ -10,6 +10,11 @@ Status = Literal["ok", "unverified", "mismatch", "malformed", "malicious", "susp
 Severity = Literal["note", "suspicious", "malformed", "malicious"]
 
 
+def good_statuses(*, strict: bool = False) -> tuple[Status, ...]:
+    """What a file may be and still be used; with `strict`, nothing suspicious."""
+    return ("ok", "unverified") if strict else ("ok", "unverified", "suspicious")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a check found. `offset` is in bytes from the start of the file."""
@@ -62,11 +67,13 @@ class Summary:
     """What the run had to do without: a ledger, a list of digests that could not be read."""
     pins_unread: bool = False
     """There is a ledger that may hold pins, and it could not be read: a changed file may have passed."""
+    strict: bool = False
+    """A suspicious file is as bad as a broken one."""
 
     @property
     def exit_code(self) -> int:
         """8: something is wrong with a file. 10: a file, or all the pins, could not be checked. 0 otherwise."""
-        bad: tuple[Status, ...] = ("mismatch", "malformed", "malicious", "changed")
-        if any(self.by_status.get(status) for status in bad):
+        passed = {*good_statuses(strict=self.strict), "error"}
+        if any(count for status, count in self.by_status.items() if status not in passed):
             return 8
         return 10 if self.by_status.get("error") or self.pins_unread else 0

@@ -182,7 +182,7 @@ class Verification:
         except BaseException:
             self._ledger.close()
             raise
-        self._verdicts = Verdicts(plan, pin=self._request.pin)
+        self._verdicts = Verdicts(plan, pin=self._request.pin, strict=self._request.strict)
         for item in plan.failed:
             self._verdicts.settle(item, None, None)
         self._plan = plan
@@ -298,6 +298,7 @@ class Verification:
             by_status=dict(self._verdicts.by_status),
             warnings=(*self._plan.warnings, *self._ledger.warnings),
             pins_unread=self._ledger.pins_unread and not self._request.scan_only,
+            strict=self._request.strict,
         )
         self._ledger.close()
         self._finished = True

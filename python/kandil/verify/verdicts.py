@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kandil.verify.facts import Facts, of_outcome
 from kandil.verify.judge import Reading, failed, judge, with_message
 from kandil.verify.plan import Plan, Target
+from kandil.verify.result import good_statuses
 from kandil.verify.stores.huggingface import git_blob_id
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from kandil.verify.shards import PartSet
 
 UNREADABLE = "it could not be read"
-GOOD: tuple[Status, ...] = ("ok", "unverified", "suspicious")
 Rows = list[tuple[bytes, Facts]]
 """By path, for the ledger."""
 
@@ -68,11 +68,12 @@ def _pins(item: Item, facts: Facts) -> Rows:
 class Verdicts:
     """Results in the making. `ready` are those to give out; `by_status` counts all that were ever ready."""
 
-    def __init__(self, plan: Plan | None = None, *, pin: bool = False) -> None:
+    def __init__(self, plan: Plan | None = None, *, pin: bool = False, strict: bool = False) -> None:
         self.ready: deque[FileResult] = deque()
         self.by_status: Counter[Status] = Counter()
         self._parts = plan.parts if plan is not None else {}
         self._pin = pin
+        self._good = good_statuses(strict=strict)
         self._held: dict[PartSet, list[tuple[Item, Reading, Item | None]]] = {}
 
     def settle(self, item: Item, reading: Reading | None, first: Item | None) -> Rows:
@@ -117,7 +118,7 @@ class Verdicts:
         """
         if not self._pin or reading.facts.sha256 is None:
             return result, []
-        if result.status in GOOD and item.pin is None:
+        if result.status in self._good and item.pin is None:
             told = with_message(result, "pinned now: any change will be noticed")
             return replace(told, hint=None) if told.status == "unverified" else told, _pins(item, reading.facts)
         if result.status != "changed" or not item.explicit or reading.silent:
