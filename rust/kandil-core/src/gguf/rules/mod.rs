@@ -8,6 +8,7 @@ mod findings;
 pub(super) mod layout;
 mod load;
 pub(super) mod metadata;
+mod model;
 pub(super) mod names;
 mod signature;
 pub(super) mod split;
@@ -96,11 +97,12 @@ pub(super) use rules;
 /// Checks what only the whole header can tell.
 pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
     split::check(header, findings);
+    model::check(header, findings);
 }
 
 /// Every rule, in the order in which a file is walked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [STRUCTURE, TENSORS, names::NAMES, metadata::METADATA, signature::SIGNATURE, load::LOAD, findings::SUM]
+    [STRUCTURE, TENSORS, model::MODEL, names::NAMES, metadata::METADATA, signature::SIGNATURE, load::LOAD, findings::SUM]
         .into_iter()
         .flatten()
 }

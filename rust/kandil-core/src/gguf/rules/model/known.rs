@@ -1,0 +1,51 @@
+//! Architectures that programs know.
+
+/// Language models, by llama.cpp's `src/llama-arch.cpp` as llama-cpp-python 0.3.36 of October 2026 brings it.
+#[rustfmt::skip]
+static LANGUAGE: &[&str] = &[
+    "afmoe", "apertus", "arcee", "arctic", "arwkv7", "baichuan", "bailingmoe", "bailingmoe2", "bailingmoe3",
+    "bert", "bitnet", "bloom", "chameleon", "chatglm", "codeshell", "cogvlm", "cohere2", "cohere2moe",
+    "command-r", "dbrx", "deci", "deepseek", "deepseek2", "deepseek2-ocr", "deepseek32", "deepseek4", "dflash",
+    "dots1", "dots3note", "dream", "eagle3", "ernie4_5", "ernie4_5-moe", "eurobert", "exaone", "exaone-moe",
+    "exaone4", "falcon", "falcon-h1", "gemma", "gemma-embedding", "gemma2", "gemma3", "gemma3n", "gemma4",
+    "gemma4-assistant", "glm-dsa", "glm4", "glm4moe", "glm5-next", "gpt-oss", "gpt2", "gptj", "gptneox",
+    "granite", "granite_swa", "granitehybrid", "granitemoe", "graniteswitch", "grok", "grovemoe", "hrm_text",
+    "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "hy_v4", "internlm2", "jais", "jais2", "jamba",
+    "jina-bert-v2", "jina-bert-v3", "kimi-k3", "kimi-linear", "laguna", "lfm2", "lfm2moe", "llada", "llada-moe",
+    "llama", "llama-embed", "llama4", "maincoder", "mamba", "mamba2", "maple", "mellum", "mimo2", "minicpm",
+    "minicpm3", "minimax-01", "minimax-m2", "minimax-m3", "mistral3", "mistral4", "modern-bert", "mpt",
+    "muse-glimmer", "nanbeige", "nemotron", "nemotron_h", "nemotron_h_moe", "neo-bert", "nomic-bert",
+    "nomic-bert-moe", "olmo", "olmo2", "olmoe", "openelm", "orion", "paddleocr", "pangu-embedded", "phi2", "phi3",
+    "phimoe", "plamo", "plamo2", "plamo3", "plm", "pockettts", "qwen", "qwen2", "qwen2moe", "qwen2vl", "qwen3",
+    "qwen35", "qwen35moe", "qwen3moe", "qwen3next", "qwen3tts", "qwen3vl", "qwen3vlmoe", "qwen4exp", "refact",
+    "rnd1", "rwkv6", "rwkv6qwen2", "rwkv7", "seed_oss", "smallthinker", "smollm3", "spark2_5", "stablelm",
+    "starcoder", "starcoder2", "step35", "t5", "t5encoder", "talkie", "wavtokenizer-dec", "xverse",
+];
+
+/// Others that are published: projectors and control vectors of llama.cpp, names that Ollama and ik_llama.cpp give, image
+/// and video models of stable-diffusion.cpp and ComfyUI-GGUF, speech models.
+#[rustfmt::skip]
+static OTHER: &[&str] = &[
+    "clip", "controlvector", "imatrix",
+    "bitnet-25", "bitnet-b1.58", "deepseek3", "deepseekocr", "glmocr", "gptoss", "mllama", "nemotron3", "olmo3",
+    "persimmon", "qwen25vl", "gemma4_assistant",
+    "aura", "chroma", "cosmos", "flux", "flux2", "hidream", "hyvid", "kandinsky5", "ltx2", "ltxv", "lumina2", "pig",
+    "pixart", "qwen_image", "sd1", "sd2", "sd3", "sdxl", "wan", "z_image", "zimage",
+    "bark", "csm", "dia", "encodec", "kokoro", "orpheus", "outetts", "parakeet", "parler-tts", "snac", "vae", "whisper",
+];
+
+/// Whether llama.cpp loads language models of this architecture.
+pub(super) fn is_language(architecture: &str) -> bool {
+    LANGUAGE.contains(&architecture)
+}
+
+/// Whether some program is known to load this architecture.
+pub(super) fn is_known(architecture: &str) -> bool {
+    is_language(architecture) || OTHER.contains(&architecture)
+}
+
+/// Whether layers of this architecture may have no attention heads: recurrent ones, and those that mix.
+pub(super) fn may_lack_heads(architecture: &str) -> bool {
+    const RECURRENT: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7", "wavtokenizer-dec"];
+    RECURRENT.contains(&architecture)
+}

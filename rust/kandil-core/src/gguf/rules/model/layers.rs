@@ -1,0 +1,73 @@
+//! Rules for what is given for each layer: arrays, and the blocks that tensors belong to.
+
+use super::super::super::printable::printable;
+use super::super::Findings;
+use super::facts::{Model, block_of};
+use super::known::is_language;
+use super::{HP_ARR, HP_BLOCK, HP_ROPE};
+
+/// Arrays with one element for each layer.
+static EACH: &[&str] = &[
+    "feed_forward_length",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "expert_used_count",
+    "expert_feed_forward_length",
+    "attention.sliding_window_pattern",
+    "attention.recurrent_layers",
+    "attention.compress_ratios",
+    "swiglu_clamp_exp",
+    "swiglu_clamp_shexp",
+];
+
+/// Their blocks are counted in ways of their own.
+static IRREGULAR: &[&str] = &[
+    "dflash",
+    "eagle3",
+    "gemma4-assistant",
+    "hrm_text",
+    "pockettts",
+    "qwen3tts",
+    "t5",
+    "t5encoder",
+    "wavtokenizer-dec",
+];
+
+/// llama.cpp keeps this many.
+const ROPE_SECTIONS: u64 = 4;
+
+pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
+    check_sections(model, findings);
+    let Some(blocks) = model.number("block_count").filter(|_| is_language(model.architecture)) else { return };
+    let extra = model.number("nextn_predict_layers").unwrap_or(0);
+    for name in EACH {
+        let Some(entry) = model.entry(name).filter(|entry| entry.element.is_some()) else { continue };
+        if entry.count != blocks && entry.count != blocks.saturating_sub(extra) {
+            findings.add(HP_ARR, entry.offset, || {
+                let (key, count) = (model.key(name), entry.count);
+                format!("key \"{key}\" has {count} elements, one for each of the {blocks} blocks was expected")
+            });
+        }
+    }
+    if IRREGULAR.contains(&model.architecture) {
+        return;
+    }
+    let most = blocks.saturating_add(extra);
+    let beyond = model.header.tensors.iter().find(|tensor| block_of(&tensor.name).is_some_and(|(n, _)| n >= most));
+    if let Some(tensor) = beyond {
+        findings.add(HP_BLOCK, model.entry("block_count").map(|entry| entry.offset), || {
+            let (key, name) = (model.key("block_count"), printable(&tensor.name));
+            format!("key \"{key}\" is {blocks}, but there is a tensor \"{name}\", whose block is counted from 0")
+        });
+    }
+}
+
+fn check_sections(model: &Model<'_>, findings: &mut Findings) {
+    let name = "rope.dimension_sections";
+    let Some(entry) = model.entry(name).filter(|entry| entry.element.is_some()) else { return };
+    if entry.count > ROPE_SECTIONS {
+        findings.add(HP_ROPE, entry.offset, || {
+            format!("key \"{}\" has {} elements, at most {ROPE_SECTIONS} were expected", model.key(name), entry.count)
+        });
+    }
+}
