@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::file::length;
 use super::header::{Entry, Header, ValueType};
 
 /// One number, truth value or string.
@@ -123,7 +124,7 @@ pub fn read_value(header: &Header, entry: &Entry, open: impl FnOnce() -> io::Res
         Some(kept) => kept.clone(),
         None => {
             let file = open()?;
-            if file.metadata()?.len() != header.file_size {
+            if length(&file)? != header.file_size {
                 return Err(changed());
             }
             read_exact(&file, entry.offset, entry.size)?
