@@ -42,8 +42,15 @@ pub(in crate::gguf) fn check(header: &Header, findings: &mut Findings) {
             findings.add(SPLIT_TYPE, entry.offset, message);
         }
     }
-    let Split { no: Some(no), count: Some(count), tensors } = split(header) else { return };
+    let Split { no, count: Some(count), tensors } = split(header) else { return };
     let at = header.entry(b"split.count").map(|entry: &Entry| entry.offset);
+    let Some(no) = no else {
+        if count > 1 {
+            findings
+                .add(SPLIT_NO, at, || format!("split.count is {count}, but there is no split.no to say which this is"));
+        }
+        return;
+    };
     if no < 0 || count < 0 || (count > 0 && no >= count) {
         findings.add(SPLIT_NO, at, || {
             format!("split.no is {no} and split.count is {count}: a number from 0 to below the count was expected")
