@@ -16,7 +16,7 @@ struct Family {
     architectures: &'static [&'static str],
     /// Weights of each block, beside those of the attention and of experts.
     block: &'static [&'static str],
-    /// The heads' width is `attention.key_length`; else the heads together are as wide as the embedding.
+    /// The queries of all heads together may be wider or narrower than the embedding.
     own_width: bool,
 }
 
@@ -70,6 +70,48 @@ struct Sizes {
     /// Not given where a model has experts.
     feed_forward: Option<Layered>,
     experts: bool,
+    heads: Option<Layered>,
+    shared_heads: Option<Layered>,
+    key: Option<u64>,
+    value: Option<u64>,
+}
+
+impl Sizes {
+    fn new(model: &Model<'_>, embedding: u64, blocks: u64) -> Self {
+        let experts = model.number("expert_count").unwrap_or(0) > 0;
+        Self {
+            embedding,
+            blocks,
+            feed_forward: model.layered("feed_forward_length").filter(|_| !experts),
+            experts,
+            heads: model.layered("attention.head_count"),
+            shared_heads: model.layered("attention.head_count_kv"),
+            key: model.number("attention.key_length"),
+            value: model.number("attention.value_length"),
+        }
+    }
+
+    /// The shape of a block's weight; None where these sizes do not tell.
+    fn shape(&self, part: &[u8], layer: usize, own_width: bool) -> Option<Vec<u64>> {
+        let width = self.embedding;
+        let at = |values: &Option<Layered>| values.as_ref().and_then(|values| values.at(layer));
+        let heads = at(&self.heads).filter(|&heads| heads > 0);
+        let each = |length: Option<u64>| length.or_else(|| width.checked_div(heads?));
+        let all = |count: Option<u64>, length: Option<u64>| count?.checked_mul(each(length)?);
+        let shared = at(&self.shared_heads).or(heads);
+        let queries = if own_width { all(heads, self.key) } else { Some(width) };
+        let forward = at(&self.feed_forward);
+        match part {
+            b"attn_norm" | b"ffn_norm" => Some(vec![width]),
+            b"attn_q" => Some(vec![width, queries?]),
+            b"attn_k" => Some(vec![width, all(shared, self.key)?]),
+            b"attn_v" => Some(vec![width, all(shared, self.value)?]),
+            b"attn_output" => Some(vec![queries?, width]),
+            b"ffn_gate" | b"ffn_up" => Some(vec![width, forward?]),
+            b"ffn_down" => Some(vec![forward?, width]),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
@@ -83,9 +125,7 @@ pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
     }
     let family = FAMILIES.iter().find(|family| family.architectures.contains(&model.architecture));
     let (Some(family), Some(blocks)) = (family, model.number("block_count")) else { return };
-    let experts = model.number("expert_count").unwrap_or(0) > 0;
-    let feed_forward = model.layered("feed_forward_length").filter(|_| !experts);
-    let sizes = Sizes { embedding, blocks, feed_forward, experts };
+    let sizes = Sizes::new(model, embedding, blocks);
     check_rotation(model, &sizes, findings);
     check_shapes(model, family, &sizes, findings);
     if model.is_whole() {
@@ -155,8 +195,8 @@ fn check_rotation(model: &Model<'_>, sizes: &Sizes, findings: &mut Findings) {
     if !matches!(model.architecture, "llama" | "llama-embed") {
         return;
     }
-    let Some(Layered::Once(heads @ 1..)) = model.layered("attention.head_count") else { return };
-    let width = model.number("attention.key_length").or_else(|| sizes.embedding.checked_div(heads));
+    let Some(Layered::Once(heads @ 1..)) = sizes.heads else { return };
+    let width = sizes.key.or_else(|| sizes.embedding.checked_div(heads));
     let name = "rope.dimension_count";
     if let (Some(width), Some(turned)) = (width, model.number(name))
         && width != turned
@@ -223,40 +263,12 @@ fn check_renamed_output(model: &Model<'_>, findings: &mut Findings) {
 }
 
 fn check_shapes(model: &Model<'_>, family: &Family, sizes: &Sizes, findings: &mut Findings) {
-    let heads = model.layered("attention.head_count");
-    let shared = model.layered("attention.head_count_kv");
-    let (key, value) = (model.number("attention.key_length"), model.number("attention.value_length"));
     for tensor in &model.header.tensors {
-        if let Some(expected) = outside_blocks(&tensor.name, model, sizes) {
-            if !has_shape(tensor, &expected) {
-                wrong_shape(tensor, &expected, findings);
-            }
-            continue;
-        }
-        let Some((block, part)) = block_of(&tensor.name) else { continue };
-        let Some(part) = part.strip_suffix(b".weight") else { continue };
-        let layer = usize::try_from(block).unwrap_or(usize::MAX);
-        let width = sizes.embedding;
-        let at = |values: &Option<Layered>| values.as_ref().and_then(|values| values.at(layer));
-        let heads = at(&heads).filter(|&heads| heads > 0);
-        let shared = at(&shared).or(heads);
-        let each = |length: Option<u64>| {
-            let own = length.filter(|_| family.own_width);
-            own.or_else(|| width.checked_div(heads?))
+        let in_block = || {
+            let (block, part) = block_of(&tensor.name)?;
+            sizes.shape(part.strip_suffix(b".weight")?, usize::try_from(block).ok()?, family.own_width)
         };
-        let product = |count: Option<u64>, each: Option<u64>| count?.checked_mul(each?);
-        let queries = if family.own_width { product(heads, each(key)) } else { Some(width) };
-        let forward = at(&sizes.feed_forward);
-        let expected = match part {
-            b"attn_norm" | b"ffn_norm" => Some(vec![width]),
-            b"attn_q" => queries.map(|queries| vec![width, queries]),
-            b"attn_k" => product(shared, each(key)).map(|keys| vec![width, keys]),
-            b"attn_v" => product(shared, each(value)).map(|values| vec![width, values]),
-            b"attn_output" => queries.map(|queries| vec![queries, width]),
-            b"ffn_gate" | b"ffn_up" => forward.map(|forward| vec![width, forward]),
-            b"ffn_down" => forward.map(|forward| vec![forward, width]),
-            _ => None,
-        };
+        let expected = outside_blocks(&tensor.name, model, sizes).or_else(in_block);
         if let Some(expected) = expected.filter(|expected| !has_shape(tensor, expected)) {
             wrong_shape(tensor, &expected, findings);
         }
