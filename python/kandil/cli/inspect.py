@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,10 +23,12 @@ Examples:
   kandil inspect model.gguf --metadata                    every key
   kandil inspect model.gguf --tensors                     every tensor
   kandil inspect model.gguf --key tokenizer.chat_template > template.jinja
+  kandil inspect model.gguf --findings                    what is wrong with it, and why that is bad
   kandil inspect model.gguf --json | jq .parameters
 
 \b
-Exit: 0 shown; 3 no such key; 8 not a GGUF file, or a broken one (what could be read is shown).
+Exit: 0 shown; 3 no such key; 8 not a GGUF file, or a broken or hostile one (what could be read is shown), or with
+--strict a suspicious one.
 """
 
 
@@ -35,37 +37,74 @@ Exit: 0 shown; 3 no such key; 8 not a GGUF file, or a broken one (what could be 
 @click.option("--metadata", is_flag=True, help="List every key with its type and value.")
 @click.option("--tensors", is_flag=True, help="List every tensor with its type, shape, offset and size.")
 @click.option("--key", metavar="KEY", help="Print one value: raw to a pipe or a file, escaped on a terminal.")
+@click.option("--findings", is_flag=True, help="List only what is wrong with the file; a terminal shows why, too.")
+@click.option("--strict", is_flag=True, help="What is suspicious is bad, too: exit 8.")
+@click.option("--sarif", type=GivenPath(), metavar="FILE", help="Write the findings as SARIF 2.1.0; - is stdout.")
 @common_options
 @click.pass_context
-def command(ctx: click.Context, *, file: str, metadata: bool, tensors: bool, key: str | None) -> int:
-    from kandil.cli import inspect_page as page
-    from kandil.cli import inspect_value as value
-    from kandil.cli.terminal import Paint
+def command(ctx: click.Context, /, file: str, **options: Any) -> int:
+    from kandil.cli.inspect_findings import blocks
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    if key is not None and (metadata or tensors):
-        raise click.UsageError("--key prints one value: --metadata and --tensors do not go with it.", ctx)
-    header = opened(file)
-    if key is not None:
-        value.show(header, key, json=settings.json)
+    _check(ctx, options, json=settings.json)
+    header = opened(file, any_format=options["findings"] or options["sarif"] is not None)
+    if options["key"] is not None:
+        from kandil.cli import inspect_value as value
+
+        value.show(header, options["key"], json=settings.json)
         return 0
-    facts = page.facts(header, file)
+    code = 8 if blocks(header.findings, strict=options["strict"]) else 0
+    if options["sarif"] is not None:
+        from kandil.cli.sarif import SarifReport
+
+        log = SarifReport(options["sarif"], strict=options["strict"])
+        log.findings(file, header.findings)
+        log.write(code)
+    if options["sarif"] != "-":
+        _show(header, file, options, settings)
+    return code
+
+
+def _check(ctx: click.Context, options: dict[str, Any], *, json: bool) -> None:
+    """Raises UsageError: options that do not go together."""
+    views = {name for name in ("metadata", "tensors", "findings", "strict", "sarif") if options[name]}
+    if options["key"] is not None and views:
+        raise click.UsageError(f"--key prints one value: --{min(views)} does not go with it.", ctx)
+    if options["findings"] and views & {"metadata", "tensors"}:
+        raise click.UsageError("--findings lists nothing else: --metadata and --tensors do not go with it.", ctx)
+    if options["sarif"] == "-" and (json or views - {"sarif", "strict"}):
+        raise click.UsageError("--sarif - must be alone on stdout.", ctx)
+
+
+def _show(header: Header, file: str, options: dict[str, Any], settings: Settings) -> None:
+    from kandil.cli import inspect_findings, inspect_page
+    from kandil.cli.terminal import Paint, is_terminal
+
+    paint = Paint(sys.stdout, no_color=settings.no_color)
+    if options["findings"]:
+        findings = header.findings
+        if settings.json:
+            blocked = inspect_findings.blocks(findings, strict=options["strict"])
+            inspect_findings.show_json(file, findings, blocked=blocked)
+        else:
+            inspect_findings.show(file, findings, paint, explain=is_terminal(sys.stdout))
+        return
+    metadata, tensors = options["metadata"], options["tensors"]
+    facts = inspect_page.facts(header, file)
     if settings.json:
-        page.show_json(facts, header, metadata=metadata, tensors=tensors)
-    else:
-        paint = Paint(sys.stdout, no_color=settings.no_color)
-        if metadata or not tensors:
-            page.show(facts, paint)
-        if metadata:
-            page.show_metadata(header, paint)
-        if tensors:
-            page.show_tensors(header, paint)
-    return 8 if any(finding.severity in ("malformed", "malicious") for finding in header.findings) else 0
+        inspect_page.show_json(facts, header, metadata=metadata, tensors=tensors)
+        return
+    if metadata or not tensors:
+        inspect_page.show(facts, paint)
+    if metadata:
+        inspect_page.show_metadata(header, paint)
+    if tensors:
+        inspect_page.show_tensors(header, paint)
 
 
-def opened(file: str) -> Header:
-    """The file's header. Raises: FileUnreadable, NotGguf."""
+def opened(file: str, *, any_format: bool = False) -> Header:
+    """The file's header; with `any_format`, of a file that is not GGUF too. Raises: FileUnreadable, NotGguf."""
     from kandil._core import Header
     from kandil.errors import FileUnreadable, NotGguf
 
@@ -73,7 +112,7 @@ def opened(file: str) -> Header:
         header = Header.open(file)
     except OSError as error:
         raise FileUnreadable(file, error.strerror or str(error)) from error
-    if not header.is_gguf:
+    if not header.is_gguf and not any_format:
         found = header.findings[0].message if header.findings else None
         raise NotGguf(file, found.removeprefix("not a GGUF file: ") if found else None)
     return header

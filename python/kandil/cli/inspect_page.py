@@ -11,7 +11,7 @@ from kandil.cli.escape import printable, shortened
 from kandil.cli.inspect_value import LARGE_BYTES, LONG, count_or_none, read, summary, text_or_none
 from kandil.cli.json_lines import write_json
 from kandil.cli.sizes import human_count, human_size
-from kandil.cli.verify_text import finding_line, worst_first
+from kandil.cli.verify_text import SEVERITY_STYLES, advice, finding_line, worst_first
 from kandil.errors import ValueUnreadable
 
 if TYPE_CHECKING:
@@ -116,8 +116,10 @@ def show(facts: Facts, paint: Paint) -> None:
         )
         print(f"  {'':<14}  {printable(part.type):<8} {size}")
     for finding in worst_first(facts.findings):
-        style = "yellow" if finding.severity in ("note", "suspicious") else "red"
-        print(f"  {paint(style, f'{finding.severity:<14}')}  {finding_line(finding)}")
+        print(f"  {paint(SEVERITY_STYLES[finding.severity], f'{finding.severity:<14}')}  {finding_line(finding)}")
+    more = advice(facts.findings)
+    if more:
+        print(f"  {'':<14}  → {more}")
 
 
 def _rows(facts: Facts) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from difflib import get_close_matches
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -47,8 +46,20 @@ _TITLES = {
     "TEN": "tensors",
     "DATA": "tensor data",
     "SLACK": "tensor data",
+    "ARCH": "architecture",
+    "HP": "hyper-parameters",
+    "VOC": "tokenizer",
+    "MM": "multimodal projectors",
+    "LORA": "adapters",
+    "META": "metadata",
+    "TPL": "chat templates",
+    "WT": "weights",
     "SIG": "signatures",
+    "LOAD": "loading",
+    "MORE": "what is not listed",
+    "NO": "what is not listed",
 }
+"""Of the first word of an id, after KG-."""
 
 
 @click.command("rules", help=HELP, short_help="List and explain what is looked for in GGUF files.")
@@ -105,7 +116,10 @@ def _list(rules: list[Rule], paint: Paint) -> None:
     from kandil.cli.verify_text import SEVERITY_STYLES
 
     width = max(len(rule.id) for rule in rules)
-    for title, group in groupby(rules, _title):
+    groups: dict[str, list[Rule]] = {}
+    for rule in rules:
+        groups.setdefault(_title(rule), []).append(rule)
+    for title, group in groups.items():
         print(paint("bold", title))
         for rule in group:
             severity = paint(SEVERITY_STYLES[rule.severity], f"{rule.severity:<10}")

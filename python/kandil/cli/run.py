@@ -29,9 +29,9 @@ class Terminated(click.Abort):
 
 def main(args: list[str], command: click.Command = kandil, name: str = "kandil") -> int:
     """The exit code of `NAME ARGS`, which is `command`; whatever happened has been said."""
-    for name in ("stdin", "stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as by `>&-`: no file that is opened later may get its number
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 (open to the end)
+    for closed in ("stdin", "stdout", "stderr"):
+        if getattr(sys, closed) is None:  # as by `>&-`: no file that is opened later may get its number
+            setattr(sys, closed, open(os.devnull, "r" if closed == "stdin" else "w"))  # noqa: SIM115 (open to the end)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # never fail on what a terminal's encoding lacks
