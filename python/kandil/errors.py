@@ -170,3 +170,13 @@ class SigningFailed(KandilError):
     def __init__(self, reason: str, *, hint: str | None = None) -> None:
         super().__init__(reason, hint=hint)
         self.reason = reason
+
+
+class RuntimeNotFound(KandilError):
+    """What was named as a loader is none that can be used."""
+
+    code = "runtime-not-found"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be loaded with: {reason}", hint="name a libllama or libggml-base, or its folder")
+        self.path, self.reason = path, reason

@@ -32,8 +32,8 @@ rules! {
         why "A few tokens were decoded, and what came out are no numbers: weights are damaged, or were made so that the model fails."
         see "https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h (llama_get_logits_ith)"
         passes "Minus infinity is how some models forbid a token, and is no finding while other tokens have numbers."
-    LOAD_CONSTANT "KG-LOAD-CONSTANT" Suspicious "the loaded model gives every token the same probability"
+    LOAD_CONSTANT "KG-LOAD-CONSTANT" Note "the loaded model gives every token the same probability"
         why "All numbers that came out are equal: the output weights are zero, and the model can say nothing."
         see "https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h (llama_get_logits_ith)"
-        passes "Files made for tests have such weights; no model that was trained does."
+        passes "It is a note alone: files made for tests have such weights. No model that was trained does."
 }
