@@ -102,9 +102,19 @@ pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
 
 /// Every rule, in the order in which a file is walked.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [STRUCTURE, TENSORS, model::MODEL, names::NAMES, metadata::METADATA, signature::SIGNATURE, load::LOAD, findings::SUM]
-        .into_iter()
-        .flatten()
+    [
+        STRUCTURE,
+        TENSORS,
+        model::MODEL,
+        names::NAMES,
+        metadata::METADATA,
+        super::weights::WEIGHTS,
+        signature::SIGNATURE,
+        load::LOAD,
+        findings::SUM,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]

@@ -139,10 +139,14 @@ fn missing(model: &Model<'_>, name: &str, findings: &mut Findings) {
     });
 }
 
-fn wrong_shape(tensor: &Tensor, expected: &[u64], findings: &mut Findings) {
+/// One wrong size makes many tensors wrong: the first stands for all.
+fn wrong_shapes<'a>(mut wrong: impl Iterator<Item = (&'a Tensor, Vec<u64>)>, findings: &mut Findings) {
+    let Some((tensor, expected)) = wrong.next() else { return };
+    let more = wrong.count();
     findings.add(HP_SHAPE, None, || {
         let (name, found) = (printable(&tensor.name), tensor.shape());
-        format!("tensor \"{name}\" has the shape {found:?}, {expected:?} was expected by the sizes in the keys")
+        let others = if more == 0 { String::new() } else { format!("; nor do {more} more tensors have theirs") };
+        format!("tensor \"{name}\" has the shape {found:?}, {expected:?} was expected by the sizes in the keys{others}")
     });
 }
 
@@ -153,11 +157,14 @@ fn has_shape(tensor: &Tensor, expected: &[u64]) -> bool {
 }
 
 fn check_embedding(model: &Model<'_>, embedding: u64, findings: &mut Findings) {
-    let Some(tensor) = model.tensors.get(&b"token_embd.weight"[..]) else { return };
-    let [width, rows, ..] = tensor.dims;
-    if width != embedding {
-        wrong_shape(tensor, &[embedding, rows], findings);
-    }
+    let tensor = model.tensors.get(&b"token_embd.weight"[..]).copied();
+    wrong_shapes(
+        tensor.into_iter().filter_map(|tensor| {
+            let [width, rows, ..] = tensor.dims;
+            (width != embedding).then(|| (tensor, vec![embedding, rows]))
+        }),
+        findings,
+    );
 }
 
 /// Weights of the types that ggml has for indices and for intermediate results cannot be multiplied with.
@@ -228,6 +235,10 @@ fn check_present(model: &Model<'_>, family: &Family, sizes: &Sizes, findings: &m
                 return missing(model, &name, findings); // one is enough
             }
         }
+        let router = format!("blk.{block}.ffn_gate_inp.weight");
+        if sizes.experts && !has(&router) {
+            return missing(model, &router, findings);
+        }
         if !has(&format!("blk.{block}.attn_qkv.weight")) {
             for part in ["attn_q", "attn_k", "attn_v"] {
                 let name = format!("blk.{block}.{part}.weight");
@@ -263,16 +274,16 @@ fn check_renamed_output(model: &Model<'_>, findings: &mut Findings) {
 }
 
 fn check_shapes(model: &Model<'_>, family: &Family, sizes: &Sizes, findings: &mut Findings) {
-    for tensor in &model.header.tensors {
+    let wrong = |tensor: &'_ Tensor| {
         let in_block = || {
             let (block, part) = block_of(&tensor.name)?;
             sizes.shape(part.strip_suffix(b".weight")?, usize::try_from(block).ok()?, family.own_width)
         };
-        let expected = outside_blocks(&tensor.name, model, sizes).or_else(in_block);
-        if let Some(expected) = expected.filter(|expected| !has_shape(tensor, expected)) {
-            wrong_shape(tensor, &expected, findings);
-        }
-    }
+        let expected = outside_blocks(&tensor.name, model, sizes).or_else(in_block)?;
+        (!has_shape(tensor, &expected)).then_some(expected)
+    };
+    let tensors = model.header.tensors.iter();
+    wrong_shapes(tensors.filter_map(|tensor| Some((tensor, wrong(tensor)?))), findings);
 }
 
 /// The shape of a tensor that is no block's.
