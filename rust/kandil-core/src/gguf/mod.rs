@@ -28,6 +28,7 @@ mod template;
 pub mod types;
 mod value;
 mod walk;
+pub mod weights;
 
 pub use file::{open, open_regular, scan};
 pub use header::{Entry, Header, Tensor, ValueType};

@@ -34,7 +34,7 @@ fn first_hidden(text: &str) -> Option<(usize, char)> {
             '\u{200d}' => (before.is_some_and(pictorial) && after.is_some_and(pictorial)) || before.is_some_and(joins),
             '\u{200c}' => before.is_some_and(joins),
             '\u{200b}' => before.is_some_and(unspaced) && after.is_none_or(unspaced),
-            '\u{feff}' => at == 0,
+            '\u{feff}' => before.is_none_or(|before| before == '\n'),
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => !before.is_none_or(selects),
             '\u{ad}'
             | '\u{34f}'
@@ -109,7 +109,7 @@ mod tests {
             "می\u{200c}خواهم",
             "क्\u{200d}ष",
             "שלום (GGUF\u{200f}) \u{202b}עולם\u{202c}",
-            "\u{feff}description",
+            "\u{feff}description\n\u{feff}joined",
             "ภาษา\u{200b}ไทย",
             "葛\u{e0100}",
         ] {

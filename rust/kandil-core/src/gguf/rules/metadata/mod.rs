@@ -43,7 +43,7 @@ rules! {
     META_UNI "KG-META-UNI" Suspicious "invisible or reordering characters in a string"
         why "Bidirectional overrides make text read as another, tag characters and runs of variation selectors hide text from people but not from language models, zero-width characters make two names look the same."
         see "Unicode Technical Report 36; CVE-2021-42574 (bidirectional overrides in source code)"
-        passes "Joiners between emoji and in the scripts that need them (Persian, Hindi and others), flags, single variation selectors, direction marks in Arabic and Hebrew text, a byte order mark at the start."
+        passes "Joiners between emoji and in the scripts that need them (Persian, Hindi and others), flags, single variation selectors, direction marks in Arabic and Hebrew text, a byte order mark at the start of a line."
     META_TXT "KG-META-TXT" Suspicious "text that acts where it is pasted: commands, script, formulas, instructions to language models"
         why "Metadata ends up in shells, spreadsheets, web pages, log servers and prompts, and each of them takes some text for code."
         see "CWE-78, CWE-79, CWE-1236 (formulas), CVE-2021-44228 (JNDI look-ups), OWASP LLM01 (prompt injection)"

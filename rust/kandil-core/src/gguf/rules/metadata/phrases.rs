@@ -15,7 +15,7 @@ const PATTERNS: &[(&str, &str)] = &[
     // a shell
     (
         SHELL,
-        r#"\b(?:curl|wget|fetch|iwr|irm|invoke-\w+|echo|printf|base64|openssl|xxd|cat)\b[^\n|]*(?:\|[^\n|]*)?\|\s*(?:sudo\s+)?(?:/\w+)*/?(?:iex|(?:ba|z|da|k|fi)?sh|python[\d.]*|perl|ruby|node|php)\b"#,
+        r#"\b(?:curl|wget|fetch|iwr|irm|invoke-\w+|echo|printf|base64|openssl|xxd|cat)\b[^\n|]*(?:\|[^\n|]*)?\|\s*(?:sudo\s+)?(?:/\w+)*/?(?:iex|(?:ba|z|da|k|fi)?sh|python[\d.]*|perl|ruby|node|php)(?:\s+-\S*)*\s*(?:\z|[\n;&)'"`])"#,
     ),
     (SHELL, r"\b(?:ba|z|da|k)?sh\s+(?:-[a-z]+\s+)*-[a-z]*[ci][a-z]*(?:\s|$)"),
     (
@@ -31,7 +31,7 @@ const PATTERNS: &[(&str, &str)] = &[
     (SHELL, r"\brm\s+(?:-\w+\s+)*-\w*r\w*\s+(?:-\w+\s+)*[/~$*]"),
     (
         SHELL,
-        r"(?:\$\(|;\s*|&&\s*|\|\|?\s*)(?:curl|wget|touch|whoami|id|uname|bash|sh|nc|ncat|python[\d.]*|perl|rm|chmod|cat|sleep|ping|nslookup|reboot|shutdown|mkfs|dd)\s+[-/~$.\w]|\$\((?:id|whoami|uname|hostname|pwd|ls|env)\)",
+        r"\$\((?:curl|wget|touch|bash|sh|nc|ncat|python[\d.]*|perl|rm|chmod|cat|sleep|ping|nslookup)\s+[-/~$.\w]|;\s*(?:curl|wget)\s+[-/~$h]|(?:;\s*|&&\s*|\|\|\s*)(?:touch|nc|ncat|rm|dd|mkfs|reboot|shutdown|nslookup)\s+[-/~$.\w]|\$\((?:id|whoami|uname|hostname)\)",
     ),
     (SHELL, r"`\s*(?:curl|wget|touch|rm|bash|sh|nc|chmod)\s+[-/~$h][^`\n]*`"),
     (SHELL, r"\bchmod\s+(?:\+x|[0-7]{3,4})\s+\S+\s*(?:&&|;)"),
@@ -44,7 +44,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         CODE,
-        r#"\b(?:eval|exec|compile)\s*\(\s*(?:compile|base64|codecs|zlib|marshal|open|input|requests|urllib|bytes|bytearray|chr|getattr|globals|locals|atob|string\.fromcharcode|unescape|__|b?['"][^'"\n]*[(;=])"#,
+        r#"\b(?:eval|exec)\s*\(\s*(?:compile|base64|codecs|zlib|marshal|open|input|requests|urllib|bytes|bytearray|chr|getattr|globals|locals|atob|string\.fromcharcode|unescape|__|b?['"][^'"\n]*[(;=])"#,
     ),
     (
         CODE,
@@ -85,11 +85,11 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         PLACE,
-        r"/etc/(?:passwd|shadow|sudoers|crontab|cron\.\w+|ld\.so\.preload|hosts)\b|/proc/(?:self|1|\d+)/(?:environ|mem|fd|cmdline|maps|root)|[/~\\]\.(?:ssh|aws|gnupg|kube)[/\\]|\\windows\\system32\\",
+        r"/etc/(?:passwd|shadow|sudoers|crontab|cron\.\w+|ld\.so\.preload)\b|/proc/(?:self|1|\d+)/(?:environ|mem|fd|cmdline|maps|root)|[/~\\]\.(?:ssh|aws|gnupg|kube)[/\\]|\\windows\\system32\\",
     ),
     (
         PLACE,
-        r"\b(?:file|gopher|dict|ldaps?|rmi|smb|jar|phar|expect|php|netdoc|view-source|chrome|search-ms|ms-\w+):/{2}|\A\s*\\\\[\w.-]+\\\w|\bhttps?://[^\s/@:]+:[^\s/@]+@|\bhttps?://169\.254\.",
+        r"\b(?:file|gopher|dict|ldaps?|rmi|smb|jar|phar|expect|php|netdoc|view-source|chrome|search-ms|ms-\w+):/{2}|(?:\A\s*\\\\[\w.-]+|[\s\x22\x27(=]\\\\[\w-]+\.[\w.-]+)\\\w|\bhttps?://[^\s/@:]+:[^\s/@]+@|\bhttps?://169\.254\.",
     ),
     // data bases
     (
@@ -127,7 +127,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         PROMPT,
-        r"\b(?:new|updated|revised|real|actual|hidden|secret|additional|override)\s+(?:system\s+)?(?:instructions?|prompt|directives?)\s*:|\b(?:end\s+of|begin|start\s+of)\s+(?:system\s+|new\s+)(?:prompt|instructions?|message)\b|<\s*/?\s*(?:system|important|instructions?|admin)\s*>",
+        r"\b(?:new|updated|revised|real|actual|hidden|secret|additional|override)\s+system\s+(?:instructions?|prompt|directives?)\s*:|\b(?:end\s+of|begin|start\s+of)\s+(?:system\s+|new\s+)(?:prompt|instructions?|message)\b|<\s*/?\s*(?:system|important|instructions?|admin)\s*>",
     ),
     (
         PROMPT,
@@ -179,3 +179,6 @@ fn matching(text: &[u8]) -> Option<(&'static str, &'static str)> {
 fn regex(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).case_insensitive(true).build().ok()
 }
+
+#[cfg(test)]
+mod tests;
