@@ -172,11 +172,23 @@ class SigningFailed(KandilError):
         self.reason = reason
 
 
+class SandboxUnavailable(KandilError):
+    """No sandbox can be made on this system, so nothing was opened."""
+
+    code = "sandbox-unavailable"
+
+    def __init__(self, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no sandbox here: {reason}", hint=hint)
+        self.reason = reason
+
+
 class RuntimeNotFound(KandilError):
     """What was named as a loader is none that can be used."""
 
     code = "runtime-not-found"
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path} cannot be loaded with: {reason}", hint="name a libllama or libggml-base, or its folder")
+        super().__init__(
+            f"{path} cannot be loaded with: {reason}", hint="name a libllama or libggml-base, or its folder"
+        )
         self.path, self.reason = path, reason

@@ -6,20 +6,11 @@ own, in which that folder is empty but for them. Nothing outside changes.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 USER = 65_534
-_AS_USER = """
-set -eu
-i=0
-for kept; do  # pairs: what is kept, the closed folder above it
-    [ "$kept" = -- ] && break
-    mkdir -p "/tmp/kept-$i"; mount --bind "$kept" "/tmp/kept-$i"; i=$((i + 1))
-done
-"""
 
 
 def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
@@ -35,7 +26,10 @@ def run(command: list[str], **options: object) -> subprocess.CompletedProcess[st
     script.append(f'exec setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all "$@"')
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", "\n".join(script), "sh", *command],
-        capture_output=True, text=True, check=False, **options,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
     )
 
 

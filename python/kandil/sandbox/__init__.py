@@ -8,13 +8,12 @@
   `loading` (all of it, and a few tokens). `ggml`, `declarations`, `_ggml`: the C functions that they call.
 - `supervisor`: starts one child for one file, hands it one descriptor and one task, watches it, ends it, and takes its
   report as untrusted bytes. `run_child` is what callers use.
-- `child`: the program of that process. It imports a *work module*, lets it prepare, puts the layers on, and lets it
-  work.
+- `child`: the program of that process. It imports a *work module*, lets it prepare, puts the layers on, lets it work.
 - `layers`: which layers there are, and which of them must be there.
 - `report`: what a child may say, and how strictly it is read.
 - `model`: opens a model file, once.
 - `cgroup`, `macos`: what only some systems have.
-- `probes`, `payloads`, `bait`, `self_test`: the proof, attacks that each run in a child of their own.
+- `probes`, `payloads`, `bait`: the proof, attacks that each run in a child of their own.
 
 A **work module** has `prepare(task, fd)`. It imports and `dlopen`s all that it will need, makes every C callback (later
 there is no executable memory to be had), does not look at the file, and returns `work`. With the layers on,

@@ -31,7 +31,8 @@ class Laid:
                 os.fchmod(file.fileno(), mode)
                 file.write(content)
         os.mkdir(f"{self.folder}/empty")
-        self.model = stack.enter_context(open(f"{self.folder}/model", "rb", buffering=0))
+        self.model = os.open(f"{self.folder}/model", os.O_RDONLY)
+        stack.callback(os.close, self.model)
         self._files = self._state_of_files()
         self._memory = ctypes.create_string_buffer(b"untouched", 16)
         self._abstract = f"kandil-{secrets.token_hex(8)}"
@@ -92,7 +93,7 @@ def _listeners(stack: contextlib.ExitStack, path: str, abstract: str) -> list[so
         (socket.AF_UNIX, socket.SOCK_STREAM),
     ):
         listeners.append(stack.enter_context(socket.socket(family, kind)))
-        listeners[-1].setblocking(False)
+        listeners[-1].settimeout(0)
     tcp, udp, unix, unnamed = listeners
     tcp.bind(("127.0.0.1", 0))
     udp.bind(tcp.getsockname())
@@ -134,4 +135,4 @@ def laid() -> Iterator[Laid]:
             yield bait
         finally:
             if os.path.ismount(f"{bait.folder}/empty"):
-                subprocess.run(["/bin/umount", f"{bait.folder}/empty"], check=False)
+                subprocess.run(["/bin/umount", f"{bait.folder}/empty"], check=False)  # noqa: S603 (our own folder)

@@ -36,8 +36,12 @@ class Group:
         try:
             (self._folder / "cgroup.procs").write_text(str(pid))
         except OSError as error:
-            return f"absent: {error.strerror}"
+            return f"absent: {_reason(error)}"
         return ACTIVE
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
 
 
 @contextlib.contextmanager
@@ -46,7 +50,7 @@ def own(memory_bytes: int) -> Iterator[Group]:
     try:
         folder = _made(memory_bytes)
     except OSError as error:
-        yield Group(None, error.strerror or str(error))
+        yield Group(None, _reason(error))
         return
     try:
         yield Group(folder)

@@ -60,9 +60,9 @@ def enter(order: dict[str, object], fd: int) -> dict[str, str]:
     limits = order["limits"]
     assert isinstance(limits, dict)
     if sys.platform == "darwin":
-        from kandil.sandbox.macos import enter_limits  # noqa: PLC0415 (one system's)
+        from kandil.sandbox.macos import enter as enter_macos  # noqa: PLC0415 (one system's)
 
-        return enter_limits(**limits, keep_fds=[fd])
+        return enter_macos(**limits)
     from kandil._core import enter_sandbox  # noqa: PLC0415 (found now)
 
     return enter_sandbox(keep_fds=[fd], **limits)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import trio
 
+from kandil.errors import SandboxUnavailable
 from kandil.sandbox.bait import laid
 from kandil.sandbox.layers import LAYERS
 from kandil.sandbox.payloads import Probe, load
@@ -42,11 +43,12 @@ def probes() -> dict[str, Probe]:
 async def outcomes(
     names: Collection[str] | None = None, *, without: tuple[str, ...] | None = None, allow_weaker: bool = False
 ) -> AsyncIterator[trio.MemoryReceiveChannel[Outcome]]:
-    """The outcome of each probe, or of those `names`, as they come; with the layers of `without` left out."""
+    """The outcome of each probe, or of those `names`, as they come; with the layers of `without` left out.
+
+    Raises: SandboxUnavailable, in a group.
+    """
     table = probes()
-    limits = Limits(
-        memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS, allow_weaker=allow_weaker, without=without
-    )
+    limits = Limits(memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS, allow_weaker=allow_weaker, without=without)
     send, receive = trio.open_memory_channel[Outcome](len(table))
     at_once = trio.CapacityLimiter(2 * (os.cpu_count() or 1))  # some wait
 
@@ -69,34 +71,27 @@ async def outcomes(
 async def _outcome(probe: Probe, limits: Limits) -> Outcome:
     with laid() as bait:
         task = {"in": probe.payload.__module__, "probe": probe.name, "bait": bait.task()}
-        end = await run_child(
-            bait.model.fileno(), "kandil.sandbox.payloads", task, limits, timeout_seconds=probe.seconds
-        )
+        end = await run_child(bait.model, "kandil.sandbox.payloads", task, limits, timeout_seconds=probe.seconds)
         effects = bait.effects()
+    if end.how == "refused":
+        raise SandboxUnavailable(end.reason or "", hint="--allow-weaker does without what this system does not give")
     succeeded = end.report is not None and end.report.get("succeeded") is True
-    if effects:
-        how = "; ".join(effects)
-    else:
-        how = "had its way" if succeeded else _stopped(end)
-    tried = end.step is not None
-    return Outcome(probe, held=tried and end.how != "failed" and not succeeded and not effects, how=how, layers=end.layers)
+    held = end.step is not None and end.how != "failed" and not succeeded and not effects
+    how = "; ".join(effects) or ("had its way" if succeeded else _stopped(end))
+    return Outcome(probe, held=held, how=how, layers=end.layers)
 
 
 def _stopped(end: ChildEnd) -> str:
     """In what way the child was kept from it."""
-    match end.how:
-        case "reported":
-            number = (end.report or {}).get("errno")
-            return f"refused: {errno.errorcode.get(number, number)}" if isinstance(number, int) else "without effect"
-        case "crashed" if end.signal == "SIGSYS":
-            return "ended by the filter of system calls"
-        case "crashed":
-            return f"ended by {end.signal or f'exit code {end.exit_code}'}"
-        case "timed-out":
-            return "ended after its time"
-        case "over-long":
-            return "ended for what it wrote"
-        case "invalid":
-            return f"report not taken: {end.reason}"
-        case "refused" | "failed":
-            return f"NOT TRIED: {end.reason}"
+    if end.how == "reported":
+        number = (end.report or {}).get("errno")
+        return f"refused: {errno.errorcode.get(number, number)}" if isinstance(number, int) else "without effect"
+    if end.how == "crashed":
+        by_filter = "the filter of system calls"
+        return f"ended by {by_filter if end.signal == 'SIGSYS' else end.signal or f'exit code {end.exit_code}'}"
+    said = {
+        "timed-out": "ended after its time",
+        "over-long": "ended for what it wrote",
+        "invalid": f"report not taken: {end.reason}",
+    }
+    return said.get(end.how, f"not tried: {end.reason}")

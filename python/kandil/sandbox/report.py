@@ -1,4 +1,4 @@
-"""What a child may say. Nothing of it is believed: sizes, depth, types and order are checked, and nothing is repaired."""
+"""What a child may say. None of it is believed: size, depth, types and order are checked, and nothing is repaired."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from kandil.sandbox.child import ERROR, LAYERS, REFUSED, REPORT, STEP
+from kandil.sandbox import child
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 16
 MAX_TEXT = 4096
-_FIRST, _LAST = (LAYERS, REFUSED), (REPORT, ERROR, REFUSED)
+_FIRST, _LAST = (child.LAYERS, child.REFUSED), (child.REPORT, child.ERROR, child.REFUSED)
 
 
 class ReportInvalid(ValueError):
@@ -35,19 +35,23 @@ def parse(said: bytes, *, cut: bool = False) -> Report:
     """Reads the lines that came. With `cut`, the last may be half a line: the child was ended while it wrote."""
     report = Report()
     *lines, rest = said.split(b"\n")
-    kinds: list[str] = []
     try:
-        if rest and not cut:
-            raise ReportInvalid("the last line has no end")
-        for line in lines:
-            kind, value = _line(line)
-            if (kind in _FIRST) != (not kinds) or (kinds and kinds[-1] in _LAST):
-                raise ReportInvalid(f"{kind} at the wrong place")
-            kinds.append(kind)
-            _take(report, kind, value)
+        _take_all(report, lines)
     except ReportInvalid as error:
         report.invalid = str(error)
+    if rest and not cut:
+        report.invalid = report.invalid or "the last line has no end"
     return report
+
+
+def _take_all(report: Report, lines: list[bytes]) -> None:
+    before = ""
+    for line in lines:
+        kind, value = _line(line)
+        if (kind in _FIRST) != (not before) or before in _LAST:
+            raise ReportInvalid(f"{kind[:40]!r} at the wrong place")
+        _take(report, kind, value)
+        before = kind
 
 
 def _line(line: bytes) -> tuple[str, object]:
@@ -87,18 +91,19 @@ def _check_depth(value: object) -> None:
 
 def _take(report: Report, kind: str, value: object) -> None:
     match kind, value:
-        case "layers", dict() if all(isinstance(state, str) and len(state) <= MAX_TEXT for state in value.values()):
+        case child.LAYERS, dict() if all(_is_text(state) for state in value.values()):
             report.layers = value
-        case "step", str() if len(value) <= MAX_TEXT:
+        case child.STEP, str() if _is_text(value):
             report.step = value
-        case "refused", str() if len(value) <= MAX_TEXT:
+        case child.REFUSED, str() if _is_text(value):
             report.refused = value
-        case "error", str() if len(value) <= MAX_TEXT:
+        case child.ERROR, str() if _is_text(value):
             report.error = value
-        case "report", dict():
+        case child.REPORT, dict():
             report.report = value
         case _:
-            raise ReportInvalid(f"{kind[:40]} is not what it should be")
+            raise ReportInvalid(f"{kind[:40]!r} is not what it should be")
 
 
-assert {LAYERS, STEP, REPORT, REFUSED, ERROR} == {"layers", "step", "report", "refused", "error"}  # the cases above
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT

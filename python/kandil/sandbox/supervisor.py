@@ -1,7 +1,10 @@
 """Starts a child, hands it one file and one task, watches it, ends it, and says how it ended.
 
-The child gets the file's descriptor and three pipes, and nothing else: an empty environment, `/` for a folder, a session
-and process group of its own. It gets standard input's end only when this process ends, and then ends too.
+The child gets the file's descriptor and three pipes, and nothing else: an empty environment, `/` for a folder, a
+session and process group of its own. Its standard input ends when this process does, and then it is ended too.
+
+The file is shared, with its position: who reads it here meanwhile reads by offset. Linux has all layers, macOS some
+(`macos`), untested; for Windows there is no sandbox, as kandil does not run there.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Literal
 
 import trio
 
+from kandil.errors import SandboxUnavailable
 from kandil.sandbox import cgroup
 from kandil.sandbox.child import REFUSED_EXIT
 from kandil.sandbox.report import MAX_BYTES, Report, parse
@@ -34,7 +38,11 @@ How = Literal["reported", "refused", "failed", "crashed", "timed-out", "over-lon
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a child may use. `memory_bytes` count beyond what it has when it enters the sandbox."""
+    """What a child may use. `memory_bytes` count beyond what it has when it enters the sandbox.
+
+    Linux demands every layer of `layers.REQUIRED`. With `allow_weaker`, what the system does not give may be absent,
+    but for the filter of system calls and either Landlock or namespaces.
+    """
 
     memory_bytes: int
     cpu_seconds: int
@@ -73,12 +81,14 @@ async def run_child(
     """How it ended: `module`'s work on `task` and the file `fd`, in a sandbox. Nothing of it runs any more.
 
     What `module` and `task` say is trusted; see `kandil.sandbox` for what a work module is.
+
+    Raises: SandboxUnavailable on a system that kandil has no sandbox for.
     """
     began = time.perf_counter()
     order = json.dumps({"module": module, "task": task, "limits": asdict(limits)}).encode() + b"\n"
     with cgroup.own(limits.memory_bytes) as group:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-I", "-S", "-B", str(_CHILD), *_folders(), str(fd)],
+            [*_confined(), sys.executable, "-I", "-S", "-B", str(_CHILD), *_folders(), str(fd)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -189,6 +199,19 @@ def signal_name(number: int) -> str:
 
 
 @cache
+def _confined() -> list[str]:
+    """What the child is started with on this system: Linux's puts its layers on by itself."""
+    system: str = sys.platform
+    if system == "linux":
+        return []
+    if system == "darwin":
+        from kandil.sandbox import macos  # noqa: PLC0415 (one system's)
+
+        return macos.command(sys.executable, _folders())
+    raise SandboxUnavailable(f"kandil has none for {system}")
+
+
+@cache
 def _folders() -> tuple[str, ...]:
     """Where the child finds kandil, and cffi with what it needs."""
     specs = (find_spec(name) for name in ("kandil", "cffi", "_cffi_backend", "pycparser"))
@@ -198,5 +221,3 @@ def _folders() -> tuple[str, ...]:
 
 def _root(origin: Path) -> Path:
     return origin.parent.parent if origin.name == "__init__.py" else origin.parent
-
-

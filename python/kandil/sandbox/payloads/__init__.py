@@ -6,6 +6,7 @@ has seen; mostly it sees nothing any more. `probes` has the table; here is what 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -58,6 +59,14 @@ class Probe:
     payload: Payload
     seconds: float
     """After which it is ended. What is to be ended by its CPU time has more than that on a busy machine."""
+    number: int
+    """Its place in the table."""
+
+    def succeeds_without(self) -> bool | None:
+        """Whether it has its way without a sandbox, for this process's user; None where that is this system's say."""
+        if self.control == "system":
+            return None
+        return self.control == "anyone" or (self.control == "root" and os.geteuid() == 0)
 
 
 PROBES: dict[str, Probe] = {}
@@ -69,7 +78,7 @@ def probe(what: str, control: Control = "anyone", *, seconds: float = 20) -> Cal
     def register(payload: Payload) -> Payload:
         name = payload.__name__.replace("_", "-")
         assert name not in PROBES, name
-        PROBES[name] = Probe(name, what, control, payload, seconds)
+        PROBES[name] = Probe(name, what, control, payload, seconds, len(PROBES))
         return payload
 
     return register

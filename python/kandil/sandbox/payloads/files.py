@@ -172,7 +172,7 @@ def truncate(bait: Bait) -> bool:
 
 @probe("change who may read a file")
 def chmod(bait: Bait) -> bool:
-    os.chmod(bait.secret, 0o7)
+    os.chmod(bait.secret, 0o600)
     return True
 
 
@@ -195,7 +195,7 @@ def write_model(bait: Bait) -> bool:
 
 @probe("change who may read the model")
 def chmod_model(bait: Bait) -> bool:
-    os.fchmod(bait.fd, 0o7)
+    os.fchmod(bait.fd, 0o600)
     return True
 
 

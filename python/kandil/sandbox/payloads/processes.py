@@ -35,7 +35,7 @@ def clone(_bait: Bait) -> bool:
 @probe("clone by clone3")
 def clone3(_bait: Bait) -> bool:
     arguments = ctypes.create_string_buffer(64)
-    arguments[32] = _SIGCHLD  # struct clone_args: exit_signal
+    arguments[32] = bytes([_SIGCHLD])  # struct clone_args: exit_signal
     pid = call("clone3", arguments, 64)
     if pid == 0:
         os._exit(0)
@@ -46,20 +46,23 @@ def clone3(_bait: Bait) -> bool:
 def thread(_bait: Bait) -> bool:
     begun = _thread.allocate_lock()
     begun.acquire()
-    _thread.start_new_thread(begun.release, ())
-    return begun.acquire(timeout=2)
+    try:
+        _thread.start_new_thread(begun.release, ())
+    except RuntimeError:
+        return False
+    return begun.acquire(timeout=10)
 
 
 @probe("run a program")
 def execve(_bait: Bait) -> bool:
-    os.execve("/bin/sh", ["sh", "-c", SAY], {})
+    os.execve("/bin/sh", ["sh", "-c", SAY], {})  # noqa: S606 (that is the attack)
 
 
 @probe("run a program that is nowhere on disk (memfd)")
 def execve_memfd(_bait: Bait) -> bool:
     fd = os.memfd_create("program", 0)
     os.write(fd, f"#!/bin/sh\n{SAY}\n".encode())
-    os.execve(fd, ["sh"], {})
+    os.execve(fd, ["sh"], {})  # noqa: S606 (that is the attack)
 
 
 @probe("run the model as a program (execveat)")
@@ -68,9 +71,38 @@ def execveat(bait: Bait) -> bool:
     return False  # not reached
 
 
+@probe("gain root's rights from a program that gives them (set-user-id)", "system")
+def set_user_id(_bait: Bait) -> bool:
+    if os.geteuid() == 0:
+        return False  # nothing to gain
+    wait, go_on = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(wait, 0)
+        os.close(go_on)
+        # It asks for a password, and waits.
+        os.execve("/bin/su", ["su"], {})  # noqa: S606 (that is the attack)
+    try:
+        return _becomes_root(pid)
+    finally:
+        os.close(go_on)
+        os.waitpid(pid, 0)
+
+
+def _becomes_root(pid: int) -> bool:
+    for _ in range(1000):
+        with open(f"/proc/{pid}/status", "rb") as file:
+            lines = dict(line.split(b":", 1) for line in file)
+        if lines[b"Name"].strip() == b"su":
+            return lines[b"Uid"].split()[1] == b"0"
+        time.sleep(0.002)
+    return False
+
+
 @probe("leave the session that is ended as a whole")
 def setsid(_bait: Bait) -> bool:
-    return os.setsid() > 0
+    os.setsid()
+    return os.getsid(0) == os.getpid()
 
 
 @probe("end another process")
@@ -178,7 +210,10 @@ def look_up_session(bait: Bait) -> bool:
 
 @probe("raise its own limits")
 def raise_limits(_bait: Bait) -> bool:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ValueError:
+        return False
     return True
 
 
