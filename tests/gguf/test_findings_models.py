@@ -1,4 +1,4 @@
-"""Keys and tensors that make no model are reported; models of every architecture that converters write are left alone."""
+"""Keys and tensors that make no model are reported; models as converters write them are left alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kandil._core import Finding, Header, rules
+from tests.support.gguf_architectures import MODELS
 from tests.support.gguf_hostile_models import HOSTILE
-from tests.support.gguf_models import MODELS, llama, projector
+from tests.support.gguf_models import llama, projector
 
 SEVERITIES = {rule.id: rule.severity for rule in rules()}
 

@@ -13,7 +13,7 @@ from tests.support.gguf_models import (
     NO_VOCABULARY,
     ROWS,
     WIDTH,
-    Value,
+    Keys,
     around,
     entries,
     llama,
@@ -26,6 +26,93 @@ from tests.support.gguf_models import (
 HOSTILE: dict[str, tuple[Builder, str]] = {}
 
 NAN, INFINITY = float("nan"), float("inf")
+
+
+LLAMA: dict[str, dict[str, Keys]] = {
+    "KG-HP-LIMIT": {
+        "no_blocks": {"block_count": 0},
+        "blocks_for_a_32_bit_counter": {"block_count": 2**32 - 1},
+        "blocks_513": {"block_count": 513},
+        "experts_beyond_the_table": {"expert_count": 1025, "expert_used_count": 2},
+        "embedding_of_nothing": {"embedding_length": 0},
+        "embedding_too_wide": {"embedding_length": 2**31},
+        "context_beyond_int": {"context_length": 2**32 - 1},
+        "feed_forward_too_wide": {"feed_forward_length": 2**32 - 1},
+        "no_heads": {"attention.head_count": 0},
+        "heads_2_to_31": {"attention.head_count": 2**31},
+        "rotation_too_wide": {"rope.dimension_count": 2**32 - 1},
+        "more_predicted_than_blocks": {"nextn_predict_layers": 3},
+        "vocabulary_of_4_billion": {"vocab_size": 4_000_000_000},
+    },
+    "KG-HP-DIV": {
+        "heads_that_do_not_divide": {"attention.head_count": 5},
+        "more_shared_heads_than_heads": {"attention.head_count_kv": 8},
+        "shared_heads_that_do_not_divide": {"attention.head_count_kv": 3},
+        "no_shared_heads": {"attention.head_count_kv": 0},
+        "shared_heads_that_do_not_divide_in_one_layer": {"attention.head_count_kv": (2, 3)},
+        "more_experts_used_than_there_are": {"expert_count": 4, "expert_used_count": 5},
+        "experts_used_of_none": {"expert_used_count": 2},
+        "experts_of_which_none_is_used": {"expert_count": 4},
+        "expert_groups_that_do_not_divide": {"expert_count": 8, "expert_used_count": 2, "expert_group_count": 3},
+        "more_groups_used": {
+            "expert_count": 8,
+            "expert_used_count": 2,
+            "expert_group_count": 4,
+            "expert_group_used_count": 5,
+        },
+    },
+    "KG-HP-ARR": {
+        "heads_for_three_layers": {"attention.head_count": (4, 4, 4)},
+        "shared_heads_for_one_layer": {"attention.head_count_kv": (4,)},
+        "feed_forward_for_one_layer": {"feed_forward_length": (64,)},
+        "heads_for_ten_thousand_layers": {"attention.head_count": (4,) * 10_000},
+        "windows_for_five_layers": {"attention.sliding_window_pattern": (True,) * 5},
+    },
+    "KG-HP-SHAPE": {
+        "embedding_wider_than_its_matrix": {"embedding_length": 64},
+        "feed_forward_wider_than_its_matrix": {"feed_forward_length": 128},
+        "fewer_shared_heads_than_their_matrix": {"attention.head_count_kv": 2},
+        "heads_wider_than_their_matrix": {"attention.key_length": 16},
+        "rotation_wider_than_a_head": {"rope.dimension_count": 16},
+    },
+    "KG-HP-FLOAT": {
+        "epsilon_nan": {"attention.layer_norm_rms_epsilon": NAN},
+        "epsilon_0": {"attention.layer_norm_rms_epsilon": 0.0},
+        "epsilon_negative": {"attention.layer_norm_rms_epsilon": -1e-5},
+        "base_nan": {"rope.freq_base": NAN},
+        "base_0": {"rope.freq_base": 0.0},
+        "base_infinite": {"rope.freq_base": INFINITY},
+        "scale_nan": {"logit_scale": NAN},
+        "factor_0": {"rope.scaling.factor": 0.0},
+    },
+}
+"""A llama model with these keys changed, by finding and name."""
+
+PROJECTOR: dict[str, dict[str, Keys]] = {
+    "KG-MM-LIMIT": {
+        "patches_of_nothing": {"vision.patch_size": 0},
+        "image_too_large": {"vision.image_size": 8193},
+        "patches_beyond_the_stack": {"vision.image_size": 8192, "vision.patch_size": 7},
+        "image_of_2_to_31_pixels": {"vision.image_min_pixels": 46340**2, "vision.image_max_pixels": 46340**2},
+        "pixels_the_wrong_way_round": {"vision.image_min_pixels": 4096, "vision.image_max_pixels": 1024},
+        "vision_blocks_513": {"vision.block_count": 513},
+        "merges_of_nothing": {"vision.spatial_merge_size": 0},
+        "steps_beyond_the_table": {"audio.chunk_size": 65537},
+    },
+    "KG-MM-DIV": {
+        "vision_heads_that_do_not_divide": {"vision.attention.head_count": 5},
+        "vision_without_heads": {"vision.attention.head_count": 0},
+        "deviation_0": {"vision.image_std": (0.5, 0.0, 0.5)},
+    },
+    "KG-MM-ARRAY": {
+        "mean_of_one_colour": {"vision.image_mean": (0.5,)},
+        "deviation_of_two_colours": {"vision.image_std": (0.5, 0.5)},
+        "mean_a_number": {"vision.image_mean": 0.5},
+        "mean_in_integers": {"vision.image_mean": (1, 1, 1)},
+        "tiles_odd": {"vision.image_grid_pinpoints": (336, 672, 336)},
+    },
+}
+"""A projector with these keys changed."""
 
 
 def _add(finding: str, name: str, builder: Builder) -> None:
@@ -43,7 +130,7 @@ def _text(name: str | bytes) -> Entry:
     return Entry("general.architecture", Kind.STRING, name)
 
 
-def _own(architecture: str, own: dict[str, Value], *tensors: Tensor) -> bytes:
+def _own(architecture: str, own: Keys, *tensors: Tensor) -> bytes:
     return build(entries(architecture, own), tensors or [Tensor("token_embd.weight", (WIDTH, ROWS))])
 
 
@@ -62,65 +149,29 @@ def _without(key: str) -> bytes:
 _add("KG-ARCH-MISSING", "no_architecture", lambda: build(entries("llama", sizes())[1:]))
 _add("KG-ARCH-MISSING", "no_architecture_but_blocks", lambda: build([], llama_block(0)))
 _add("KG-ARCH-TYPE", "architecture_a_number", partial(_named, Entry("general.architecture", Kind.U32, 1)))
-for _label, _name in {
+_NAMES: dict[str, str | bytes] = {
     "empty": "", "a_path": "../../etc", "a_backslash": "a\\b", "a_nul": "llama\0", "an_escape": "\x1b[2Jllama",
     "dots": "..", "a_percent": "%s%n", "not_utf8": b"ll\xffma", "long": "a" * 65, "very_long": "a" * 5000,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _label, _name in _NAMES.items():
     _add("KG-ARCH-NAME", f"architecture_{_label}", partial(_named, _text(_name)))
 _add("KG-ARCH-UNKNOWN", "architecture_of_mixed_case", partial(_named, _text("LLaMA")))
 _add("KG-ARCH-UNKNOWN", "architecture_of_nobody", lambda: _own("unheard-of", {"block_count": 2}))
 _add("KG-ARCH-KEYS", "architecture_misspelt", partial(_named, _text("llamb")))
 _add("KG-ARCH-KEYS", "architecture_of_another_model", partial(_named, _text("qwen2")))
 
-_LIMITS: dict[str, dict[str, Value]] = {
-    "no_blocks": {"block_count": 0},
-    "blocks_for_a_32_bit_counter": {"block_count": 2**32 - 1},
-    "blocks_513": {"block_count": 513},
-    "experts_beyond_the_table": {"expert_count": 1025, "expert_used_count": 2},
-    "embedding_of_nothing": {"embedding_length": 0},
-    "embedding_too_wide": {"embedding_length": 2**31},
-    "context_beyond_int": {"context_length": 2**32 - 1},
-    "feed_forward_too_wide": {"feed_forward_length": 2**32 - 1},
-    "no_heads": {"attention.head_count": 0},
-    "heads_2_to_31": {"attention.head_count": 2**31},
-    "rotation_too_wide": {"rope.dimension_count": 2**32 - 1},
-    "more_predicted_than_blocks": {"nextn_predict_layers": 3},
-    "vocabulary_of_4_billion": {"vocab_size": 4_000_000_000},
-}
-for _label, _keys in _LIMITS.items():
-    _add("KG-HP-LIMIT", _label, partial(llama, _keys))
+for _finding, _files in LLAMA.items():
+    for _label, _keys in _files.items():
+        _add(_finding, _label, partial(llama, _keys))
+for _finding, _files in PROJECTOR.items():
+    for _label, _keys in _files.items():
+        _add(_finding, _label, partial(projector, _keys))
 _add("KG-HP-LIMIT", "sliding_windows_beyond_the_table", lambda: _own("gemma2", sizes(block_count=100_000)))
 _add("KG-HP-LIMIT", "posnet_beyond_its_blocks", lambda: _own("wavtokenizer-dec", sizes() | {"posnet.block_count": 3}))
 
-_DIVISORS: dict[str, dict[str, Value]] = {
-    "heads_that_do_not_divide": {"attention.head_count": 5},
-    "more_shared_heads_than_heads": {"attention.head_count_kv": 8},
-    "shared_heads_that_do_not_divide": {"attention.head_count_kv": 3},
-    "no_shared_heads": {"attention.head_count_kv": 0},
-    "shared_heads_that_do_not_divide_in_one_layer": {"attention.head_count_kv": (2, 3)},
-    "more_experts_used_than_there_are": {"expert_count": 4, "expert_used_count": 5},
-    "experts_used_of_none": {"expert_used_count": 2},
-    "experts_of_which_none_is_used": {"expert_count": 4},
-    "expert_groups_that_do_not_divide": {"expert_count": 8, "expert_used_count": 2, "expert_group_count": 3},
-    "more_groups_used": {
-        "expert_count": 8, "expert_used_count": 2, "expert_group_count": 4, "expert_group_used_count": 5,
-    },
-}  # fmt: skip
-for _label, _keys in _DIVISORS.items():
-    _add("KG-HP-DIV", _label, partial(llama, _keys))
-_STATES: dict[str, Value] = {"ssm.conv_kernel": 4, "ssm.inner_size": 64, "ssm.state_size": 16, "ssm.group_count": 1}
+_STATES = {"ssm.conv_kernel": 4, "ssm.inner_size": 64, "ssm.state_size": 16, "ssm.group_count": 1}
 _add("KG-HP-DIV", "states_of_no_rank", lambda: _own("mamba2", sizes() | _STATES | {"ssm.time_step_rank": 0}))
 _add("KG-HP-DIV", "states_that_do_not_divide", lambda: _own("mamba2", sizes() | _STATES | {"ssm.time_step_rank": 7}))
-
-_ARRAYS: dict[str, dict[str, Value]] = {
-    "heads_for_three_layers": {"attention.head_count": (4, 4, 4)},
-    "shared_heads_for_one_layer": {"attention.head_count_kv": (4,)},
-    "feed_forward_for_one_layer": {"feed_forward_length": (64,)},
-    "heads_for_ten_thousand_layers": {"attention.head_count": (4,) * 10_000},
-    "windows_for_five_layers": {"attention.sliding_window_pattern": (True,) * 5},
-}
-for _label, _keys in _ARRAYS.items():
-    _add("KG-HP-ARR", _label, partial(llama, _keys))
 
 _TYPES: dict[str, Entry] = {
     "context_a_float": Entry("llama.context_length", Kind.F32, 128.0),
@@ -145,14 +196,6 @@ for _label, _key in {
 _add("KG-HP-BLOCK", "block_beyond_the_count", lambda: llama(add=llama_block(2)))
 _add("KG-HP-BLOCK", "block_of_nine_digits", lambda: llama(add=[Tensor("blk.999999999.attn_norm.weight", (WIDTH,))]))
 
-for _label, _keys in {
-    "embedding_wider_than_its_matrix": {"embedding_length": 64},
-    "feed_forward_wider_than_its_matrix": {"feed_forward_length": 128},
-    "fewer_shared_heads_than_their_matrix": {"attention.head_count_kv": 2},
-    "heads_wider_than_their_matrix": {"attention.key_length": 16},
-    "rotation_wider_than_a_head": {"rope.dimension_count": 16},
-}.items():
-    _add("KG-HP-SHAPE", _label, partial(llama, _keys))
 _add("KG-HP-SHAPE", "output_of_fewer_rows", lambda: llama(
     without=["output.weight"], add=[Tensor("output.weight", (WIDTH, ROWS - 1))]
 ))  # fmt: skip
@@ -174,46 +217,10 @@ _add("KG-HP-WEIGHT", "weight_of_integers", lambda: llama(
 ))  # fmt: skip
 
 _add("KG-HP-CTX", "context_of_nothing", lambda: llama({"context_length": 0}))
-for _label, _keys in {
-    "epsilon_nan": {"attention.layer_norm_rms_epsilon": NAN},
-    "epsilon_0": {"attention.layer_norm_rms_epsilon": 0.0},
-    "epsilon_negative": {"attention.layer_norm_rms_epsilon": -1e-5},
-    "base_nan": {"rope.freq_base": NAN},
-    "base_0": {"rope.freq_base": 0.0},
-    "base_infinite": {"rope.freq_base": INFINITY},
-    "scale_nan": {"logit_scale": NAN},
-    "factor_0": {"rope.scaling.factor": 0.0},
-}.items():
-    _add("KG-HP-FLOAT", _label, partial(llama, _keys))
 _add("KG-HP-ROPE", "five_sections", lambda: llama({"rope.dimension_sections": (1, 2, 3, 4, 5)}))
 _add("KG-HP-ROPE", "scaling_of_a_new_kind", lambda: llama({"rope.scaling.type": "dynamic"}))
 _add("KG-HP-FTYPE", "file_type_of_another_file", lambda: llama(None, Entry("general.file_type", Kind.U32, 2)))
 
-for _label, _keys in {
-    "patches_of_nothing": {"vision.patch_size": 0},
-    "image_too_large": {"vision.image_size": 8193},
-    "patches_beyond_the_stack": {"vision.image_size": 8192, "vision.patch_size": 7},
-    "image_of_2_to_31_pixels": {"vision.image_min_pixels": 46340**2, "vision.image_max_pixels": 46340**2},
-    "pixels_the_wrong_way_round": {"vision.image_min_pixels": 4096, "vision.image_max_pixels": 1024},
-    "vision_blocks_513": {"vision.block_count": 513},
-    "merges_of_nothing": {"vision.spatial_merge_size": 0},
-    "steps_beyond_the_table": {"audio.chunk_size": 65537},
-}.items():
-    _add("KG-MM-LIMIT", _label, partial(projector, _keys))
-for _label, _keys in {
-    "vision_heads_that_do_not_divide": {"vision.attention.head_count": 5},
-    "vision_without_heads": {"vision.attention.head_count": 0},
-    "deviation_0": {"vision.image_std": (0.5, 0.0, 0.5)},
-}.items():
-    _add("KG-MM-DIV", _label, partial(projector, _keys))
-for _label, _keys in {
-    "mean_of_one_colour": {"vision.image_mean": (0.5,)},
-    "deviation_of_two_colours": {"vision.image_std": (0.5, 0.5)},
-    "mean_a_number": {"vision.image_mean": 0.5},
-    "mean_in_integers": {"vision.image_mean": (1, 1, 1)},
-    "tiles_odd": {"vision.image_grid_pinpoints": (336, 672, 336)},
-}.items():
-    _add("KG-MM-ARRAY", _label, partial(projector, _keys))
 _add("KG-MM-TYPE", "patch_a_float", partial(projector, {"vision.patch_size": 14.0}))
 _add("KG-MM-PROJECTOR", "projector_of_nobody", partial(projector, {"projector_type": "unheard-of"}))
 
