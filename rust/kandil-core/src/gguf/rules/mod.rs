@@ -98,6 +98,7 @@ pub(super) use rules;
 pub(super) fn check_whole(header: &Header, findings: &mut Findings) {
     split::check(header, findings);
     model::check(header, findings);
+    super::template::check_whole(header, findings);
 }
 
 /// Every rule, in the order in which a file is walked.
@@ -108,6 +109,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         model::MODEL,
         names::NAMES,
         metadata::METADATA,
+        super::template::rules::TEMPLATE,
         super::weights::WEIGHTS,
         signature::SIGNATURE,
         load::LOAD,

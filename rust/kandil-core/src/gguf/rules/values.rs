@@ -6,6 +6,7 @@ use super::{Findings, metadata};
 /// Looks at a string of the metadata. `text` is all of it, or its first MiB: `entry.size` tells.
 pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Findings) {
     metadata::check_text(entry, text, findings);
+    super::super::template::check_text(entry, text, findings);
 }
 
 /// Looks at an array of numbers. `bytes` are all of it, or its first 64 KiB: `entry.size` tells.

@@ -76,10 +76,7 @@ pub(in crate::gguf) enum StatementKind<'a> {
         value: Expr<'a>,
         body: Body<'a>,
     },
-    Block {
-        name: &'a str,
-        body: Body<'a>,
-    },
+    Block(Body<'a>),
     /// `{% generation %}`: marks what the model writes.
     Generation(Body<'a>),
     Do(Expr<'a>),
@@ -178,15 +175,6 @@ impl<'a> Arguments<'a> {
         let named = self.named.iter().map(|(_, value)| value);
         self.positional.iter().chain(named).chain(&self.star).chain(&self.star_star)
     }
-
-    /// The argument in this place, or of this name.
-    pub(in crate::gguf) fn get(&self, place: usize, name: &str) -> Option<&Expr<'a>> {
-        self.positional.get(place).or_else(|| self.named(name))
-    }
-
-    pub(in crate::gguf) fn named(&self, name: &str) -> Option<&Expr<'a>> {
-        self.named.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,6 +235,74 @@ impl<'a> ExprKind<'a> {
                 visit(&conditional.test);
                 conditional.otherwise.iter().for_each(visit);
             }
+        }
+    }
+}
+
+impl<'a> Statement<'a> {
+    /// Calls `visit` with each body that it holds.
+    pub(in crate::gguf) fn bodies<'b>(&'b self, visit: &mut dyn FnMut(&'b [Statement<'a>])) {
+        match &self.kind {
+            StatementKind::SetBlock { body, .. }
+            | StatementKind::Macro { body, .. }
+            | StatementKind::CallBlock { body, .. }
+            | StatementKind::FilterBlock { body, .. }
+            | StatementKind::With { body, .. }
+            | StatementKind::Autoescape { body, .. }
+            | StatementKind::Block(body)
+            | StatementKind::Generation(body) => visit(body),
+            StatementKind::For(of) => {
+                visit(&of.body);
+                visit(&of.otherwise);
+            }
+            StatementKind::If { branches, otherwise } => {
+                branches.iter().for_each(|(_, body)| visit(body));
+                visit(otherwise);
+            }
+            _ => {}
+        }
+    }
+
+    /// Calls `visit` with each expression of the statement itself.
+    pub(in crate::gguf) fn expressions<'b>(&'b self, visit: &mut dyn FnMut(&'b Expr<'a>)) {
+        match &self.kind {
+            StatementKind::Output(expr)
+            | StatementKind::Do(expr)
+            | StatementKind::Extends(expr)
+            | StatementKind::Include(expr)
+            | StatementKind::Import { template: expr, .. }
+            | StatementKind::FromImport { template: expr, .. }
+            | StatementKind::Autoescape { value: expr, .. }
+            | StatementKind::FilterBlock { filter: expr, .. } => visit(expr),
+            StatementKind::Set { target, value } => {
+                visit(target);
+                visit(value);
+            }
+            StatementKind::SetBlock { target, filter, .. } => {
+                visit(target);
+                filter.iter().for_each(visit);
+            }
+            StatementKind::For(of) => {
+                visit(&of.target);
+                visit(&of.iterable);
+                of.test.iter().for_each(visit);
+            }
+            StatementKind::If { branches, .. } => branches.iter().for_each(|(test, _)| visit(test)),
+            StatementKind::Macro { parameters, .. } => {
+                parameters.iter().filter_map(|(_, default)| default.as_ref()).for_each(visit);
+            }
+            StatementKind::CallBlock { parameters, call, .. } => {
+                parameters.iter().filter_map(|(_, default)| default.as_ref()).for_each(&mut *visit);
+                visit(call);
+            }
+            StatementKind::With { bindings, .. } => {
+                bindings.iter().flat_map(|(target, value)| [target, value]).for_each(visit);
+            }
+            StatementKind::Text(_)
+            | StatementKind::Block(_)
+            | StatementKind::Generation(_)
+            | StatementKind::Break
+            | StatementKind::Continue => {}
         }
     }
 }

@@ -5,6 +5,8 @@ use super::lexer::TokenKind;
 /// CPython refuses longer decimal integers.
 const MAX_DIGITS: usize = 4300;
 
+type Digit = fn(&u8) -> bool;
+
 /// The number that `text` begins with, and its length. `after_dot` forbids a float: `a.0.1` are two indices.
 ///
 /// None: it begins with no number, or with one that CPython refuses.
@@ -41,7 +43,7 @@ fn decimal(text: &str) -> Option<usize> {
 }
 
 /// The length of a run of digits with single `_` between them.
-fn digits(text: &str, digit: fn(&u8) -> bool) -> Option<usize> {
+fn digits(text: &str, digit: Digit) -> Option<usize> {
     let mut end = 0;
     let mut previous = b'_';
     for (place, byte) in text.bytes().enumerate() {
@@ -56,7 +58,7 @@ fn digits(text: &str, digit: fn(&u8) -> bool) -> Option<usize> {
 }
 
 fn integer(text: &str) -> Option<(TokenKind<'static>, usize)> {
-    let radix: Option<(u32, fn(&u8) -> bool)> = match text.get(..2).map(str::to_ascii_lowercase).as_deref() {
+    let radix: Option<(u32, Digit)> = match text.get(..2).map(str::to_ascii_lowercase).as_deref() {
         Some("0b") => Some((2, |byte| matches!(byte, b'0' | b'1'))),
         Some("0o") => Some((8, |byte| matches!(byte, b'0'..=b'7'))),
         Some("0x") => Some((16, u8::is_ascii_hexdigit)),
@@ -70,7 +72,7 @@ fn integer(text: &str) -> Option<(TokenKind<'static>, usize)> {
             return Some((TokenKind::Int(value(text.get(2..end)?, radix)), end));
         }
     }
-    let only_zero: fn(&u8) -> bool = |byte| *byte == b'0';
+    let only_zero: Digit = |byte| *byte == b'0';
     let end = digits(text, if text.starts_with('0') { only_zero } else { u8::is_ascii_digit })?;
     if end > MAX_DIGITS && text.get(..end)?.bytes().filter(u8::is_ascii_digit).count() > MAX_DIGITS {
         return None;

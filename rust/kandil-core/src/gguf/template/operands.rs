@@ -32,15 +32,19 @@ impl<'a> Parser<'a> {
             self.primary()?
         };
         expr = self.postfix(expr)?;
-        while with_filter {
+        if with_filter { self.filtered(expr) } else { Ok(expr) }
+    }
+
+    /// Filters, tests and calls of what they give.
+    fn filtered(&mut self, mut expr: Expr<'a>) -> Parse<Expr<'a>> {
+        loop {
             expr = match self.current.kind {
                 TokenKind::Operator("|") => self.filters(Some(expr))?,
                 TokenKind::Name("is") => self.test(expr)?,
                 TokenKind::Operator("(") => self.call(expr)?,
-                _ => break,
+                _ => return Ok(expr),
             };
         }
-        Ok(expr)
     }
 
     pub(super) fn primary(&mut self) -> Parse<Expr<'a>> {

@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
             return Err(self.fault_at(start, "a required block has a content"));
         }
         self.skip_word(name);
-        Ok(StatementKind::Block { name, body })
+        Ok(StatementKind::Block(body))
     }
 
     fn print(&mut self) -> Parse<StatementKind<'a>> {

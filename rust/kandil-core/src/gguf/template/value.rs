@@ -1,0 +1,262 @@
+//! What an expression may come to, as far as it can be told without a conversation.
+
+use std::rc::Rc;
+
+/// Longer strings are not held; their length is.
+pub(super) const MAX_STRING: usize = 64 << 10;
+/// Longer lists are not held; their length is.
+pub(super) const MAX_LIST: usize = 1024;
+/// More possible values are one that is unknown.
+const MAX_EITHER: usize = 16;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Unknown,
+    /// From the conversation: whoever writes to the model chooses it.
+    Input,
+    /// A number that nobody chooses: a length, an index.
+    Number,
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Rc<str>),
+    List(Rc<Vec<Value>>),
+    Dict(Rc<Vec<(Value, Value)>>),
+    /// A string or list of that length.
+    Sized(u64),
+    /// What a call of `namespace` made, by the number of the call.
+    Namespace(u32),
+    Object(Object),
+    /// One of these, none of them another Either.
+    Either(Rc<Vec<Value>>),
+}
+
+/// What belongs to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Object {
+    Loop,
+    Macro,
+    /// A function of the engine or a method: whatever is called, never read.
+    Function(&'static str),
+    /// Leads to the interpreter as such: cycler, self, request, …
+    Internal(&'static str),
+}
+
+impl Value {
+    pub(super) fn text(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref();
+        if text.len() > MAX_STRING { Self::Sized(text.len() as u64) } else { Self::Str(text.into()) }
+    }
+
+    pub(super) fn list(items: Vec<Self>) -> Self {
+        if items.len() > MAX_LIST { Self::Sized(items.len() as u64) } else { Self::List(Rc::new(items)) }
+    }
+
+    /// Each value that it may be.
+    pub(super) fn each(&self) -> &[Self] {
+        match self {
+            Self::Either(values) => values,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Self::any(self.each().iter().chain(other.each()).cloned())
+    }
+
+    pub(super) fn any(values: impl IntoIterator<Item = Self>) -> Self {
+        let mut kept: Vec<Self> = Vec::new();
+        for value in values {
+            for one in value.each() {
+                if !kept.contains(one) {
+                    kept.push(one.clone());
+                }
+            }
+            if kept.len() > MAX_EITHER {
+                return if kept.contains(&Self::Input) { Self::Input } else { Self::Unknown };
+            }
+        }
+        match kept.len() {
+            0 => Self::Unknown,
+            1 => kept.swap_remove(0),
+            _ => Self::Either(Rc::new(kept)),
+        }
+    }
+
+    /// What `operation` makes of each value that it may be.
+    pub(super) fn map(&self, mut operation: impl FnMut(&Self) -> Self) -> Self {
+        match self {
+            Self::Either(values) => Self::any(values.iter().map(operation)),
+            one => operation(one),
+        }
+    }
+
+    pub(super) fn map2(&self, other: &Self, operation: impl Fn(&Self, &Self) -> Self) -> Self {
+        self.map(|left| other.map(|right| operation(left, right)))
+    }
+
+    /// Whether the conversation has a part in it.
+    pub(super) fn is_input(&self) -> bool {
+        self.each().contains(&Self::Input)
+    }
+
+    /// What computing with unknown parts gives.
+    pub(super) fn mixed(parts: &[Self]) -> Self {
+        if parts.iter().any(Self::is_input) { Self::Input } else { Self::Unknown }
+    }
+
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Self::None | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Str(_) | Self::Sized(_) => true,
+            Self::List(items) => items.iter().all(Self::is_constant),
+            Self::Dict(pairs) => pairs.iter().all(|(key, value)| key.is_constant() && value.is_constant()),
+            _ => false,
+        }
+    }
+
+    /// None where it cannot be told.
+    pub(super) fn truth(&self) -> Option<bool> {
+        Some(match self {
+            Self::None => false,
+            Self::Bool(value) => *value,
+            Self::Int(value) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::Str(text) => !text.is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Dict(pairs) => !pairs.is_empty(),
+            Self::Sized(length) => *length != 0,
+            Self::Namespace(_) | Self::Object(_) => true,
+            _ => return None,
+        })
+    }
+
+    /// As `~`, `join` and the filter `string` show it; None where it cannot be told.
+    pub(super) fn shown(&self) -> Option<Rc<str>> {
+        Some(match self {
+            Self::Str(text) => text.clone(),
+            Self::Int(value) => value.to_string().into(),
+            Self::Bool(value) => if *value { "True" } else { "False" }.into(),
+            Self::None => "None".into(),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn as_str(&self) -> Option<&str> {
+        if let Self::Str(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Bool(value) => Some(i64::from(*value)),
+            #[allow(clippy::cast_possible_truncation)] // saturates
+            Self::Float(value) => Some(*value as i64),
+            _ => None,
+        }
+    }
+
+    /// Of a string in characters, of a list in items.
+    pub(super) fn length(&self) -> Option<u64> {
+        Some(match self {
+            Self::Str(text) => text.chars().count() as u64,
+            Self::List(items) => items.len() as u64,
+            Self::Dict(pairs) => pairs.len() as u64,
+            Self::Sized(length) => *length,
+            _ => return None,
+        })
+    }
+
+    /// The items that a loop over it gives.
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        Some(match self {
+            Self::List(items) => items.to_vec(),
+            Self::Str(text) if text.len() <= MAX_LIST => {
+                text.chars().map(|character| Self::text(character.encode_utf8(&mut [0; 4]))).collect()
+            }
+            Self::Dict(pairs) => pairs.iter().map(|(key, _)| key.clone()).collect(),
+            _ => return None,
+        })
+    }
+
+    /// The parts as one string.
+    pub(super) fn concat(parts: &[Self]) -> Self {
+        let mut whole = String::new();
+        let mut length = 0_u64;
+        for part in parts {
+            if let Self::Either(values) = part {
+                let at = parts.iter().position(|found| std::ptr::eq(found, part)).unwrap_or(0);
+                return Self::any(values.iter().map(|value| {
+                    let mut parts = parts.to_vec();
+                    if let Some(place) = parts.get_mut(at) {
+                        *place = value.clone();
+                    }
+                    Self::concat(&parts)
+                }));
+            }
+            if let Self::Sized(size) = part {
+                length = length.saturating_add(*size);
+            } else if let Some(text) = part.shown() {
+                length = length.saturating_add(text.len() as u64);
+                if length <= MAX_STRING as u64 {
+                    whole.push_str(&text);
+                }
+            } else {
+                return Self::mixed(parts);
+            }
+        }
+        if length > MAX_STRING as u64 || parts.iter().any(|part| matches!(part, Self::Sized(_))) {
+            return Self::Sized(length);
+        }
+        Self::text(whole)
+    }
+
+    /// `self[index]`, where both are constants.
+    pub(super) fn item(&self, index: &Self) -> Option<Self> {
+        match self {
+            Self::Dict(pairs) => pairs.iter().rev().find(|(key, _)| key == index).map(|(_, value)| value.clone()),
+            Self::List(items) => at(items, index.as_int()?).cloned(),
+            Self::Str(text) => {
+                let characters: Vec<char> = text.chars().collect();
+                at(&characters, index.as_int()?).map(|character| Self::text(character.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// `self[start:stop:step]`, where all are constants.
+    pub(super) fn slice(&self, parts: [Option<i64>; 3]) -> Option<Self> {
+        match self {
+            Self::List(items) => Some(Self::list(sliced(items, parts)?)),
+            Self::Str(text) => {
+                let characters: Vec<char> = text.chars().collect();
+                Some(Self::text(sliced(&characters, parts)?.into_iter().collect::<String>()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn at<T>(items: &[T], index: i64) -> Option<&T> {
+    let length = i64::try_from(items.len()).ok()?;
+    let index = if index < 0 { index.saturating_add(length) } else { index };
+    items.get(usize::try_from(index).ok()?)
+}
+
+fn sliced<T: Clone>(items: &[T], [start, stop, step]: [Option<i64>; 3]) -> Option<Vec<T>> {
+    let length = i64::try_from(items.len()).ok()?;
+    let step = step.unwrap_or(1);
+    if step == 0 {
+        return None;
+    }
+    let (low, high) = if step > 0 { (0, length) } else { (-1, length.saturating_sub(1)) };
+    let bound = |index: i64| if index < 0 { index.saturating_add(length) } else { index }.clamp(low, high);
+    let (first, last) = if step > 0 { (low, high) } else { (high, low) };
+    let (mut place, stop) = (start.map_or(first, bound), stop.map_or(last, bound));
+    let mut kept = Vec::new();
+    while if step > 0 { place < stop } else { place > stop } {
+        kept.extend(usize::try_from(place).ok().and_then(|place| items.get(place)).cloned());
+        place = place.saturating_add(step);
+    }
+    Some(kept)
+}
