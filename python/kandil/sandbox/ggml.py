@@ -36,7 +36,7 @@ class Library:
 
     def has(self, *names: str) -> bool:
         """Whether it has all these functions."""
-        return all(hasattr(self._library, name) for name in names)
+        return all(_has(self._library, name) for name in names)
 
     def text(self, pointer: Any) -> bytes:  # noqa: ANN401
         """A C string."""
@@ -99,7 +99,15 @@ class Library:
         except LibraryUnusable:
             return 0
         # One that does not tell is made for every machine.
-        return int(backend.ggml_backend_score()) if hasattr(backend, "ggml_backend_score") else 1
+        return int(backend.ggml_backend_score()) if _has(backend, "ggml_backend_score") else 1
+
+
+def _has(library: Any, name: str) -> bool:  # noqa: ANN401
+    try:
+        getattr(library, name)
+    except (AttributeError, ffi.error):
+        return False
+    return True
 
 
 def _readable(text: bytes) -> str:

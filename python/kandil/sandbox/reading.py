@@ -36,6 +36,8 @@ _SHOWN = 80
 
 def why_not(library: Library) -> str | None:
     """Why the library cannot read a header from a descriptor; None where it can."""
+    if not library.has("gguf_get_n_kv"):
+        return "this library has none of gguf's functions"
     if not any(map(library.has, _INITS)):
         return "this library opens files by their path alone, which the sandbox forbids"
     if not library.has(*_GETTERS_NEEDED):

@@ -64,10 +64,11 @@ def find(named: str | os.PathLike[str] | None = None) -> tuple[list[Runtime], li
 
 
 def _named(path: Path) -> Iterator[tuple[str, str | None, Path]]:
+    path = path.absolute()
     if path.is_dir():
         yield from _in_folder(path.name, path)
     else:
-        yield path.name, None, path.absolute()
+        yield path.name, None, path
 
 
 def _everywhere() -> Iterator[tuple[str, str | None, Path]]:

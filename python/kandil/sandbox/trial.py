@@ -78,7 +78,8 @@ def _memory(size: int) -> int:
 
 def _task(size: int, memory: int, level: int) -> dict[str, object]:
     needed = size + CONTEXT_BYTES
-    too_large = f"it needs about {needed} bytes, and {memory} were given (--memory)" if needed > memory else None
+    sizes = f"it needs about {needed >> 20} MiB, and {memory >> 20} MiB were given (--memory)"
+    too_large = sizes if needed > memory else None
     return {"levels": ["header", "model"][:level], "model_not_possible": too_large}
 
 
@@ -182,7 +183,7 @@ def _why(end: ChildEnd) -> LoadFinding:
     at = f"at step {end.step!r}" if end.step else "before the first step"
     last_words = end.stderr.decode("utf-8", "replace") + (end.reason or "")
     if end.how == "timed-out" or end.signal == "SIGXCPU":
-        return finding("KG-LOAD-TIMEOUT", f"the loader did not end within {end.seconds:.0f} s, {at}")
+        return finding("KG-LOAD-TIMEOUT", f"the loader had not ended after {end.seconds:.1f} s, {at}")
     if end.signal == "SIGKILL" or any(sign in last_words for sign in OUT_OF_MEMORY):
         return finding("KG-LOAD-MEMORY", f"the loader asked for more memory than it was given, {at}")
     if end.how in ("over-long", "invalid"):

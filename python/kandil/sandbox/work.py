@@ -11,7 +11,7 @@ from typing import Any
 
 from kandil._core import Header
 from kandil.sandbox import loading, reading
-from kandil.sandbox.ggml import Library
+from kandil.sandbox.ggml import Library, LibraryUnusable
 
 Step = Callable[[str], None]
 BLOCKING = ("malformed", "malicious")
@@ -20,8 +20,10 @@ BLOCKING = ("malformed", "malicious")
 def prepare(task: dict[str, Any], fd: int) -> Callable[[Step], dict[str, object]]:
     """Opens the library. Raises: LibraryUnusable."""
     library = Library(task["library"], task["backends"])
+    if why := reading.why_not(library):
+        raise LibraryUnusable(why)
     stream = library.stream(fd)
-    reasons = {"header": reading.why_not(library), "model": loading.why_not(library)}
+    model_not_possible = loading.why_not(library) or task["model_not_possible"]
 
     def work(step: Step) -> dict[str, object]:
         where = "header: scan"
@@ -36,9 +38,8 @@ def prepare(task: dict[str, Any], fd: int) -> Callable[[Step], dict[str, object]
         header = Header.open(fd)
         for name in task["levels"]:
             began = time.perf_counter()
-            why = reasons[name] or (task["model_not_possible"] if name == "model" else None)
-            if why is not None:
-                level = _level("not-possible", why)
+            if name == "model" and model_not_possible is not None:
+                level = _level("not-possible", model_not_possible)
             else:
                 level = (_read if name == "header" else _load)(library, stream, header, fd, at)
             levels.append({"name": name, "milliseconds": (time.perf_counter() - began) * 1000, **level})
