@@ -256,3 +256,9 @@ class Header:
         """The value if the scan has kept it, as it does numbers and short strings; else None. Reads nothing."""
     def __getitem__(self, key: str, /) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
         """The value, read from the file now (or kept, where it is small). Raises KeyError, OSError, ValueError."""
+    def check_weights(self, *, full: bool = False) -> list[Finding]:
+        """NaN and infinity among the tensors' weights and block scales, at most one finding for each tensor.
+
+        Reads up to 128 KiB of each tensor, or all, on all processors and without the GIL; an interrupt ends it soon.
+        Empty for what a :class:`Run` gives, which keeps no tensors. Raises OSError; ValueError where the file has changed.
+        """

@@ -75,7 +75,8 @@ def exact(value: Scalar | Sequence[Scalar]) -> object:
 def assert_same(path: Path) -> None:
     """`Header` and `GGUFReader` agree on the file."""
     header, reader = Header.open(os.fsencode(path)), GGUFReader(path)
-    assert [found.message for found in header.findings if found.severity != "note"] == []
+    structure = [found for found in header.findings if not found.id.startswith("KG-META-")]  # texts may say anything
+    assert [found.message for found in structure if found.severity != "note"] == []
     fields = {name: field for name, field in reader.fields.items() if not name.startswith("GGUF.")}
     assert header.keys() == list(fields)
     for name, field in fields.items():

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types};
+use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types, weights};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString, PyTuple};
@@ -280,6 +281,35 @@ impl Header {
 
     fn __len__(&self) -> usize {
         self.header.entries.len()
+    }
+
+    /// Reads tensor data now, on all processors; Ctrl-C ends it within a fraction of a second.
+    #[pyo3(signature = (*, full = false))]
+    fn check_weights(&self, py: Python<'_>, full: bool) -> PyResult<Vec<Finding>> {
+        let mode = if full { weights::Mode::Full } else { weights::Mode::Sample };
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let main = std::thread::current().id();
+        let interrupted = OnceLock::new();
+        let go_on = |_| {
+            if std::thread::current().id() == main
+                && let Err(error) = Python::attach(|py| py.check_signals())
+            {
+                let _ = interrupted.set(error);
+            }
+            interrupted.get().is_none()
+        };
+        let checked = py.detach(|| {
+            let file = self.source.file()?;
+            if file.metadata()?.len() != self.header.file_size {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned"));
+            }
+            weights::check(&file, &self.header, mode, threads, &go_on)
+        });
+        match (interrupted.into_inner(), checked) {
+            (Some(error), _) => Err(error),
+            (None, Ok(found)) => Ok(found.into_iter().map(Finding).collect()),
+            (None, Err(error)) => Err(self.source.error(py, &error)),
+        }
     }
 
     /// None where the scan has not kept the value: it is long, or there is no such key. Reads nothing.
