@@ -56,6 +56,9 @@ checked; 130, 143 interrupted.
 @click.option("--manifest", type=GivenPath(), metavar="FILE", help="Write what `sha256sum -c` reads; - is stdout.")
 @click.option("--sarif", type=GivenPath(), metavar="FILE", help="Write what was found as SARIF 2.1.0; - is stdout.")
 @click.option("--strict", is_flag=True, help="A suspicious file is bad too.")
+@click.option("--load", is_flag=True, help="Load each sound file too, in the sandbox: see `kandil-sandbox --help`.")
+@click.option("--load-memory", type=size_bytes, metavar="SIZE", help="For all loads together.")
+@click.option("--allow-weaker", is_flag=True, help="Load although a layer of the sandbox is missing.")
 @click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
 @click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
 @click.option("--jobs", type=click.IntRange(0), default=0, metavar="N", help="Threads; 0 is one a CPU.")
@@ -73,6 +76,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     assert settings is not None
     if options["scan_only"] and (options["expect"] or options["pin"] or options["manifest"]):
         raise click.UsageError("--scan-only takes no digests: --expect, --pin and --manifest do not go with it.", ctx)
+    if not options["load"] and (options["load_memory"] or options["allow_weaker"]):
+        raise click.UsageError("--load-memory and --allow-weaker say how to --load.", ctx)
     if options["scan_only"] and (options["full"] or options["sha256"] or options["scrub"]):
         raise click.UsageError("--scan-only reads no data: --full, --sha256 and --scrub do not go with it.", ctx)
     on_stdout = [option for option in ("manifest", "sarif") if options[option] == "-"]
@@ -141,7 +146,7 @@ class _Command:
             await trio.sleep(FRAME_SECONDS)
 
     def _verification(self) -> Verification:
-        from kandil.verify import verify
+        from kandil.verify import LoadOptions, verify
 
         options = self.options
         return verify(
@@ -153,6 +158,7 @@ class _Command:
             pin=options["pin"],
             check=options["check"],
             trust_keys=options["trust_key"],
+            load=LoadOptions(options["load_memory"], options["allow_weaker"]) if options["load"] else None,
             scan_only=options["scan_only"],
             strict=options["strict"],
             jobs=options["jobs"],

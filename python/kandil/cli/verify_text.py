@@ -116,10 +116,17 @@ def expectation(result: FileResult) -> str:
 
 def _checked(result: FileResult) -> str:
     how = result.checked or "not read"
-    signed = f", signed by {printable(result.signed_by)}" if result.signed_by else ""
     if result.expected_source:
-        return f"{how} ({_source(result)}){signed}"
-    return f"{how} {result.sha256}" if result.sha256 else how
+        return f"{how} ({_source(result)}){_vouched(result)}"
+    return (f"{how} {result.sha256}" if result.sha256 else how) + _vouched(result)
+
+
+def _vouched(result: FileResult) -> str:
+    """`, signed by acme, loads (header, model)`."""
+    told = f", signed by {printable(result.signed_by)}" if result.signed_by else ""
+    if result.load is not None and result.load.status == "passed":
+        told += f", loads ({', '.join(level.name for level in result.load.levels if level.result == 'passed')})"
+    return told
 
 
 def _source(result: FileResult) -> str:
@@ -181,8 +188,7 @@ def _confirmed(result: FileResult) -> str:
     how = result.checked or "not read"
     if result.expected_source:
         how = f"{_source(result)} ({how})"
-    if result.signed_by:
-        how += f", signed by {printable(result.signed_by)}"
+    how += _vouched(result)
     return f"{result.sha256}  {how}" if result.sha256 else how
 
 

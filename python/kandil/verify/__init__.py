@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from kandil import _core
 from kandil.errors import LedgerTooNew
 from kandil.verify.ledger import Ledger
-from kandil.verify.plan import Request
+from kandil.verify.plan import LoadOptions, Request
 from kandil.verify.result import FileResult, Finding, Severity, Status, Summary
 from kandil.verify.run import Lane, Progress, Verification
 
@@ -25,6 +25,7 @@ __all__ = [
     "FileResult",
     "Finding",
     "Lane",
+    "LoadOptions",
     "Progress",
     "Severity",
     "Status",
@@ -46,6 +47,7 @@ def verify(
     pin: bool = False,
     check: str | bytes | os.PathLike[str] | None = None,
     trust_keys: Sequence[str | os.PathLike[str]] = (),
+    load: LoadOptions | None = None,
     scan_only: bool = False,
     strict: bool = False,
     jobs: int = 0,
@@ -68,6 +70,7 @@ def verify(
             it is named itself.
         check: a list as `sha256sum` writes it; without `paths`, what it lists is verified.
         trust_keys: PEM files of public keys whose signatures are believed in this run, beside the publishers'.
+        load: loads each sound GGUF file in the sandbox, with the llama.cpp that is found here.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
         strict: a suspicious file is not good: the summary's exit code is 8, and nothing pins it.
         jobs: threads; 0 is one for each usable CPU.
@@ -89,6 +92,7 @@ def verify(
             pin=pin,
             check=None if check is None else Path(os.fsdecode(check)),
             trust_keys=tuple(map(Path, trust_keys)),
+            load=load,
             scan_only=scan_only,
             strict=strict,
             jobs=jobs,

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from kandil.verify.item import Item
     from kandil.verify.result import Finding, Status
 
+LOADED_ODDLY = "`kandil-sandbox load-test` shows what the loader says"
+LOADED_BADLY = "do not load it: fetch it again; if it is still so, tell whoever published it"
+
 
 def hint(status: Status, item: Item, worst: Finding | None = None, *, silent: bool = False) -> str | None:  # noqa: PLR0911
     """None where there is nothing to do. `worst` is the worst finding; `silent`: the disk or the memory is to blame."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kandil.profiles import published_files
 from kandil.verify.facts import day
-from kandil.verify.hints import hint
+from kandil.verify.hints import LOADED_BADLY, LOADED_ODDLY, hint
 from kandil.verify.item import Expected
 from kandil.verify.result import FileResult, Finding, Severity, Status
 
@@ -86,6 +86,18 @@ def judge(item: Item, reading: Reading, more: tuple[Finding, ...] = (), first: I
         signed_by=_signer(item, facts),
         same_as=_path(first.path) if first is not None else None,
     )
+
+
+def with_findings(result: FileResult, more: tuple[Finding, ...]) -> FileResult:
+    """The result of a sound file of which something was found afterwards."""
+    worst = max(more, key=lambda one: _RANK[one.severity], default=None)
+    if worst is None:
+        return result
+    findings = result.findings + more
+    if worst.severity == "note" or (worst.severity == "suspicious" and result.status == "suspicious"):
+        return replace(result, findings=findings)
+    told = LOADED_ODDLY if worst.severity == "suspicious" else LOADED_BADLY
+    return replace(result, status=worst.severity, findings=findings, hint=told)
 
 
 def _worse(status: Status, worst: Finding, message: str | None) -> tuple[Status, str | None]:

@@ -26,6 +26,14 @@ DIGEST_HEX = 64
 
 
 @dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How files are loaded: `memory_bytes` is for all loads at once; None: half of the machine's."""
+
+    memory_bytes: int | None = None
+    allow_weaker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the caller of `verify` asked for."""
 
@@ -45,6 +53,7 @@ class Request:
     drop_cache: bool | None = None
     ledger: Path | None = None
     trust_keys: tuple[Path, ...] = ()
+    load: LoadOptions | None = None
     machine: Machine | None = None
 
 

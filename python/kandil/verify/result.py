@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from kandil.sandbox import LoadReport
 
 Status = Literal["ok", "unverified", "mismatch", "malformed", "malicious", "suspicious", "changed", "error"]
 Severity = Literal["note", "suspicious", "malformed", "malicious"]
@@ -49,6 +52,8 @@ class FileResult:
     """The model's name in its store (`llama3.1:8b`, `Qwen/Qwen3-8B-GGUF`), where there is one."""
     signed_by: str | None = None
     """The trusted publisher whose verified signature gives this very digest."""
+    load: LoadReport | None = None
+    """What came of loading it in the sandbox, where that was asked for."""
     same_as: Path | None = None
     """An earlier result's path that is the same file (a symbolic or hard link); its bytes were read once."""
 
@@ -67,13 +72,15 @@ class Summary:
     """What the run had to do without: a ledger, a list of digests that could not be read."""
     pins_unread: bool = False
     """There is a ledger that may hold pins, and it could not be read: a changed file may have passed."""
+    loads_untested: int = 0
+    """Files that were to be loaded, and of which nothing could be said."""
     strict: bool = False
     """A suspicious file is as bad as a broken one."""
 
     @property
     def exit_code(self) -> int:
-        """8: something is wrong with a file. 10: a file, or all the pins, could not be checked. 0 otherwise."""
+        """8: something is wrong with a file. 10: a file, a load, or all the pins could not be checked. 0 otherwise."""
         passed = {*good_statuses(strict=self.strict), "error"}
         if any(count for status, count in self.by_status.items() if status not in passed):
             return 8
-        return 10 if self.by_status.get("error") or self.pins_unread else 0
+        return 10 if self.by_status.get("error") or self.pins_unread or self.loads_untested else 0

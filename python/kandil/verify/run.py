@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,8 @@ from kandil.verify.verdicts import UNREADABLE, Rows, Verdicts, add_git_id, alarm
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
+
+    from kandil.verify.loading import Loads
 
 TAKE_SECONDS = 0.1
 BATCH = 256
@@ -73,6 +76,8 @@ class Verification:
         self._read_bytes = self._earlier_done = self._earlier_total = 0
         self._stopping = self._finished = False
         self._summary: Summary | None = None
+        self._loads = _loads(request)
+        self._out: deque[FileResult] = deque()
 
     # -- iteration ----------------------------------------------------------------------------------------------------
 
@@ -80,15 +85,34 @@ class Verification:
         return self
 
     async def __anext__(self) -> FileResult:
-        while not self._verdicts.ready:
-            if self._finished:
+        while not self._out:
+            if self._finished and not self._verdicts.ready:
                 raise StopAsyncIteration
             try:
-                await trio.to_thread.run_sync(self._step, abandon_on_cancel=True)
+                await self._more()
             except BaseException:
                 await self._abandon()
                 raise
-        return self._verdicts.ready.popleft()
+        return self._out.popleft()
+
+    async def _more(self) -> None:
+        if not self._verdicts.ready:
+            await trio.to_thread.run_sync(self._step, abandon_on_cancel=True)
+        elif self._loads is not None:
+            await self._load(self._loads)
+        else:
+            self._out.extend(self._verdicts.ready)
+            self._verdicts.ready.clear()
+
+    async def _load(self, loads: Loads) -> None:
+        """What is ready is loaded, side by side; reading goes on meanwhile."""
+        ready = list(self._verdicts.ready)
+        self._verdicts.ready.clear()
+        counts = self._verdicts.by_status
+        for before, after in zip(ready, await loads.load(ready), strict=True):
+            counts[before.status] -= 1
+            counts[after.status] += 1
+            self._out.append(after)
 
     async def _abandon(self) -> None:
         """The threads stop now; what they have finished is kept."""
@@ -151,7 +175,7 @@ class Verification:
     @property
     def summary(self) -> Summary:
         """Raises RuntimeError before the end of the loop."""
-        if self._summary is None or self._verdicts.ready:
+        if self._summary is None or self._verdicts.ready or self._out:
             raise RuntimeError("there is no summary before the last result")
         return self._summary
 
@@ -296,12 +320,21 @@ class Verification:
             bytes_read=self._read_bytes,
             seconds=time.monotonic() - self._started,
             by_status=dict(self._verdicts.by_status),
-            warnings=(*self._plan.warnings, *self._ledger.warnings),
+            warnings=(*self._plan.warnings, *self._ledger.warnings, *(self._loads.reasons if self._loads else ())),
+            loads_untested=self._loads.untested if self._loads else 0,
             pins_unread=self._ledger.pins_unread and not self._request.scan_only,
             strict=self._request.strict,
         )
         self._ledger.close()
         self._finished = True
+
+
+def _loads(request: Request) -> Loads | None:
+    if request.load is None:
+        return None
+    from kandil.verify.loading import Loads  # noqa: PLC0415 - the sandbox is not imported for nothing
+
+    return Loads(request.load)
 
 
 def _drops_cache(request: Request, targets: list[Target]) -> bool:
