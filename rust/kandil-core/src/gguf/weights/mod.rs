@@ -5,6 +5,7 @@ mod pieces;
 
 use std::fs::File;
 use std::io;
+use std::ops::BitAnd;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -130,30 +131,34 @@ fn is_wrong(block: &[u8], number: &Number) -> bool {
 fn any_wrong(bytes: &[u8], layout: &Layout) -> bool {
     let Layout { block_bytes, numbers } = layout;
     match (block_bytes, numbers.as_slice()) {
-        (2, [number]) => any_plain::<2>(bytes, number),
-        (4, [number]) => any_plain::<4>(bytes, number),
-        (8, [number]) => any_plain::<8>(bytes, number),
+        (2, [number]) => any_plain(bytes, u16::from_le_bytes, u16::from_le_bytes(mask(number))),
+        (4, [number]) => any_plain(bytes, u32::from_le_bytes, u32::from_le_bytes(mask(number))),
+        (8, [number]) => any_plain(bytes, u64::from_le_bytes, u64::from_le_bytes(mask(number))),
         _ => numbers
             .iter()
             .any(|number| bytes.chunks_exact(*block_bytes).fold(false, |any, block| any | is_wrong(block, number))),
     }
 }
 
-/// As [`any_wrong`], for numbers of `SIZE` bytes that stand side by side.
-fn any_plain<const SIZE: usize>(bytes: &[u8], number: &Number) -> bool {
-    let mut mask = [0_u8; SIZE];
+/// The bits of a number that are set in one that is none.
+fn mask<const SIZE: usize>(number: &Number) -> [u8; SIZE] {
+    let mut mask = [0; SIZE];
     for (place, bits) in number.places.into_iter().zip(number.masks) {
         if let Some(byte) = mask.get_mut(place) {
             *byte |= bits;
         }
     }
+    mask
+}
+
+/// As [`any_wrong`], for numbers that stand side by side.
+fn any_plain<const SIZE: usize, Word: Copy + PartialEq + BitAnd<Output = Word>>(
+    bytes: &[u8],
+    word: impl Fn([u8; SIZE]) -> Word,
+    mask: Word,
+) -> bool {
     let (numbers, _) = bytes.as_chunks::<SIZE>();
-    numbers.chunks(4096).any(|numbers| {
-        numbers.iter().fold(false, |any, number| {
-            let missing = number.iter().zip(&mask).fold(0, |missing, (byte, mask)| missing | (!byte & mask));
-            any | (missing == 0)
-        })
-    })
+    numbers.chunks(4096).any(|numbers| numbers.iter().fold(false, |any, number| any | (word(*number) & mask == mask)))
 }
 
 fn report(tensor: &Tensor, layout: &Layout, seen: &Seen, findings: &mut Findings) {
