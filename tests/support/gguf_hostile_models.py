@@ -66,7 +66,7 @@ LLAMA: dict[str, dict[str, Keys]] = {
         "shared_heads_for_one_layer": {"attention.head_count_kv": (4,)},
         "feed_forward_for_one_layer": {"feed_forward_length": (64,)},
         "heads_for_ten_thousand_layers": {"attention.head_count": (4,) * 10_000},
-        "windows_for_five_layers": {"attention.sliding_window_pattern": (True,) * 5},
+        "windows_beyond_the_table": {"attention.sliding_window_pattern": (True,) * 513},
     },
     "KG-HP-SHAPE": {
         "embedding_wider_than_its_matrix": {"embedding_length": 64},

@@ -49,3 +49,8 @@ pub(super) fn may_lack_heads(architecture: &str) -> bool {
     const RECURRENT: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7", "wavtokenizer-dec"];
     RECURRENT.contains(&architecture)
 }
+
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    LANGUAGE.iter().chain(OTHER).copied()
+}

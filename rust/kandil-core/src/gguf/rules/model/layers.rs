@@ -13,9 +13,6 @@ static EACH: &[&str] = &[
     "attention.head_count_kv",
     "expert_used_count",
     "expert_feed_forward_length",
-    "attention.sliding_window_pattern",
-    "attention.recurrent_layers",
-    "attention.compress_ratios",
     "swiglu_clamp_exp",
     "swiglu_clamp_shexp",
 ];
@@ -33,6 +30,11 @@ static IRREGULAR: &[&str] = &[
     "wavtokenizer-dec",
 ];
 
+/// Arrays that need not have one for each, of which llama.cpp keeps this many elements.
+static TABLES: &[&str] =
+    &["attention.sliding_window_pattern", "attention.recurrent_layers", "attention.compress_ratios"];
+const TABLE: u64 = 512;
+
 /// llama.cpp keeps this many.
 const ROPE_SECTIONS: u64 = 4;
 
@@ -46,6 +48,14 @@ pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
             findings.add(HP_ARR, entry.offset, || {
                 let (key, count) = (model.key(name), entry.count);
                 format!("key \"{key}\" has {count} elements, one for each of the {blocks} blocks was expected")
+            });
+        }
+    }
+    for entry in TABLES.iter().filter_map(|name| model.entry(name)).filter(|entry| entry.element.is_some()) {
+        if entry.count > TABLE {
+            findings.add(HP_ARR, entry.offset, || {
+                let (key, count) = (printable(&entry.key), entry.count);
+                format!("key \"{key}\" has {count} elements, at most {TABLE} were expected")
             });
         }
     }

@@ -14,6 +14,9 @@ mod layers;
 mod projector;
 mod shapes;
 mod sizes;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests;
 mod texts;
 
 use super::Findings;
@@ -30,6 +33,7 @@ pub(super) fn check(header: &Header, findings: &mut Findings) {
     let model = Model::new(header, architecture);
     match (model.general("type"), architecture) {
         (Some(b"adapter"), _) => adapter::check(&model, findings),
+        (Some(b"imatrix"), _) => {}
         (_, "clip") => projector::check(&model, findings),
         _ => {
             sizes::check(&model, findings);

@@ -214,9 +214,15 @@ fn check_experts(model: &Model<'_>, findings: &mut Findings) {
             )
         });
     }
+    if experts > 0 {
+        check_groups(model, experts, findings);
+    }
+}
+
+/// Experts may be in groups of the same size, of which some are used.
+fn check_groups(model: &Model<'_>, experts: u64, findings: &mut Findings) {
     let groups = model.number("expert_group_count").unwrap_or(0);
-    let divides = groups <= 1 || (experts.checked_rem(groups) == Some(0) && groups < experts);
-    if groups > experts || !divides {
+    if groups > 1 && (groups >= experts || experts.checked_rem(groups) != Some(0)) {
         report(model, HP_DIV, "expert_group_count", findings, || {
             format!("is {groups}, a number that divides the {experts} experts was expected")
         });
