@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,8 +46,10 @@ async def outcomes(
 ) -> AsyncIterator[trio.MemoryReceiveChannel[Outcome]]:
     """The outcome of each probe, or of those `names`, as they come; with the layers of `without` left out.
 
-    Raises: SandboxUnavailable, in a group.
+    Raises: SandboxUnavailable, and in a group where it shows only then.
     """
+    if sys.platform != "linux":
+        raise SandboxUnavailable("the attacks are made for Linux")
     table = probes()
     limits = Limits(memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS, allow_weaker=allow_weaker, without=without)
     send, receive = trio.open_memory_channel[Outcome](len(table))

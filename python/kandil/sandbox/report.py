@@ -15,7 +15,7 @@ MAX_TEXT = 4096
 _FIRST, _LAST = (child.LAYERS, child.REFUSED), (child.REPORT, child.ERROR, child.REFUSED)
 
 
-class ReportInvalid(ValueError):
+class ReportInvalid(Exception):
     """The child said what it may not say."""
 
 

@@ -145,7 +145,8 @@ pub fn enter(options: &Options) -> Result<Layers, Error> {
     monitor::die_with_parent();
     entering.put(Layer::Landlock, landlock::restrict);
     entering.put(Layer::Rlimits, || limits::restrict(options, mapped));
-    entering.put(Layer::Seccomp, || seccomp::restrict(options.threads));
+    let root_is_empty = entering.has(Layer::Namespaces);
+    entering.put(Layer::Seccomp, || seccomp::restrict(options.threads, root_is_empty));
     entering.checked()
 }
 

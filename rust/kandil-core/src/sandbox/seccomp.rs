@@ -109,13 +109,20 @@ const NOT_HERE: &[c_long] = &[
 ];
 
 /// Puts three filters on, of which the strictest answer counts.
-pub(super) fn restrict(threads: bool) -> Result<(), String> {
+///
+/// `root_is_empty` decides on `newfstatat`: with an empty path it is what many a glibc makes `fstat` of, and with another
+/// it looks at any file, and no filter can tell. Where there are files to look at, `fstat` fails, which streams survive.
+pub(super) fn restrict(threads: bool, root_is_empty: bool) -> Result<(), String> {
     let errno = |number: c_int| SeccompAction::Errno(number.cast_unsigned());
+    let mut no_files = plain(NO_FILES);
+    if !root_is_empty {
+        no_files.insert(libc::SYS_newfstatat, Vec::new());
+    }
     let filters = [
-        compiled(plain(NO_FILES), SeccompAction::Allow, errno(libc::EACCES)),
+        compiled(no_files, SeccompAction::Allow, errno(libc::EACCES)),
         compiled(plain(NOT_HERE), SeccompAction::Allow, errno(libc::ENOSYS)),
         // The last, since it does not allow to add another.
-        compiled(allowed(threads)?, SeccompAction::KillProcess, SeccompAction::Allow),
+        compiled(allowed(threads, root_is_empty)?, SeccompAction::KillProcess, SeccompAction::Allow),
     ];
     for filter in filters {
         apply_filter(&filter?).map_err(|error| error.to_string())?;
@@ -133,11 +140,14 @@ fn plain(calls: &[c_long]) -> Rules {
     calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 
-fn allowed(threads: bool) -> Result<Rules, String> {
+fn allowed(threads: bool, root_is_empty: bool) -> Result<Rules, String> {
     let mut rules = plain(ALLOWED);
     rules.extend(plain(NO_FILES));
     rules.extend(plain(NOT_HERE));
     rules.extend(with_arguments(threads).map_err(|error| error.to_string())?);
+    if !root_is_empty {
+        rules.insert(libc::SYS_newfstatat, Vec::new()); // answered by an error
+    }
     if threads {
         rules.extend(plain(ALLOWED_TO_THREADS));
     }
@@ -163,8 +173,6 @@ fn with_arguments(threads: bool) -> Result<Rules, seccompiler::BackendError> {
         // Memory, but none that can be run.
         (libc::SYS_mmap, vec![rule(vec![bits(2, libc::PROT_EXEC, 0)?])?]),
         (libc::SYS_mprotect, vec![rule(vec![bits(2, libc::PROT_EXEC, 0)?])?]),
-        // `fstat` of glibc. A path could be there too, which no filter sees: with namespaces there is nothing to see.
-        (libc::SYS_newfstatat, vec![rule(vec![is(3, libc::AT_EMPTY_PATH)?])?]),
         // What streams over a descriptor ask; not its owner, its locks, or the flags that others share.
         (
             libc::SYS_fcntl,
@@ -173,6 +181,8 @@ fn with_arguments(threads: bool) -> Result<Rules, seccompiler::BackendError> {
                 .map(|command| rule(vec![is(1, command)?]))
                 .collect::<Result<_, _>>()?,
         ),
+        // `fstat` of glibc.
+        (libc::SYS_newfstatat, vec![rule(vec![is(3, libc::AT_EMPTY_PATH)?])?]),
         // `abort`.
         (libc::SYS_tgkill, vec![rule(vec![is(0, own)?, is(2, libc::SIGABRT)?])?]),
         // A limit may be read: the stack's, for threads. It cannot be set, nor another's be read.
