@@ -47,12 +47,13 @@ TENSORS = {
 
 def entries(changed: dict[str, tuple[Kind, Scalar]], words: tuple[str, ...] = WORDS) -> list[Entry]:
     """The metadata, with some of it changed or added."""
+    kinds = (*_KINDS, *([_NORMAL] * (len(words) - len(_KINDS))))
     scalars = [Entry(key, kind, value) for key, (kind, value) in (METADATA | changed).items()]
     return [
         *scalars,
         Entry("tokenizer.ggml.tokens", Kind.ARRAY, words, Kind.STRING),
         Entry("tokenizer.ggml.scores", Kind.ARRAY, (0.0,) * len(words), Kind.F32),
-        Entry("tokenizer.ggml.token_type", Kind.ARRAY, _KINDS[: len(words)], Kind.I32),
+        Entry("tokenizer.ggml.token_type", Kind.ARRAY, kinds, Kind.I32),
     ]
 
 
