@@ -1,6 +1,6 @@
 """The Rust core. Paths are bytes, sizes and offsets are bytes, times are nanoseconds since the epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import Literal, Self, final
 
@@ -256,9 +256,13 @@ class Header:
         """The value if the scan has kept it, as it does numbers and short strings; else None. Reads nothing."""
     def __getitem__(self, key: str, /) -> bool | int | float | str | list[bool] | list[int] | list[float] | list[str]:
         """The value, read from the file now (or kept, where it is small). Raises KeyError, OSError, ValueError."""
-    def check_weights(self, *, full: bool = False) -> list[Finding]:
+    def check_weights(
+        self, *, full: bool = False, threads: int = 0, go_on: Callable[[int], object] | None = None
+    ) -> list[Finding]:
         """NaN and infinity among the tensors' weights and block scales, at most one finding for each tensor.
 
-        Reads up to 128 KiB of each tensor, or all, on all processors and without the GIL; an interrupt ends it soon.
-        Empty for what a :class:`Run` gives, which keeps no tensors. Raises OSError; ValueError where the file has changed.
+        Reads up to 128 KiB of each tensor, or all, without the GIL, on so many threads (0: one a usable CPU). ``go_on``
+        is told now and then how many bytes were looked at since the last time; a false answer, as Ctrl-C, ends the look
+        soon. Empty for what a :class:`Run` gives, which keeps no tensors. Raises InterruptedError where ``go_on`` said
+        so, OSError, and ValueError where the file has changed.
         """

@@ -84,6 +84,38 @@ class GivenPath(click.Path):
         return value
 
 
+class OptionalValue(click.Option):
+    """An option that may stand alone, and then has the value `bare`; another is given after `=`, never as a word."""
+
+    def __init__(self, *args: Any, bare: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.bare = bare
+
+
+class Command(click.Command):
+    """A command that may have `OptionalValue`s."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        alone = {
+            name: option.bare for option in self.params if isinstance(option, OptionalValue) for name in option.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        args = [f"{word}={alone[word]}" if word in alone else word for word in args[:end]] + args[end:]
+        return super().parse_args(ctx, args)
+
+
+def weights_option(command: Callable[..., int]) -> Callable[..., int]:
+    """`--weights` and `--weights=full`: None, "sample" or "full"."""
+    return click.option(
+        "--weights",
+        cls=OptionalValue,
+        bare="sample",
+        type=click.Choice(["sample", "full"]),
+        metavar="[=full]",
+        help="Look for NaN and infinity in a sample of each tensor, or in all of it.",
+    )(command)
+
+
 class Settings:
     """What every command takes. It is filled while the arguments are parsed, so that an error is shown as asked."""
 

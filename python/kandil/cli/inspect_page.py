@@ -61,7 +61,7 @@ class Facts:
     findings: tuple[Finding, ...]
 
 
-def facts(header: Header, path: str) -> Facts:
+def facts(header: Header, path: str, findings: Iterable[Finding]) -> Facts:
     """All of it, from the header alone."""
     from kandil.verify import known_digest
 
@@ -85,7 +85,7 @@ def facts(header: Header, path: str) -> Facts:
         chat_template="tokenizer.chat_template" in header,
         split_number=count_or_none(header, "split.no"),
         split_count=count_or_none(header, "split.count"),
-        findings=tuple(header.findings),
+        findings=tuple(findings),
     )
 
 

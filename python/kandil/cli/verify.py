@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from kandil.cli.escape import printable
-from kandil.cli.group import GivenPath, Settings, common_options
+from kandil.cli.group import Command, GivenPath, Settings, common_options, weights_option
 from kandil.cli.sizes import fraction, size_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ checked; 130, 143 interrupted.
 """
 
 
-@click.command("verify", help=HELP, short_help="Check that model files are the published ones, and sound.")
+@click.command("verify", cls=Command, help=HELP, short_help="Check that model files are the published ones, and sound.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=GivenPath())
 @click.option("--full", is_flag=True, help="Read every byte again, whatever the ledger says.")
 @click.option("--sha256", is_flag=True, help="With SHA-256 always, not with the faster BLAKE3 once a file is known.")
@@ -59,6 +59,7 @@ checked; 130, 143 interrupted.
 @click.option("--load", is_flag=True, help="Load each sound file too, in the sandbox: see `kandil-sandbox --help`.")
 @click.option("--load-memory", type=size_bytes, metavar="SIZE", help="For all loads together.")
 @click.option("--allow-weaker", is_flag=True, help="Load although a layer of the sandbox is missing.")
+@weights_option
 @click.option("--scan-only", is_flag=True, help="Check the structure alone: reads headers, not the data.")
 @click.option("--all-files", is_flag=True, help="Every file in a folder, not only model files.")
 @click.option("--jobs", type=click.IntRange(0), default=0, metavar="N", help="Threads; 0 is one a CPU.")
@@ -161,6 +162,7 @@ class _Command:
             load=LoadOptions(options["load_memory"], options["allow_weaker"]) if options["load"] else None,
             scan_only=options["scan_only"],
             strict=options["strict"],
+            weights=options["weights"],
             jobs=options["jobs"],
             max_memory_bytes=options["max_memory"],
             max_rate_bytes=options["max_rate"],

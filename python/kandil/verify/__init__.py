@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 from kandil import _core
 from kandil.errors import LedgerTooNew
 from kandil.verify.ledger import Ledger
-from kandil.verify.plan import LoadOptions, Request
+from kandil.verify.plan import LoadOptions, Request, Weights
+from kandil.verify.progress import Lane, Progress
 from kandil.verify.result import FileResult, Finding, Severity, Status, Summary
-from kandil.verify.run import Lane, Progress, Verification
+from kandil.verify.run import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +51,7 @@ def verify(
     load: LoadOptions | None = None,
     scan_only: bool = False,
     strict: bool = False,
+    weights: Weights | None = None,
     jobs: int = 0,
     max_memory_bytes: int | None = None,
     max_rate_bytes: int | None = None,
@@ -73,6 +75,8 @@ def verify(
         load: loads each sound GGUF file in the sandbox, with the llama.cpp that is found here.
         scan_only: looks at the structure of headers only; no digests, nothing is kept.
         strict: a suspicious file is not good: the summary's exit code is 8, and nothing pins it.
+        weights: also looks for NaN and infinity in the tensors of GGUF files, in a sample of each (`"sample"`) or in
+            all of it (`"full"`), which reads the files once more; what the ledger knows is looked at too.
         jobs: threads; 0 is one for each usable CPU.
         max_memory_bytes: for buffers.
         max_rate_bytes: a second, over all threads.
@@ -95,6 +99,7 @@ def verify(
             load=load,
             scan_only=scan_only,
             strict=strict,
+            weights=weights,
             jobs=jobs,
             max_memory_bytes=max_memory_bytes,
             max_rate_bytes=max_rate_bytes,

@@ -8,7 +8,7 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kandil.errors import ExpectNeedsOneFile, NotADigest
 from kandil.verify import shards
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kandil.verify.stores import Machine
 
 DIGEST_HEX = 64
+Weights = Literal["sample", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Request:
     check: Path | None = None
     scan_only: bool = False
     strict: bool = False
+    weights: Weights | None = None
     every_file: bool = False
     jobs: int = 0
     max_memory_bytes: int | None = None

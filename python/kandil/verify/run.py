@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,8 +17,10 @@ from kandil import _core
 from kandil.verify.judge import Reading
 from kandil.verify.ledger import Ledger
 from kandil.verify.plan import Plan, Request, Target, make_plan
+from kandil.verify.progress import Lane, Progress
 from kandil.verify.result import FileResult, Summary
 from kandil.verify.verdicts import UNREADABLE, Rows, Verdicts, add_git_id, alarms, reading_of
+from kandil.verify.weights import Weighing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,27 +31,6 @@ if TYPE_CHECKING:
 TAKE_SECONDS = 0.1
 BATCH = 256
 """So many answers from the ledger are made between two looks at what the threads have finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One file that is being read now."""
-
-    path: Path
-    bytes_done: int
-    size_bytes: int
-    thread: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a verification is: files are names, bytes are what this run has to read; 0 until the files are found."""
-
-    files_done: int
-    files_total: int
-    bytes_done: int
-    bytes_total: int
-    lanes: tuple[Lane, ...]
 
 
 class Verification:
@@ -65,6 +46,7 @@ class Verification:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._verdicts = Verdicts()
+        self._weighing = Weighing(request)
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._plan: Plan | None = None
@@ -117,6 +99,7 @@ class Verification:
     async def _abandon(self) -> None:
         """The threads stop now; what they have finished is kept."""
         self._stopping = True
+        self._weighing.stop()
         if self._plan is None:
             return  # folders are still being walked; the step that does it stops by itself
         if self._run is not None:
@@ -127,6 +110,7 @@ class Verification:
     def close(self) -> None:
         """Reading stops; what is finished is in the ledger. Does nothing the second time."""
         self._stopping = True
+        self._weighing.stop()
         if self._run is not None:
             self._run.cancel()
         # While files are still being looked for the step that does it has the lock, and afterwards shuts by itself.
@@ -160,7 +144,8 @@ class Verification:
     def progress(self) -> Progress:
         """A moment's picture; cheap enough for every frame."""
         plan, run, jobs = self._plan, self._run, self._jobs
-        done, total = self._earlier_done, self._earlier_total
+        weighing = self._weighing
+        done, total = self._earlier_done + weighing.bytes_done, self._earlier_total + weighing.bytes_total
         lanes: tuple[Lane, ...] = ()
         if run is not None:
             now = run.progress()
@@ -190,12 +175,12 @@ class Verification:
             if self._stopping:
                 self._shut()
                 return
-            answered = self._answer()
+            busy = self._weigh() or self._answer()
             if self._run is not None:
-                self._absorb(self._run.take(0.0 if answered else TAKE_SECONDS))
+                self._absorb(self._run.take(0.0 if busy else TAKE_SECONDS))
                 if self._run.finished:
                     self._next_run()
-            if not answered and self._run is None and not self._stopping:
+            if not busy and self._run is None and not self._weighing.waiting and not self._stopping:
                 self._end()
 
     def _begin(self) -> None:
@@ -248,6 +233,16 @@ class Verification:
             readings.append((target, Reading(target.facts, target.checked)))
         self._finish(readings, [], [])
         return bool(some)
+
+    def _weigh(self) -> bool:
+        """Looks at the weights of one file; False when none waits."""
+        weighed = self._weighing.next()
+        if weighed is not None:
+            pins: Rows = []
+            self._settle(*weighed, pins)
+            if self._ledger is not None:
+                self._ledger.write([], pins)
+        return weighed is not None
 
     def _absorb(self, outcomes: list[_core.Outcome]) -> None:
         readings, rows, pins = self._read(outcomes)
@@ -304,10 +299,14 @@ class Verification:
         for target, reading in readings:
             if reading is not None and add_git_id(target, reading.facts):
                 rows.append((target.items[0].key, reading.facts))
-            for item in target.items:
-                pins += self._verdicts.settle(item, reading, None if item is target.items[0] else target.items[0])
+            if not self._weighing.takes(target, reading):
+                self._settle(target, reading, pins)
         if self._ledger is not None:
             self._ledger.write(rows, pins)
+
+    def _settle(self, target: Target, reading: Reading | None, pins: Rows) -> None:
+        for item in target.items:
+            pins += self._verdicts.settle(item, reading, None if item is target.items[0] else target.items[0])
 
     def _end(self) -> None:
         assert self._plan is not None
@@ -317,7 +316,7 @@ class Verification:
             files=self._verdicts.by_status.total(),
             distinct=len(targets),
             bytes_total=sum(target.size_bytes for target in targets),
-            bytes_read=self._read_bytes,
+            bytes_read=self._read_bytes + self._weighing.bytes_done,
             seconds=time.monotonic() - self._started,
             by_status=dict(self._verdicts.by_status),
             warnings=(*self._plan.warnings, *self._ledger.warnings, *(self._loads.reasons if self._loads else ())),

@@ -9,9 +9,11 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::{self, available_parallelism};
 
 use kandil_core::gguf::{self, Entry, Scalar, Scan, Value, types, weights};
-use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyInterruptedError, PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyList, PyString, PyTuple};
 
@@ -283,33 +285,49 @@ impl Header {
         self.header.entries.len()
     }
 
-    /// Reads tensor data now, on all processors; Ctrl-C ends it within a fraction of a second.
-    #[pyo3(signature = (*, full = false))]
-    fn check_weights(&self, py: Python<'_>, full: bool) -> PyResult<Vec<Finding>> {
+    /// Reads tensor data now. Ctrl-C in the main thread, or a `go_on` that says no, ends it within a fraction of a second.
+    #[pyo3(signature = (*, full = false, threads = 0, go_on = None))]
+    fn check_weights(
+        &self,
+        py: Python<'_>,
+        full: bool,
+        threads: usize,
+        go_on: Option<Py<PyAny>>,
+    ) -> PyResult<Vec<Finding>> {
         let mode = if full { weights::Mode::Full } else { weights::Mode::Sample };
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let main = std::thread::current().id();
-        let interrupted = OnceLock::new();
-        let go_on = |_| {
-            if std::thread::current().id() == main
-                && let Err(error) = Python::attach(|py| py.check_signals())
-            {
-                let _ = interrupted.set(error);
+        let threads = if threads == 0 { available_parallelism().map_or(1, NonZero::get) } else { threads };
+        let (done, stopped) = (AtomicU64::new(0), OnceLock::new());
+        let ask = |py: Python<'_>| {
+            py.check_signals()?;
+            let Some(go_on) = &go_on else { return Ok(()) };
+            match go_on.bind(py).call1((done.swap(0, Relaxed),))?.is_truthy()? {
+                true => Ok(()),
+                false => Err(PyInterruptedError::new_err("the caller wants no more")),
             }
-            interrupted.get().is_none()
+        };
+        let caller = thread::current().id();
+        let tell = |size| {
+            done.fetch_add(size, Relaxed);
+            if thread::current().id() == caller
+                && let Err(error) = Python::attach(ask)
+            {
+                let _ = stopped.set(error);
+            }
+            stopped.get().is_none()
         };
         let checked = py.detach(|| {
             let file = self.source.file()?;
             if file.metadata()?.len() != self.header.file_size {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has changed since it was scanned"));
             }
-            weights::check(&file, &self.header, mode, threads, &go_on)
+            weights::check(&file, &self.header, mode, threads, &tell)
         });
-        match (interrupted.into_inner(), checked) {
-            (Some(error), _) => Err(error),
-            (None, Ok(found)) => Ok(found.into_iter().map(Finding).collect()),
-            (None, Err(error)) => Err(self.source.error(py, &error)),
+        if let Some(error) = stopped.into_inner() {
+            return Err(error);
         }
+        let found = checked.map_err(|error| self.source.error(py, &error))?;
+        ask(py)?;
+        Ok(found.into_iter().map(Finding).collect())
     }
 
     /// None where the scan has not kept the value: it is long, or there is no such key. Reads nothing.
