@@ -98,6 +98,13 @@ def test_a_backend_that_everybody_may_write_is_left_out(folder: Path) -> None:
     assert [Path(one).name for one in found[0].backends] == [f"libggml-cpu-haswell.{SUFFIX}"]
 
 
+def test_nor_one_whose_parts_everybody_may_write(folder: Path) -> None:
+    (folder / f"libggml-base.{SUFFIX}").chmod(0o666)
+    found, refused = find(folder)
+    said = f"libggml-base.{SUFFIX} beside it: everybody may write it"
+    assert (found, [one.reason for one in refused]) == ([], [said])
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     assert find(tmp_path) == ([], [])
     found, refused = find(tmp_path / "none.so")

@@ -13,6 +13,14 @@ _MOST_LINES = 8
 _MOST_CHARACTERS = 400
 
 
+_ENVIRONMENT = {
+    "GGML_NO_BACKTRACE": "1",  # an aborting ggml would start a debugger
+    **dict.fromkeys(
+        ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"), ""
+    ),  # no driver's threads
+}
+
+
 class LibraryUnusable(Exception):
     """The library cannot be opened, or does not have what it is named for."""
 
@@ -21,15 +29,14 @@ class Library:
     """An opened library: its functions as attributes, what it logged as errors in `errors`."""
 
     def __init__(self, path: str, backends: list[str]) -> None:
-        # An aborting ggml would start a debugger.
-        os.environ["GGML_NO_BACKTRACE"] = "1"
+        os.environ.update(_ENVIRONMENT)
         self.ffi: Any = ffi
         self.errors: list[str] = []
         self.on_abort: Callable[[str], None] = self.errors.append
         self._c: Any = self.ffi.dlopen(None)
         self._library: Any = self._opened(path)
         self._listen()
-        self._load_backend(backends)
+        self._start(backends)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (C's)
         return getattr(self._library, name)
@@ -84,12 +91,14 @@ class Library:
         if self.has("ggml_set_abort_callback"):
             self.ggml_set_abort_callback(self._abort)
 
-    def _load_backend(self, paths: list[str]) -> None:
-        """The one of the CPU backends beside the library that suits this machine best, where none is built in."""
-        if not paths or not self.has("ggml_backend_reg_count", "ggml_backend_load") or self.ggml_backend_reg_count():
+    def _start(self, backends: list[str]) -> None:
+        """The CPU is ready to compute: with what is built in, or else with the backend that suits it best."""
+        if self.has("llama_backend_init"):
+            self.llama_backend_init()
+        if not self.has("ggml_backend_reg_count", "ggml_backend_load") or self.ggml_backend_reg_count():
             return
-        scores = [(self._score(path), path) for path in paths]
-        score, path = max(scores)
+        scores = [(self._score(path), path) for path in backends]
+        score, path = max(scores, default=(0, ""))
         if score > 0:
             self.ggml_backend_load(os.fsencode(path))
 

@@ -26,7 +26,7 @@ OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "failed to allocate")
 
 _TOKENS, _BATCH, _MORE = 64, 32, 2
 _NEEDED = (
-    *("llama_model_default_params", "llama_context_default_params", "llama_backend_init", "llama_init_from_model"),
+    *("llama_model_default_params", "llama_context_default_params", "llama_init_from_model"),
     *("llama_set_n_threads", "llama_model_get_vocab", "llama_vocab_n_tokens", "llama_vocab_bos"),
     *("llama_batch_get_one", "llama_decode", "llama_get_logits_ith"),
 )
@@ -80,7 +80,6 @@ def load(library: Library, stream: Any, header: Header, step: Callable[[str], No
     """Loads and decodes."""
     vocabulary_only = header.tensor_count == 0
     step("model: load")
-    library.llama_backend_init()
     parameters = _model_parameters(library, vocabulary_only=vocabulary_only)
     context_parameters = _context_parameters(library)
     if parameters is None or context_parameters is None:

@@ -53,7 +53,7 @@ def find(named: str | os.PathLike[str] | None = None) -> tuple[list[Runtime], li
         real = os.path.realpath(path)
         if real in found or real in refused:
             continue
-        reason = _distrust(real)
+        reason = _distrust(real) or _distrust_beside(real)
         if reason:
             refused[real] = RefusedRuntime(real, reason)
             continue
@@ -108,6 +108,14 @@ def _in_folder(name: str, folder: Path) -> Iterator[tuple[str, str | None, Path]
         if path is not None:
             yield name, None, path
             return
+
+
+def _distrust_beside(path: str) -> str | None:
+    """Why the parts of ggml that it loads from its own folder are not trusted."""
+    for part in sorted(Path(path).parent.glob("libggml*")):
+        if (reason := _distrust(os.path.realpath(part))) and not part.name.startswith("libggml-cpu"):
+            return f"{part.name} beside it: {reason}"
+    return None
 
 
 def _distrust(path: str) -> str | None:
