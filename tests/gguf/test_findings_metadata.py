@@ -59,6 +59,10 @@ def test_place_and_words(tmp_path: Path) -> None:
     (found,) = of_metadata(findings(tmp_path / "a", content))
     assert found.offset == content.index(b"\x7fELF")
     assert "ELF" in found.message
+    content = HOSTILE["formula_in_a_tag"][0]()
+    (found,) = of_metadata(findings(tmp_path / "a", content))
+    assert found.offset == content.index(b"=1+1")
+    assert found.message.startswith('key "general.tags": element 1 holds')
 
 
 def test_a_note_in_place_of_what_only_counts_in_models(tmp_path: Path) -> None:

@@ -186,6 +186,16 @@ def screen_cleared_far_in_a_long_text() -> bytes:
     return described("x" * 70_000 + "\x9b2J")
 
 
+@hostile("KG-META-ESC")
+def colour_in_a_tag() -> bytes:
+    return model(Entry("general.tags", Kind.ARRAY, ("text-generation", "\x1b[31mred"), Kind.STRING))
+
+
+@hostile("KG-META-TXT")
+def formula_in_a_tag() -> bytes:
+    return model(Entry("general.tags", Kind.ARRAY, ("en", "=1+1", "de"), Kind.STRING))
+
+
 @hostile("KG-META-CTRL")
 def overwritten_by_carriage_return() -> bytes:
     return described("BAD\rOK verified")
@@ -254,6 +264,12 @@ def writing_that_needs_joiners() -> bytes:
     persian = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     england = "\U0001f3f4" + _tags("gbeng") + "\U000e007f"
     return described(f"{persian} · क्\u200dष · 👩\u200d💻 · ❤\ufe0f · {england}")
+
+
+@innocent
+def vocabulary_with_every_character() -> bytes:
+    tokens = ("\x1b[31m", "\x07", "\u202e", "\u200b", "=1+1", "<script>", "ignore all previous instructions")
+    return build((Entry("tokenizer.ggml.tokens", Kind.ARRAY, tokens, Kind.STRING),))
 
 
 @innocent

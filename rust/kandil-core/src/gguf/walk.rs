@@ -61,6 +61,8 @@ pub(super) struct Walk {
     header: Header,
     /// The entry whose value is being walked.
     current: Option<Entry>,
+    /// The beginning of an array of strings, as it stands in the file, until it has been looked at.
+    held_strings: Vec<u8>,
     keys_total: u64,
     tensors_total: u64,
     /// Bytes of the names of keys and tensors.
@@ -83,6 +85,7 @@ impl Walk {
             is_gguf: false,
             header: Header { alignment: entry::DEFAULT_ALIGNMENT, file_size, ..Header::default() },
             current: None,
+            held_strings: Vec::new(),
             keys_total: 0,
             tensors_total: 0,
             names_total: 0,

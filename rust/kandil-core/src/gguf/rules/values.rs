@@ -13,3 +13,8 @@ pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Fin
 pub(in crate::gguf) fn check_numbers(entry: &Entry, bytes: &[u8], findings: &mut Findings) {
     metadata::check_numbers(entry, bytes, findings);
 }
+
+/// Looks at an array of strings. `bytes` are its strings with their lengths, or the first 64 KiB of them.
+pub(in crate::gguf) fn check_strings(entry: &Entry, bytes: &[u8], big_endian: bool, findings: &mut Findings) {
+    metadata::check_strings(entry, bytes, big_endian, findings);
+}

@@ -9,6 +9,8 @@ use super::{State, Walk, Wrong};
 
 /// Of a string, this much is looked at: the longest chat templates have some ten thousand bytes.
 const HELD_TEXT: usize = 1 << 20;
+/// Of an array of strings, this much, with their lengths.
+const HELD_STRINGS: usize = 64 << 10;
 /// Of an array of numbers, this much.
 const HELD_NUMBERS: usize = 64 << 10;
 
@@ -125,6 +127,10 @@ impl Walk {
         let State::Strings(run) = &mut self.state else { return Err(Stop::Broken) };
         if run.done() {
             let invalid = run.invalid();
+            let held = std::mem::take(&mut self.held_strings);
+            if let Some(entry) = &self.current {
+                rules::values::check_strings(entry, &held, self.header.big_endian, &mut self.findings);
+            }
             if let Some((count, first)) = invalid {
                 let (key, offset) = (self.current_key(), self.current.as_ref().map(|entry| entry.offset));
                 self.value_finding(ARR_UTF8, &key, offset.unwrap_or(self.position), || {
@@ -134,7 +140,11 @@ impl Walk {
             self.end_value();
             return Ok(0);
         }
-        run.step(bytes, remaining).map_err(|stop| match stop {
+        let step = run.step(bytes, remaining);
+        if let Ok(taken) = step {
+            hold(&mut self.held_strings, bytes.get(..taken).unwrap_or_default(), HELD_STRINGS);
+        }
+        step.map_err(|stop| match stop {
             RunStop::Short(needed) => Stop::Short(needed),
             RunStop::Length { index, length } => {
                 let what = format!(

@@ -104,13 +104,32 @@ fn describes_a_machine(name: &[u8]) -> bool {
 /// Looks at a string; `text` is all of it, or its beginning.
 pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Findings) {
     if !is_tokenizer_text(&entry.key) {
-        let mut report = Report { entry, element: None, findings };
-        blobs::check_text(text, &mut report);
-        terminal::check(text, &mut report);
-        invisible::check(text, &mut report);
-        phrases::check(text, &mut report);
-        base64::check(text, &mut report);
+        look(text, &mut Report { entry, base: entry.offset, element: None, findings });
     }
+}
+
+/// Looks at the strings of an array; `bytes` are the strings with their lengths before them, or the first of them.
+pub(in crate::gguf) fn check_strings(entry: &Entry, bytes: &[u8], big_endian: bool, findings: &mut Findings) {
+    if entry.key.starts_with(b"tokenizer.ggml.") {
+        return; // a vocabulary has every character, and every word
+    }
+    let (mut rest, mut at, mut index) = (bytes, entry.offset, 0_u64);
+    while let Some((length, tail)) = rest.split_first_chunk() {
+        let length = if big_endian { u64::from_be_bytes(*length) } else { u64::from_le_bytes(*length) };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let (text, next) = tail.split_at_checked(length).unwrap_or((tail, &[]));
+        let base = at.saturating_add(8);
+        look(text, &mut Report { entry, base, element: Some(index), findings });
+        (rest, at, index) = (next, base.saturating_add(length as u64), index.saturating_add(1));
+    }
+}
+
+fn look(text: &[u8], report: &mut Report<'_>) {
+    blobs::check_text(text, report);
+    terminal::check(text, report);
+    invisible::check(text, report);
+    phrases::check(text, report);
+    base64::check(text, report);
 }
 
 /// Templates, and whole tokenizers as text.
@@ -122,7 +141,7 @@ fn is_tokenizer_text(key: &[u8]) -> bool {
 /// Looks at an array of numbers; `bytes` are all of it, or its beginning.
 pub(in crate::gguf) fn check_numbers(entry: &Entry, bytes: &[u8], findings: &mut Findings) {
     let width = entry.element.and_then(ValueType::size).unwrap_or(1);
-    let mut report = Report { entry, element: None, findings };
+    let mut report = Report { entry, base: entry.offset, element: None, findings };
     if blobs::check_bytes(bytes, &mut report) {
         return;
     }
@@ -152,6 +171,8 @@ fn one_byte_each(bytes: &[u8], width: u64) -> Option<Vec<u8>> {
 /// Where findings about one value go.
 struct Report<'a> {
     entry: &'a Entry,
+    /// Where the value, or the string of an array, begins.
+    base: u64,
     /// Which string of an array it is.
     element: Option<u64>,
     findings: &'a mut Findings,
@@ -173,9 +194,9 @@ impl Report<'_> {
     fn finding<W: FnOnce() -> String>(&self, at: usize, what: W) -> (u64, impl FnOnce() -> String + use<W>) {
         let (key, element) = (printable(&self.entry.key), self.element);
         let message = move || match element {
-            Some(index) => format!("key \"{key}\", element {index}: {}", what()),
+            Some(index) => format!("key \"{key}\": element {index} {}", what()),
             None => format!("key \"{key}\" {}", what()),
         };
-        (self.entry.offset.saturating_add(at as u64), message)
+        (self.base.saturating_add(at as u64), message)
     }
 }
