@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import tests.support.gguf_hostile
 from kandil._core import Header, rules
-from tests.gguf.test_findings import HOSTILE
+from tests.support.gguf_hostile import Builder
 
 RULES = {rule.id: rule for rule in rules()}
+MODULES = sorted(path.stem for path in Path(tests.support.gguf_hostile.__file__).parent.glob("gguf_hostile*.py"))
+HOSTILE: dict[str, dict[str, tuple[Builder, str]]] = {
+    module: import_module(f"tests.support.{module}").HOSTILE for module in MODULES
+}
 
 
 def test_every_rule_is_told_apart_and_explained() -> None:
@@ -27,20 +33,21 @@ def test_every_rule_is_told_apart_and_explained() -> None:
         assert rule.false_positives.endswith(".")
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_every_finding_has_its_rule(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_every_finding_has_its_rule(module: str, tmp_path: Path) -> None:
     """And the rule's severity, but for the sum of those that are not listed."""
-    (tmp_path / "a").write_bytes(HOSTILE[name][0]())
-    found = Header.open(os.fsencode(tmp_path / "a")).findings
-    assert found
-    for finding in found:
-        assert finding.id in RULES
-        assert finding.id == "KG-MORE" or finding.severity == RULES[finding.id].severity
+    for name, (builder, _) in HOSTILE[module].items():
+        (tmp_path / "a").write_bytes(builder())
+        found = Header.open(os.fsencode(tmp_path / "a")).findings
+        assert found, name
+        for finding in found:
+            assert finding.id in RULES, name
+            assert finding.id == "KG-MORE" or finding.severity == RULES[finding.id].severity, name
 
 
 def test_every_rule_of_the_structure_is_met_by_a_file_that_breaks_it() -> None:
     """So that none is an empty promise."""
-    met = {expected for _, expected in HOSTILE.values()}
+    met = {expected for module in HOSTILE.values() for _, expected in module.values()}
     other_tests = {"KG-HDR-SHRANK", "KG-HDR-MANY", "KG-HDR-BIG-ENDIAN", "KG-SPLIT-NAME"}
     first, last = list(RULES).index("KG-HDR-MAGIC"), list(RULES).index("KG-SLACK-TRAIL")
     structure = set(list(RULES)[first : last + 1])
