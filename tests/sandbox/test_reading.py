@@ -143,6 +143,12 @@ def test_a_long_text_is_shown_from_where_it_differs(tmp_path: Path, view: Any) -
     assert found == ["the value of 't': the loader sees 'a' from character 200 on, kandil's scan 'b'"]
 
 
+def test_a_text_that_ends_with_nul_hides_nothing(tmp_path: Path, view: Any) -> None:
+    made = build([Entry("t", Kind.STRING, "text\0\0")])
+    seen, fd = view(made)
+    assert reading.differences(library(), seen, scanned(tmp_path, made), fd) == []
+
+
 def test_the_differences_that_are_told_are_few(tmp_path: Path, view: Any) -> None:
     seen, fd = view(build([Entry(f"k{index}", Kind.U8, 1) for index in range(99)]))
     header = scanned(tmp_path, build([Entry(f"k{index}", Kind.U8, 2) for index in range(99)]))

@@ -110,9 +110,10 @@ class _Comparison:
     def _scalar(self, index: int, kind: str) -> list[str]:
         key = self.keys[index]
         seen = getattr(self.library, f"gguf_get_val_{_GETTERS[kind]}")(self.view, index)
+        own = self.header[key]
         if kind == "string":
-            seen = _text(self.library.text(seen))
-        return _differ(f"the value of {key!r}", seen, self.header[key])
+            seen, own = _text(self.library.text(seen)), str(own).rstrip("\0")  # NUL at the end hides nothing
+        return _differ(f"the value of {key!r}", seen, own)
 
     def _elements(self, index: int, element: str) -> Iterator[str]:
         key = self.keys[index]

@@ -12,6 +12,7 @@ from kandil.sandbox.runtimes import Runtime
 
 SCHEMA: Final = "kandil.sandbox/1"
 
+Severity = Literal["note", "suspicious", "malformed", "malicious"]
 LevelName = Literal["header", "reference", "model"]
 LevelResult = Literal["passed", "failed", "not-possible"]
 Status = Literal["passed", "failed", "not-tested"]
@@ -38,7 +39,7 @@ class LoadFinding:
     """One thing that loading found; `id` is a rule's."""
 
     id: str
-    severity: str
+    severity: Severity
     message: str
 
 
@@ -76,7 +77,7 @@ def finding(rule: str, message: str) -> LoadFinding:
     return LoadFinding(rule, _severities()[rule], message)
 
 
-def _severities() -> dict[str, str]:
+def _severities() -> dict[str, Severity]:
     return {rule.id: rule.severity for rule in rules() if rule.id.startswith("KG-LOAD-")}
 
 

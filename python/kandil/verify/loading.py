@@ -69,7 +69,7 @@ class Loads:
         report = self._reports.get(result.same_as or result.path)
         if report is None or result.status not in _LOADABLE:
             return result
-        findings = tuple(Finding(one.id, one.severity, one.message) for one in report.findings)  # type: ignore[arg-type]
+        findings = tuple(Finding(one.id, one.severity, one.message) for one in report.findings)
         return replace(with_findings(result, findings), load=report)
 
 
