@@ -67,7 +67,7 @@ fn header() -> (Vec<u8>, u64) {
 fn word(i: u64) -> String {
     match i % 11 {
         0 => format!("Ġ{i:x}"),
-        1 => format!("日本{}", i % 1000),
+        1 => format!("日本{i}"),
         _ => format!("t{i:o}"),
     }
 }

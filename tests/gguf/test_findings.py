@@ -62,7 +62,7 @@ def test_place_and_words(tmp_path: Path) -> None:
     """A message says which key or tensor, what was found and what was expected."""
     by_name = {name: findings(tmp_path / "a", HOSTILE[name][0]()) for name in HOSTILE}
     cut = by_name["cut_in_the_data"][0]
-    assert "file is 1023 bytes, the header needs 1024" in cut.message
+    assert "file is 2175 bytes, the header needs 2176" in cut.message
     assert '"output.weight"' in cut.message
     assert '"general.\\u{1b}[2J"' in by_name["ansi_in_key"][0].message
     assert "U+0430" in by_name["homoglyph_in_key"][0].message

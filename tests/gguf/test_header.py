@@ -36,7 +36,7 @@ def test_facts(tmp_path: Path) -> None:
     first, second = header.tensors
     assert header.data_offset == first.offset
     assert (first.name, first.shape, first.type, first.size_bytes) == ("token_embd.weight", (32, 5), "F16", 320)
-    assert (second.name, second.shape, second.type, second.size_bytes) == ("output.weight", (256, 2), "Q4_K", 288)
+    assert (second.name, second.shape, second.type, second.size_bytes) == ("output.weight", (512, 5), "Q4_K", 1440)
     assert second.offset == first.offset + 320
     assert second.offset + second.size_bytes <= header.file_size_bytes
 

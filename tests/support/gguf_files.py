@@ -132,7 +132,7 @@ NAME = Entry("general.name", Kind.STRING, "kandil-tiny")
 TOKENS = Entry("tokenizer.ggml.tokens", Kind.ARRAY, ("<unk>", "<s>", "</s>", "\u2581the", "日本"), Kind.STRING)
 SCORES = Entry("tokenizer.ggml.scores", Kind.ARRAY, (0.0, -1.0, 2.5, 1e-3, 4.0), Kind.F32)
 EMBEDDING = Tensor("token_embd.weight", (32, 5), 1)
-OUTPUT = Tensor("output.weight", (256, 2), 12)
+OUTPUT = Tensor("output.weight", (512, 5), 12)
 
 
 def model(*entries: Entry, tensors: Sequence[Tensor] = (EMBEDDING, OUTPUT), alignment: int = 32) -> bytes:

@@ -8,6 +8,7 @@ mod tensor;
 
 use super::header::{Entry, Header};
 use super::read::{Cursor, Step, Stop};
+use super::rules::vocabulary::Vocabulary;
 use super::rules::{self, Findings, HDR_TRUNC, Rule};
 use super::scanner::Scan;
 use strings::{StringRun, Utf8Stream};
@@ -74,6 +75,7 @@ pub(super) struct Walk {
     tensor_places: Vec<u64>,
     /// False where `general.alignment` cannot be used: then nothing is known of the tensors' places.
     alignment_sound: bool,
+    vocabulary: Vocabulary,
     findings: Findings,
 }
 
@@ -93,6 +95,7 @@ impl Walk {
             key_places: Vec::new(),
             tensor_places: Vec::new(),
             alignment_sound: true,
+            vocabulary: Vocabulary::default(),
             findings: Findings::new(),
         }
     }
@@ -142,6 +145,7 @@ impl Walk {
     pub(super) fn break_off(&mut self, rule: Rule, offset: u64, message: impl FnOnce() -> String) -> Stop {
         self.findings.add(rule, offset, message);
         self.header.tensors = Vec::new();
+        self.vocabulary.settle();
         self.state = State::Done;
         Stop::Broken
     }
@@ -168,6 +172,7 @@ impl Walk {
             let section = (data_offset, self.header.alignment, self.header.file_size);
             rules::layout::check(&self.header.tensors, &self.tensor_places, section, &mut self.findings);
         }
+        self.vocabulary.check(&self.header, &mut self.findings);
         rules::check_whole(&self.header, &mut self.findings);
         let findings = self.findings.finish(self.header.claims_to_be_a_model());
         Scan { is_gguf: self.is_gguf, header: self.is_gguf.then_some(self.header), findings }

@@ -15,6 +15,7 @@ pub(super) mod split;
 mod structure;
 mod tensors;
 pub(super) mod values;
+pub(super) mod vocabulary;
 
 use super::header::Header;
 pub(super) use findings::Findings;
@@ -106,6 +107,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         STRUCTURE,
         TENSORS,
+        vocabulary::VOCABULARY,
         model::MODEL,
         names::NAMES,
         metadata::METADATA,

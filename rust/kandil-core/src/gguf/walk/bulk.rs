@@ -2,6 +2,7 @@
 
 use super::super::header::Entry;
 use super::super::read::{Step, Stop};
+use super::super::rules::vocabulary::{Part, Unwatched};
 use super::super::rules::{self, ARR_UTF8, BOOL_VAL, SLACK_PAD, STR_LEN, STR_UTF8};
 use super::entry::{KEPT_NUMBERS, KEPT_TOTAL};
 use super::strings::{MAX_STRING, RunStop};
@@ -27,6 +28,16 @@ fn part<'a>(bytes: &'a [u8], left: &mut u64) -> Step<&'a [u8]> {
     if part.is_empty() { Err(Stop::Short(1)) } else { Ok(part) }
 }
 
+/// As [`part`], without a number of `size` bytes that does not lie whole in `bytes`.
+fn whole_numbers<'a>(bytes: &'a [u8], left: &mut u64, size: u64) -> Step<&'a [u8]> {
+    let size = size as usize; // at most 8
+    let cut = bytes.len().checked_rem(size).unwrap_or(0);
+    match bytes.get(..bytes.len().saturating_sub(cut)) {
+        Some(whole @ [_, ..]) => part(whole, left),
+        _ => Err(Stop::Short(size)),
+    }
+}
+
 impl Wrong {
     /// Notes what in `part`, which begins at `offset`, is above `highest`.
     fn look(&mut self, part: &[u8], offset: u64, highest: u8) {
@@ -46,10 +57,12 @@ impl Walk {
     }
 
     pub(super) fn numbers(&mut self, bytes: &[u8]) -> Step<usize> {
+        let size = self.current.as_ref().and_then(|entry| entry.element?.size()).unwrap_or(1);
         let State::Numbers { left, held } = &mut self.state else { return Err(Stop::Broken) };
         if *left > 0 {
-            let part = part(bytes, left)?;
+            let part = whole_numbers(bytes, left, size)?;
             hold(held, part, HELD_NUMBERS);
+            self.vocabulary.numbers(part, self.header.big_endian);
             return Ok(part.len());
         }
         let held = std::mem::take(held);
@@ -140,11 +153,15 @@ impl Walk {
             self.end_value();
             return Ok(0);
         }
-        let step = run.step(bytes, remaining);
-        if let Ok(taken) = step {
+        let walked = match self.vocabulary.part() {
+            Part::Tokens => run.step(bytes, remaining, self.vocabulary.tokens()),
+            Part::Merges => run.step(bytes, remaining, &mut self.vocabulary.merges()),
+            _ => run.step(bytes, remaining, &mut Unwatched),
+        };
+        if let Ok(taken) = walked {
             hold(&mut self.held_strings, bytes.get(..taken).unwrap_or_default(), HELD_STRINGS);
         }
-        step.map_err(|stop| match stop {
+        walked.map_err(|stop| match stop {
             RunStop::Short(needed) => Stop::Short(needed),
             RunStop::Length { index, length } => {
                 let what = format!(

@@ -25,6 +25,7 @@ impl Walk {
     /// One key with its value, or with the beginning of a long one.
     pub(super) fn key(&mut self, bytes: &[u8]) -> Step<usize> {
         if self.header.entries.len() as u64 == self.keys_total {
+            self.vocabulary.settle();
             self.state = State::Tensor;
             return Ok(0);
         }
@@ -139,7 +140,9 @@ impl Walk {
         let offset = cursor.offset();
         let size = count.saturating_mul(element.size().unwrap_or(0));
         let (kind, element_type) = (ValueType::Array, Some(element));
-        self.current = Some(Entry { key: key.into(), kind, element: element_type, count, offset, size, kept: None });
+        let entry = Entry { key: key.into(), kind, element: element_type, count, offset, size, kept: None };
+        self.vocabulary.begin(&entry);
+        self.current = Some(entry);
         self.state = match element {
             ValueType::String => State::Strings(StringRun::new(count, self.header.big_endian)),
             ValueType::Bool => State::Bools { left: size, wrong: Wrong::default() },
@@ -150,6 +153,7 @@ impl Walk {
 
     /// The current entry's value ends at the walk's position.
     pub(super) fn end_value(&mut self) {
+        self.vocabulary.end();
         if let Some(mut entry) = self.current.take() {
             entry.size = self.position.saturating_sub(entry.offset);
             self.end_entry(entry);

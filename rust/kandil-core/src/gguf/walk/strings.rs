@@ -5,6 +5,8 @@
 //! ASCII neither begins nor continues a longer character, so a run of such lengths with their strings is valid UTF-8 if and
 //! only if each string is: whole runs are checked at once.
 
+use super::super::rules::vocabulary::Look;
+
 /// llama.cpp reads strings of at most this length.
 pub(super) const MAX_STRING: u64 = 1 << 30;
 /// A run that is checked at once; it stays in the first-level cache between the walk and the check.
@@ -46,24 +48,25 @@ impl StringRun {
         (self.invalid > 0).then_some((self.invalid, self.first_invalid))
     }
 
-    /// Walks one element or more, `remaining` bytes before the end of the file; says how many bytes it has taken.
-    pub(super) fn step(&mut self, bytes: &[u8], remaining: u64) -> Result<usize, RunStop> {
+    /// Walks one element or more, `remaining` bytes before the end of the file; says how many bytes it has taken. Shows
+    /// `look` each element once, in order.
+    pub(super) fn step(&mut self, bytes: &[u8], remaining: u64, look: &mut impl Look) -> Result<usize, RunStop> {
         if self.long.is_some() {
             return self.long_part(bytes);
         }
         match if self.big_endian {
-            self.sweep(bytes, u64::from_be_bytes)
+            self.sweep(bytes, u64::from_be_bytes, look)
         } else {
-            self.sweep(bytes, u64::from_le_bytes)
+            self.sweep(bytes, u64::from_le_bytes, look)
         } {
-            0 => self.one(bytes, remaining),
+            0 => self.one(bytes, remaining, look),
             taken => Ok(taken),
         }
     }
 
     /// Walks and checks short strings, as many as lie whole in the window.
     #[inline(always)]
-    fn sweep(&mut self, bytes: &[u8], length_of: impl Fn([u8; 8]) -> u64 + Copy) -> usize {
+    fn sweep(&mut self, bytes: &[u8], length_of: impl Fn([u8; 8]) -> u64 + Copy, look: &mut impl Look) -> usize {
         let window = bytes.get(..WINDOW).unwrap_or(bytes);
         let (mut rest, mut left) = (window, self.left);
         while left != 0 {
@@ -73,6 +76,10 @@ impl StringRun {
                 break;
             }
             let Some(next) = tail.get(length as usize..) else { break };
+            let index = self.count.wrapping_sub(left);
+            if look.wants(index) {
+                look.look(index, tail, length as usize);
+            }
             (rest, left) = (next, left.wrapping_sub(1));
         }
         let taken = window.len().wrapping_sub(rest.len());
@@ -97,19 +104,24 @@ impl StringRun {
     }
 
     /// Walks one element of any length, or begins with it.
-    fn one(&mut self, bytes: &[u8], remaining: u64) -> Result<usize, RunStop> {
+    fn one(&mut self, bytes: &[u8], remaining: u64, look: &mut impl Look) -> Result<usize, RunStop> {
         let Some((length, tail)) = bytes.split_first_chunk() else { return Err(RunStop::Short(8)) };
         let length = if self.big_endian { u64::from_be_bytes(*length) } else { u64::from_le_bytes(*length) };
         if length > remaining.saturating_sub(8) || length > MAX_STRING {
             return Err(RunStop::Length { index: self.index(), length });
         }
         if length > WHOLE {
+            look.skip(self.index(), length);
             self.long = Some((length, Utf8Stream::default()));
             return Ok(8);
         }
         let end = (length as usize).saturating_add(8); // at most 64 KiB, see above
         let string = tail.get(..length as usize).ok_or(RunStop::Short(end))?;
-        self.judge(simdutf8::basic::from_utf8(string).is_ok(), self.index());
+        let index = self.index();
+        self.judge(simdutf8::basic::from_utf8(string).is_ok(), index);
+        if look.wants(index) {
+            look.look(index, string, string.len());
+        }
         self.left = self.left.saturating_sub(1);
         Ok(end)
     }
