@@ -99,7 +99,7 @@ const PATTERNS: &[(&str, &str)] = &[
     // language models
     (
         PROMPT,
-        r"(?:\A|[.!?:;,>*#\x22'(\[\]\n-]\s*|\b(?:please|must|should|shall|now|and|then|ai|assistants?|llms?|agents?|models?|you|immediately|important|note)\s*[,:]?\s+)(?:ignore|disregard|forget|override|discard|bypass|do\s+not\s+follow|stop\s+following)\s+(?:(?:all|any|every|everything|the|your|these|those|of|and|or|other)\s+)*(?:previous|prior|above|earlier|preceding|former|foregoing|existing|original|initial|current|system|safety|security|developer)(?:ly)?\b[^.\n]{0,40}\b(?:instruction|prompt|rule|guideline|direction|directive|command|message|context|constraint|polic|order|request|training|filter|warning|check)",
+        r"(?:\A|[.!?:;,>*#\x22'(\[\]\n-]\s*|\b(?:please|must|should|shall|now|and|then|ai|assistants?|llms?|agents?|models?|you|immediately|important|note)\s*[,:]?\s+)(?:ignore|disregard|forget|override|discard|bypass|do\s+not\s+follow|stop\s+following)\s+(?:(?:all|any|every|everything|the|your|these|those|of|and|or|other)\s+)*(?:previous|prior|above|earlier|preceding|former|foregoing|existing|original|initial|current|system|safety|security|developer)(?:ly)?\b[^.\n]*\b(?:instruction|prompt|rule|guideline|direction|directive|command|message|context|constraint|polic|order|request|training|filter|warning|check)",
     ),
     (
         PROMPT,
@@ -111,11 +111,11 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         PROMPT,
-        r"\b(?:tell|inform|assure|convince|persuade|advise|respond\s+to|reply\s+to|report\s+to|say\s+to|instruct|urge)\s+(?:the\s+|your\s+|all\s+|any\s+)?(?:user|human|operator|reader|reviewer|analyst|person|developer|customer)s?\b[^.\n]{0,80}\b(?:safe|verified|trusted|clean|secure|benign|harmless|approved|certified|official|run|execute|install|download|disable|visit|paste|password|api\s+key)",
+        r"\b(?:tell|inform|assure|convince|persuade|advise|respond\s+to|reply\s+to|report\s+to|say\s+to|instruct|urge)\s+(?:the\s+|your\s+|all\s+|any\s+)?(?:user|human|operator|reader|reviewer|analyst|person|developer|customer)s?\b[^.\n]*\b(?:safe|verified|trusted|clean|secure|benign|harmless|approved|certified|official|run|execute|install|download|disable|visit|paste|password|api\s+key)",
     ),
     (
         PROMPT,
-        r"\b(?:do\s+not|don'?t|never|without)\s+(?:tell|telling|inform|informing|warn|warning|mention|mentioning|reveal|revealing|alert|alerting|notify|notifying|disclose|disclosing)\b[^.\n]{0,40}\b(?:user|human|operator|anyone|anybody|reader|this\s+(?:instruction|message|text|prompt|rule)|these\s+instructions)",
+        r"\b(?:do\s+not|don'?t|never|without)\s+(?:tell|telling|inform|informing|warn|warning|mention|mentioning|reveal|revealing|alert|alerting|notify|notifying|disclose|disclosing)\b[^.\n]*\b(?:user|human|operator|anyone|anybody|reader|this\s+(?:instruction|message|text|prompt|rule)|these\s+instructions)",
     ),
     (
         PROMPT,
@@ -139,7 +139,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
     (
         PROMPT,
-        r"\bignor(?:iere|ieren|a|e|ez|ar)\s+(?:sie\s+)?(?:alle[rns]?|todas?|todos|toutes?|tous|tutte|tutti|as|las|les|le|die)\s[^.\n]{0,40}(?:anweisung|instruc|istruzion|instru\xc3|consigne|befehl)|игнорируй\w*\s[^.\n]{0,60}инструкци|忽略[^\n]{0,30}(?:指令|指示|提示)|無視[^\n]{0,30}|(?:指示|命令)[^\n]{0,12}無視",
+        r"\bignor(?:iere|ieren|a|e|ez|ar)\s+(?:sie\s+)?(?:alle[rns]?|todas?|todos|toutes?|tous|tutte|tutti|as|las|les|le|die)\s[^.\n]*(?:anweisung|instruc|istruzion|instru\xc3|consigne|befehl)|игнорируй\w*\s[^.\n]*инструкци|忽略[^\n]*(?:指令|指示|提示)|(?:指示|命令)[^\n]*無視",
     ),
 ];
 
