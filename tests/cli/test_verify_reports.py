@@ -212,6 +212,7 @@ def test_json_has_one_object_a_file_and_the_summary_last(capsys: pytest.CaptureF
         "hint": None,
         "name": None,
         "signed_by": None,
+        "load": None,
         "same_as": None,
     }
     assert files[2]["path"] == "m/\x1b[31mred\u202e.gguf"

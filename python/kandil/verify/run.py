@@ -180,8 +180,9 @@ class Verification:
                 self._absorb(self._run.take(0.0 if busy else TAKE_SECONDS))
                 if self._run.finished:
                     self._next_run()
-            if not busy and self._run is None and not self._weighing.waiting and not self._stopping:
-                self._end()
+            done = not (busy or self._run is not None or self._weighing.waiting or self._verdicts.ready)
+            if done and not self._stopping:
+                self._end()  # after the last result was given out: loading may still change it
 
     def _begin(self) -> None:
         self._started = time.monotonic()
