@@ -211,3 +211,6 @@ const THREAD: c_int = libc::CLONE_VM
     | libc::CLONE_PARENT_SETTID
     | libc::CLONE_CHILD_CLEARTID;
 const CLONE_DETACHED: c_int = 0x0040_0000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The filter, tried: each attack in a forked process.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// `uretprobe` and `uprobe`: newer kernels show them to no filter, and end who calls them with SIGILL unless they
+/// come from code that the kernel itself has put there.
+#[cfg(target_arch = "x86_64")]
+const UPROBES: [c_long; 2] = [335, 336];
+#[cfg(not(target_arch = "x86_64"))]
+const UPROBES: [c_long; 0] = [];
+
+/// Runs `attack` under the filter, in a process of its own. Whether it went on to the end.
+fn survives<T>(threads: bool, root_is_empty: bool, attack: impl FnOnce() -> T) -> bool {
+    let mut how = 0;
+    // SAFETY: the child makes system calls and ends, with what it allocates before the filter holds.
+    unsafe {
+        match libc::fork() {
+            -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+            0 => {
+                let on = restrict(threads, root_is_empty).is_ok();
+                if on {
+                    let _ = attack();
+                }
+                libc::_exit(libc::c_int::from(!on));
+            }
+            child => assert_eq!(libc::waitpid(child, &raw mut how, 0), child),
+        }
+    }
+    assert!(!libc::WIFEXITED(how) || libc::WEXITSTATUS(how) != 1, "the filter cannot be put on");
+    !(libc::WIFSIGNALED(how) && libc::WTERMSIG(how) == libc::SIGSYS)
+}
+
+fn call(number: c_long, arguments: [c_long; 4]) -> impl FnOnce() -> c_long {
+    let [a, b, c, d] = arguments;
+    // SAFETY: the process that calls it is there for that alone.
+    move || unsafe { libc::syscall(number, a, b, c, d, -1, -1) }
+}
+
+/// Whether the filter lets it through, or answers it with an error.
+fn left(number: c_long, arguments: [c_long; 4]) -> bool {
+    survives(false, true, call(number, arguments))
+}
+
+#[test]
+fn what_is_listed_is_all_that_is_left() {
+    let seen = |number: &c_long| !UPROBES.contains(number);
+    let left: BTreeSet<c_long> = (0..600).filter(seen).filter(|&number| left(number, [-1; 4])).collect();
+    let listed: BTreeSet<c_long> = [ALLOWED, NO_FILES, NOT_HERE].concat().into_iter().collect();
+    assert_eq!(left, listed);
+}
+
+#[test]
+fn arguments_are_looked_at() {
+    // SAFETY: takes no memory.
+    let own = || c_long::from(unsafe { libc::getpid() });
+    let [read, execute] = [libc::PROT_READ, libc::PROT_READ | libc::PROT_EXEC].map(c_long::from);
+    for name in [libc::SYS_mmap, libc::SYS_mprotect] {
+        assert!(left(name, [0, 0, read, 0]));
+        assert!(!left(name, [0, 0, execute, 0]));
+    }
+    assert!(left(libc::SYS_fcntl, [0, libc::F_GETFL.into(), 0, 0]));
+    assert!(!left(libc::SYS_fcntl, [0, libc::F_SETOWN.into(), own(), 0]));
+    assert!(left(libc::SYS_prlimit64, [0, libc::RLIMIT_STACK.into(), 0, 0]));
+    assert!(!left(libc::SYS_prlimit64, [own(), libc::RLIMIT_STACK.into(), 0, 0]));
+    assert!(!left(libc::SYS_prlimit64, [0, libc::RLIMIT_STACK.into(), 1, 0]));
+    assert!(left(libc::SYS_prctl, [libc::PR_SET_NAME.into(), 0, 0, 0]));
+    assert!(!left(libc::SYS_prctl, [libc::PR_SET_DUMPABLE.into(), 1, 0, 0]));
+    assert!(left(libc::SYS_newfstatat, [0, 0, 0, libc::AT_EMPTY_PATH.into()]));
+    assert!(!left(libc::SYS_newfstatat, [0, 0, 0, 0]));
+}
+
+#[test]
+fn only_itself_can_be_aborted() {
+    // SAFETY: takes no memory.
+    let parent = c_long::from(unsafe { libc::getpid() });
+    let signal = |process: c_long, number: c_int| {
+        survives(false, true, call(libc::SYS_tgkill, [process, process, number.into(), 0]))
+    };
+    assert!(!signal(parent, libc::SIGABRT));
+    assert!(!signal(parent, 0));
+    // SAFETY: ends this process, which is there for that.
+    assert!(survives(false, true, || unsafe { libc::abort() }));
+}
+
+#[test]
+fn threads_are_all_that_can_be_cloned() {
+    let clone = |threads, flags: c_int| {
+        // Without a stack, a thread cannot be made (EINVAL): what counts is who says so.
+        survives(threads, true, call(libc::SYS_clone, [flags.into(), 0, 0, 0]))
+    };
+    let bad = THREAD & !libc::CLONE_SIGHAND; // the kernel refuses threads that do not share handlers
+    assert!(!clone(true, bad));
+    assert!(!clone(true, libc::SIGCHLD));
+    assert!(!clone(true, THREAD | libc::CLONE_NEWUSER));
+    assert!(!clone(false, THREAD));
+    let started = || std::thread::spawn(|| ()).join().is_ok();
+    assert!(survives(true, true, started));
+    assert!(!survives(false, true, started));
+}
+
+#[test]
+fn files_are_looked_at_by_no_call_where_there_are_some() {
+    let looked = || {
+        // SAFETY: a status that is ours; a text that ends with NUL.
+        unsafe {
+            let mut status: libc::stat = std::mem::zeroed();
+            let by = call(
+                libc::SYS_newfstatat,
+                [
+                    libc::AT_FDCWD.into(),
+                    c"/".as_ptr().addr() as c_long,
+                    (&raw mut status).addr() as c_long,
+                    libc::AT_EMPTY_PATH.into(),
+                ],
+            );
+            if by() == 0 {
+                libc::raise(libc::SIGSYS); // told as if the filter had ended it
+            }
+        }
+    };
+    assert!(survives(false, false, looked));
+    assert!(!survives(false, true, looked), "this process's root is not empty, and the test sees it");
+}
