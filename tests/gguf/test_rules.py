@@ -11,6 +11,7 @@ import pytest
 
 import tests.support.gguf_hostile
 from kandil._core import Header, rules
+from tests.support.gguf_files import ARCHITECTURE, Entry, Kind, build
 from tests.support.gguf_hostile import Builder
 
 RULES = {rule.id: rule for rule in rules()}
@@ -43,6 +44,13 @@ def test_every_finding_has_its_rule(module: str, tmp_path: Path) -> None:
         for finding in found:
             assert finding.id in RULES, name
             assert finding.id == "KG-MORE" or finding.severity == RULES[finding.id].severity, name
+
+
+def test_very_many_keys_are_suspicious(tmp_path: Path) -> None:
+    for count, expected in ((10_000, set()), (10_001, {"KG-HDR-MANY"})):
+        (tmp_path / "a").write_bytes(build([ARCHITECTURE, *(Entry(f"x.k{n}", Kind.U8, 1) for n in range(count - 1))]))
+        found = {one.id for one in Header.open(tmp_path / "a").findings}
+        assert found & {"KG-HDR-MANY"} == expected
 
 
 def test_every_rule_of_the_structure_is_met_by_a_file_that_breaks_it() -> None:
