@@ -1,8 +1,11 @@
 //! What filters and methods make of constants.
 
 use super::formats;
-use super::value::{MAX_STRING, Value};
+use super::value::{MAX_LIST, MAX_STRING, Value};
 use std::rc::Rc;
+
+/// One more than a list holds.
+const MAX_PARTS: usize = MAX_LIST + 1;
 
 /// A filter's or a method's arguments, evaluated; a filter's operand and a method's object stand apart.
 #[derive(Debug, Default)]
@@ -166,7 +169,7 @@ fn text_method(name: &str, text: &Rc<str>, arguments: &Evaluated<'_>) -> Option<
         "removesuffix" => text.strip_suffix(arguments.text(0, "")?).unwrap_or(text).to_owned(),
         "replace" => return replaced(text, arguments),
         "split" | "rsplit" => return split(text, arguments),
-        "splitlines" => return Some(Value::list(text.lines().map(Value::text).collect())),
+        "splitlines" => return Some(Value::list(text.lines().take(MAX_PARTS).map(Value::text).collect())),
         "partition" | "rpartition" => {
             let mark = arguments.text(0, "")?;
             let (before, after) = if name == "partition" { text.split_once(mark) } else { text.rsplit_once(mark) }?;
@@ -228,8 +231,11 @@ fn replaced(text: &str, arguments: &Evaluated<'_>) -> Option<Value> {
 fn split(text: &str, arguments: &Evaluated<'_>) -> Option<Value> {
     let mark = arguments.get(0, "sep");
     let parts: Vec<Value> = match mark {
-        None | Some(Value::None) => text.split_whitespace().map(Value::text).collect(),
-        Some(mark) => text.split(mark.as_str().filter(|mark| !mark.is_empty())?).map(Value::text).collect(),
+        None | Some(Value::None) => text.split_whitespace().take(MAX_PARTS).map(Value::text).collect(),
+        Some(mark) => {
+            let mark = mark.as_str().filter(|mark| !mark.is_empty())?;
+            text.split(mark).take(MAX_PARTS).map(Value::text).collect()
+        }
     };
     Some(Value::list(parts))
 }

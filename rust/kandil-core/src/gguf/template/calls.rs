@@ -14,8 +14,8 @@ const MAX_MADE: u64 = 1_000_000;
 const MAX_RANGE: u64 = 100_000;
 /// Columns of a width or an indentation.
 const MAX_WIDTH: u64 = 10_000;
-/// Bits of a power.
-const MAX_BITS: f64 = 4096.0;
+/// Bits of a power: what a number of other languages holds.
+const MAX_BITS: f64 = 64.0;
 /// Ranges up to this length are held.
 const MAX_HELD: u64 = 64;
 
@@ -380,7 +380,7 @@ fn dict(arguments: &Evaluated<'_>) -> Value {
         }
     }
     pairs.extend(arguments.named.iter().map(|(name, value)| (Value::text(name), value.clone())));
-    if arguments.open { Value::Unknown } else { Value::Dict(pairs.into()) }
+    if arguments.open { Value::Unknown } else { Value::dict(pairs) }
 }
 
 fn product_grows(left: &Value, right: &Value) -> bool {

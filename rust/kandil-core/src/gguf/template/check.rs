@@ -11,7 +11,7 @@ use super::value::{Object, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Published templates take at most some ten thousand.
-const MAX_STEPS: u64 = 300_000;
+const MAX_STEPS: u64 = 100_000;
 
 /// The variables that a part of the template has set.
 #[derive(Debug, Default)]
@@ -121,7 +121,9 @@ impl<'a> Checker<'a, '_> {
     pub(super) fn lookup(&self, name: &str) -> Value {
         let set = self.scopes.iter().rev().find_map(|scope| scope.names.get(name));
         set.cloned().unwrap_or_else(|| {
-            if self.macros.contains_key(name) {
+            if name == "loop" {
+                Value::Object(Object::Loop)
+            } else if self.macros.contains_key(name) {
                 Value::Object(Object::Macro)
             } else if let Some(function) = known::function(name) {
                 Value::Object(Object::Function(function))

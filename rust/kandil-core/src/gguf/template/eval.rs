@@ -24,7 +24,7 @@ impl<'a> Checker<'a, '_> {
             }
             ExprKind::Dict(pairs) => {
                 let pairs: Vec<_> = pairs.iter().map(|(key, value)| (self.eval(key), self.eval(value))).collect();
-                Value::Dict(pairs.into())
+                Value::dict(pairs)
             }
             ExprKind::Attribute(operand, name) => {
                 let operand = self.eval(operand);
@@ -84,7 +84,7 @@ impl<'a> Checker<'a, '_> {
         }
         operand.map(|one| match one {
             Value::Namespace(of) => self.cell(*of, name),
-            Value::Dict(_) => one.item(&Value::text(name)).unwrap_or(Value::Unknown),
+            Value::Dict(_) if !self.tired() => one.item(&Value::text(name)).unwrap_or(Value::Unknown),
             Value::Object(Object::Loop) => match name {
                 "previtem" | "nextitem" => Value::Input,
                 "cycle" | "changed" => Value::Object(Object::Function("loop")),
@@ -102,7 +102,9 @@ impl<'a> Checker<'a, '_> {
         }
         let index = self.eval(index);
         self.check_lookup(&operand, &index, Lookup::Item, expr.span);
-        self.spend(operand.length().and_then(|length| usize::try_from(length / 8).ok()).unwrap_or(0));
+        if !self.spend(operand.weight() as usize) {
+            return Value::mixed(&[operand]);
+        }
         operand.map2(&index, |operand, index| match operand {
             Value::Input => Value::Input,
             Value::Namespace(of) => index.as_str().map_or(Value::Unknown, |name| self.cell(*of, name)),
@@ -114,7 +116,9 @@ impl<'a> Checker<'a, '_> {
 
     fn slice(&mut self, operand: &Value, parts: &'a [Option<Expr<'a>>; 3]) -> Value {
         let parts = parts.each_ref().map(|part| part.as_ref().map(|part| self.eval(part)));
-        self.spend(operand.length().and_then(|length| usize::try_from(length / 8).ok()).unwrap_or(0));
+        if !self.spend(operand.weight() as usize) {
+            return Value::mixed(std::slice::from_ref(operand));
+        }
         let bound = |part: &Option<Value>| match part {
             None | Some(Value::None) => Some(None),
             Some(part) => part.as_int().map(Some),
@@ -157,9 +161,8 @@ impl<'a> Checker<'a, '_> {
 
     /// Whether the steps for computing with these are left.
     pub(super) fn spend_on(&mut self, operand: &Value, arguments: &Evaluated<'_>) -> bool {
-        let of = |value: &Value| value.each().iter().filter_map(Value::length).sum::<u64>();
-        let size = arguments.all().map(of).fold(of(operand), u64::saturating_add);
-        self.spend(usize::try_from(size / 32).unwrap_or(usize::MAX))
+        let weight = arguments.all().fold(operand.weight(), |sum, value| sum.saturating_add(value.weight()));
+        self.spend(weight as usize)
     }
 
     fn test(&mut self, applied: &'a Applied<'a>, expr: &'a Expr<'a>) -> Value {

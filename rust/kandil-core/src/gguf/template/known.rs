@@ -2,8 +2,8 @@
 
 /// Functions of jinja2, and those that transformers and llama.cpp add.
 pub(super) fn function(name: &str) -> Option<&'static str> {
-    const FUNCTIONS: [&str; 10] =
-        ["range", "dict", "namespace", "raise_exception", "strftime_now", "tojson", "caller", "super", "loop", "input"];
+    const FUNCTIONS: [&str; 9] =
+        ["range", "dict", "namespace", "raise_exception", "strftime_now", "tojson", "caller", "super", "input"];
     FUNCTIONS.into_iter().find(|known| *known == name)
 }
 

@@ -9,7 +9,7 @@ pub(in crate::gguf) const MAX_DEPTH: u32 = 120;
 /// How high the tree of one expression may be. A chain such as `a + b + …` is as high as it is long.
 pub(in crate::gguf) const MAX_HEIGHT: u16 = 400;
 /// Expressions and statements. The longest published templates have about ten thousand.
-pub(in crate::gguf) const MAX_NODES: u32 = 200_000;
+pub(in crate::gguf) const MAX_NODES: u32 = 50_000;
 /// Recorded at most.
 const MAX_FAULTS: usize = 64;
 

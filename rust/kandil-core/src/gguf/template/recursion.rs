@@ -30,7 +30,8 @@ struct Inside<'a> {
     of: Option<&'a str>,
     /// A condition, or a loop that may be over nothing.
     guarded: bool,
-    recursive_loop: bool,
+    /// What the recursive loop around it runs over.
+    recursive: Option<&'a Expr<'a>>,
     parameters: &'a [Parameter<'a>],
 }
 
@@ -48,7 +49,9 @@ impl<'a> Calls<'a> {
                 }
                 StatementKind::For(of) => {
                     self.inside.guarded |= !filled(&of.iterable);
-                    self.inside.recursive_loop |= of.recursive;
+                    if of.recursive {
+                        self.inside.recursive = Some(&of.iterable);
+                    }
                 }
                 _ => {}
             }
@@ -81,8 +84,14 @@ impl<'a> Calls<'a> {
 
     fn call(&mut self, to: &'a str, arguments: &'a Arguments<'a>, span: Span, guarded: bool) {
         let part = arguments.all().any(|argument| descends(argument, self.inside.parameters));
-        if to == "loop" && self.inside.recursive_loop && !part {
-            self.loops.push(span);
+        if to == "loop"
+            && let Some(over) = self.inside.recursive
+        {
+            let again =
+                arguments.all().any(|argument| same_name(argument, over)) || matches!(over.kind, ExprKind::Str(_));
+            if again || !part {
+                self.loops.push(span);
+            }
         }
         if let Some(from) = self.inside.of {
             let ends = (guarded || self.inside.guarded) && part;
@@ -188,6 +197,10 @@ fn filled(iterable: &Expr<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+fn same_name(one: &Expr<'_>, other: &Expr<'_>) -> bool {
+    matches!((&one.kind, &other.kind), (ExprKind::Name(one), ExprKind::Name(other)) if one == other)
 }
 
 /// Whether an argument can be a part of what the caller has, and not the same or something that is counted.

@@ -15,7 +15,7 @@ rules! {
     TPL_SIZE "KG-TPL-SIZE" Malformed "a chat template that is too large to be examined"
         why "What is not examined can do anything, and a template is run by every program that loads the model. Published templates have at most some tens of kilobytes."
         see "MAX_TEXT and MAX_NODES in kandil's source"
-        passes "Up to 1 MiB and 200 000 expressions, thirty times the largest template known."
+        passes "Up to 1 MiB and 50 000 expressions, several times the largest template known."
     TPL_LARGE "KG-TPL-LARGE" Suspicious "a chat template of more than 256 KiB"
         why "Nobody reviews that much text, and it is rendered for every request. It is either generated or made to tire whoever checks it."
         see "MAX_USUAL in kandil's source"

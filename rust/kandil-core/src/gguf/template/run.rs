@@ -32,12 +32,8 @@ impl<'a> Checker<'a, '_> {
     }
 
     pub(super) fn concat(&mut self, parts: &[Value]) -> Value {
-        let bytes: u64 = parts
-            .iter()
-            .filter_map(|part| if let Value::Str(text) = part { Some(text.len() as u64) } else { None })
-            .sum();
-        let steps = usize::try_from(bytes / 64).unwrap_or(usize::MAX);
-        if self.spend(steps.saturating_add(parts.len())) { Value::concat(parts) } else { Value::mixed(parts) }
+        let steps = parts.iter().fold(0_u32, |sum, part| sum.saturating_add(part.weight())) as usize;
+        if self.spend(steps) { Value::concat(parts) } else { Value::mixed(parts) }
     }
 
     fn statement(&mut self, statement: &'a Statement<'a>) -> Option<Value> {

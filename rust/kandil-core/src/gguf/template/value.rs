@@ -1,13 +1,18 @@
 //! What an expression may come to, as far as it can be told without a conversation.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// Longer strings are not held; their length is.
-pub(super) const MAX_STRING: usize = 64 << 10;
+pub(super) const MAX_STRING: usize = 4096;
 /// Longer lists are not held; their length is.
-pub(super) const MAX_LIST: usize = 1024;
+pub(super) const MAX_LIST: usize = 256;
+/// Lists and dictionaries with more in them, at all levels, are not held. So none is deep, and none is slow to compare.
+const MAX_WEIGHT: u32 = 2048;
 /// More possible values are one that is unknown.
-const MAX_EITHER: usize = 16;
+const MAX_EITHER: usize = 12;
+/// More combinations of possible values are not made.
+const MAX_COMBINED: usize = 64;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
@@ -21,8 +26,8 @@ pub(super) enum Value {
     Int(i64),
     Float(f64),
     Str(Rc<str>),
-    List(Rc<Vec<Value>>),
-    Dict(Rc<Vec<(Value, Value)>>),
+    List(Rc<Held<Value>>),
+    Dict(Rc<Held<(Value, Value)>>),
     /// A string or list of that length.
     Sized(u64),
     /// What a call of `namespace` made, by the number of the call.
@@ -30,6 +35,21 @@ pub(super) enum Value {
     Object(Object),
     /// One of these, none of them another Either.
     Either(Rc<Vec<Value>>),
+}
+
+/// Items, and how many values they are at all levels.
+#[derive(Debug, PartialEq)]
+pub(super) struct Held<T> {
+    weight: u32,
+    items: Vec<T>,
+}
+
+impl<T> Deref for Held<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
 }
 
 /// What belongs to the engine.
@@ -50,7 +70,32 @@ impl Value {
     }
 
     pub(super) fn list(items: Vec<Self>) -> Self {
-        if items.len() > MAX_LIST { Self::Sized(items.len() as u64) } else { Self::List(Rc::new(items)) }
+        let weight = items.iter().fold(1, |sum: u32, item| sum.saturating_add(item.weight()));
+        if items.len() > MAX_LIST || weight > MAX_WEIGHT {
+            return Self::Sized(items.len() as u64);
+        }
+        Self::List(Rc::new(Held { weight, items }))
+    }
+
+    pub(super) fn dict(items: Vec<(Self, Self)>) -> Self {
+        let weigh =
+            |sum: u32, (key, value): &(Self, Self)| sum.saturating_add(key.weight()).saturating_add(value.weight());
+        let weight = items.iter().fold(1, weigh);
+        if items.len() > MAX_LIST || weight > MAX_WEIGHT {
+            return Self::Unknown;
+        }
+        Self::Dict(Rc::new(Held { weight, items }))
+    }
+
+    /// In steps, what it takes to go through it.
+    pub(super) fn weight(&self) -> u32 {
+        match self {
+            Self::Str(text) => u32::try_from(text.len() / 16).unwrap_or(u32::MAX).saturating_add(1),
+            Self::List(held) => held.weight,
+            Self::Dict(held) => held.weight,
+            Self::Either(values) => values.iter().fold(1, |sum: u32, value| sum.saturating_add(value.weight())),
+            _ => 1,
+        }
     }
 
     /// Each value that it may be.
@@ -93,6 +138,9 @@ impl Value {
     }
 
     pub(super) fn map2(&self, other: &Self, operation: impl Fn(&Self, &Self) -> Self) -> Self {
+        if self.each().len().saturating_mul(other.each().len()) > MAX_COMBINED {
+            return Self::mixed(&[self.clone(), other.clone()]);
+        }
         self.map(|left| other.map(|right| operation(left, right)))
     }
 
@@ -181,6 +229,10 @@ impl Value {
 
     /// The parts as one string.
     pub(super) fn concat(parts: &[Self]) -> Self {
+        let combined = parts.iter().fold(1, |product: usize, part| product.saturating_mul(part.each().len()));
+        if combined > MAX_COMBINED {
+            return Self::mixed(parts);
+        }
         let mut whole = String::new();
         let mut length = 0_u64;
         for part in parts {

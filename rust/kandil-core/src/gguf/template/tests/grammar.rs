@@ -1,14 +1,7 @@
 //! The grammar, with what jinja2 makes of it as the expectation.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
 
-use super::ast::{Arguments, Expr, ExprKind, StatementKind};
-use super::parser::{FaultKind, Parsed, parse};
+use super::super::ast::{Arguments, Expr, ExprKind, StatementKind};
+use super::super::parser::{FaultKind, Parsed, parse};
 
 fn sound(text: &str) -> Parsed<'_> {
     let parsed = parse(text);
@@ -241,7 +234,7 @@ fn what_follows_a_fault_is_read() {
 #[test]
 fn depth_and_size_are_bounded() {
     let levels =
-        |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(100_000), close.repeat(100_000));
+        |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(30_000), close.repeat(30_000));
     let outputs = [
         ("(", ")"),
         ("[", "]"),
@@ -263,11 +256,11 @@ fn depth_and_size_are_bounded() {
         assert!(parse(&levels(open, "", close)).faults.iter().any(|fault| fault.kind == FaultKind::Depth), "{open}");
     }
     for part in ["+a", ".a", "[0]", "|f", "()"] {
-        let text = format!("{{{{ a{} }}}}", part.repeat(100_000));
+        let text = format!("{{{{ a{} }}}}", part.repeat(30_000));
         assert!(parse(&text).faults.iter().any(|fault| fault.kind == FaultKind::Depth), "{part}");
     }
     for part in ["{{a}}", "{% set a = 1 %}"] {
-        assert!(parse(&part.repeat(150_000)).faults.iter().any(|fault| fault.kind == FaultKind::Size), "{part}");
+        assert!(parse(&part.repeat(60_000)).faults.iter().any(|fault| fault.kind == FaultKind::Size), "{part}");
     }
-    sound(&format!("{{{{ {} }}}}", "a ~ ".repeat(50_000) + "a"));
+    sound(&format!("{{{{ {} }}}}", "a ~ ".repeat(40_000) + "a"));
 }
