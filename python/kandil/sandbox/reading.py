@@ -30,6 +30,7 @@ _GETTERS_NEEDED = (
     *("gguf_get_tensor_offset", "gguf_get_tensor_size", "gguf_get_data_offset", "gguf_get_alignment", "ggml_type_name"),
 )
 _VERSION_BYTES = 8  # magic and version, which a writer gives as its own
+_BLOCKING = ("malformed", "malicious")
 _MOST = 20
 _SHOWN = 80
 
@@ -43,6 +44,11 @@ def why_not(library: Library) -> str | None:
     if not library.has(*_GETTERS_NEEDED):
         return "this library lacks functions that tell what it has read"
     return None
+
+
+def sound(header: Header) -> bool:
+    """Whether the scan has nothing against the file that blocks it."""
+    return header.is_gguf and not any(finding.severity in _BLOCKING for finding in header.findings)
 
 
 def read(library: Library, stream: Any) -> Any:  # noqa: ANN401 (a C pointer)

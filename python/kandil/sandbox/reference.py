@@ -1,6 +1,6 @@
 """A work module: a third opinion on a header, by the reader that GGUF's authors publish (the `gguf` package).
 
-It takes 12 to 30 seconds of a CPU for 150 000 tokens, and never tells 0 from a bool's other values.
+It takes 12 to 30 seconds of a CPU for 150 000 tokens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kandil._core import Header
-from kandil.sandbox.reading import TYPES
+from kandil.sandbox.reading import TYPES, sound
 
 _MOST = 20
 
@@ -35,18 +35,19 @@ def prepare(_task: dict[str, Any], fd: int) -> Callable[[Callable[[str], None]],
             reader = GGUFReader(file)  # type: ignore[arg-type]  # numpy.memmap takes an open file as well
         except (ValueError, KeyError, IndexError, OverflowError, UnicodeDecodeError) as error:
             reason = f"{type(error).__name__}: {error}"[:400]
-            return _report(began, "failed", reason, [f"the reference reader refuses the header: {reason}"])
+            rule = "KG-LOAD-DIFFERS" if sound(header) else "KG-LOAD-REFUSED"
+            return _report(began, "failed", reason, [[rule, f"the reference reader refuses the header: {reason}"]])
         step("reference: compare")
         found = [text for _, text in zip(range(_MOST), _differences(reader, header, np), strict=False)]
         if found:
-            return _report(began, "failed", "the reference reader reads the header differently", found)
+            reason = "the reference reader reads the header differently"
+            return _report(began, "failed", reason, [["KG-LOAD-DIFFERS", message] for message in found])
         return _report(began, "passed", None, [])
 
     return work
 
 
-def _report(began: float, result: str, reason: str | None, messages: list[str]) -> dict[str, object]:
-    findings = [["KG-LOAD-DIFFERS", message] for message in messages]
+def _report(began: float, result: str, reason: str | None, findings: list[list[str]]) -> dict[str, object]:
     milliseconds = (time.perf_counter() - began) * 1000
     level = {
         "name": "reference",
@@ -66,6 +67,8 @@ def _differences(reader: Any, header: Header, np: Any) -> Iterator[str]:  # noqa
         return
     for name, field in fields.items():
         kind = _kind(field)
+        if kind == "array[]" and header.count(name) == 0:
+            continue  # the reader does not say of what type nothing is
         if kind != header.type(name):
             yield f"the type of {name!r}: the reference reader sees {kind}, kandil's scan {header.type(name)}"
         elif not _same(field, header[name], np):

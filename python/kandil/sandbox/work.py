@@ -14,7 +14,6 @@ from kandil.sandbox import loading, reading
 from kandil.sandbox.ggml import Library, LibraryUnusable
 
 Step = Callable[[str], None]
-BLOCKING = ("malformed", "malicious")
 
 
 def prepare(task: dict[str, Any], fd: int) -> Callable[[Step], dict[str, object]]:
@@ -74,7 +73,7 @@ def _read(library: Library, stream: Any, header: Header, fd: int, step: Step) ->
 
 def _refused(library: Library, header: Header) -> dict[str, object]:
     reason = "; ".join(library.errors) or "it gave no reason"
-    sound = header.is_gguf and not any(finding.severity in BLOCKING for finding in header.findings)
+    sound = reading.sound(header)
     if sound and "invalid ggml type" in reason:
         return _level("not-possible", f"this loader does not know a tensor type: {reason}")
     if sound:
