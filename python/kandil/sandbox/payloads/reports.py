@@ -64,19 +64,19 @@ def report_twice(_bait: Bait) -> bool:
     return False
 
 
-@probe("never end", "never", seconds=3)
+@probe("never end", "never", seconds=4)
 def sleep(_bait: Bait) -> bool:
     while True:
         time.sleep(100)
 
 
-@probe("stop, and never go on", "never", seconds=3)
+@probe("stop, and never go on", "never", seconds=4)
 def stop(_bait: Bait) -> bool:
     call("tgkill", os.getpid(), os.getpid(), 19)
     return False
 
 
-@probe("close its report and go on", "never", seconds=3)
+@probe("close its report and go on", "never", seconds=4)
 def close_report(_bait: Bait) -> bool:
     os.close(1)
     os.close(2)
