@@ -20,14 +20,15 @@ def run(command: list[str], env: dict[str, str] | None = None) -> subprocess.Com
     """
     needed = dict.fromkeys([Path(sys.prefix), Path(sys.base_prefix), Path(kandil.__file__).parent.parent])
     kept = {path: _closed(path) for path in needed}
-    script = ["set -eu", "mount -t tmpfs none /mnt"]
     hidden = [(number, path) for number, (path, closed) in enumerate(kept.items()) if closed is not None]
+    script = ["set -eu", *(["mount -t tmpfs none /mnt"] if hidden else [])]
     script += [f"mkdir /mnt/{number}; mount --bind '{path}' /mnt/{number}" for number, path in hidden]
     script += [f"mount -t tmpfs -o mode=755 none '{closed}'" for closed in set(kept.values()) if closed is not None]
     script += [f"mkdir -p '{path}'; mount --move /mnt/{number} '{path}'" for number, path in hidden]
     script += [f'exec setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all --bounding-set=-all "$@"']
+    own_mounts = ["unshare", "--mount"] if hidden else []
     return subprocess.run(
-        ["unshare", "--mount", "sh", "-c", "\n".join(script), "sh", *command],
+        [*own_mounts, "sh", "-c", "\n".join(script), "sh", *command],
         cwd="/",
         env=env or {"PATH": os.defpath},
         capture_output=True,

@@ -98,7 +98,7 @@ def _show(layers: Mapping[str, str], came: Sequence[Outcome], paint: Paint, *, c
     from kandil.cli.escape import printable
     from kandil.sandbox.layers import ACTIVE, LAYERS
 
-    print(paint("bold", "Layers"))
+    print(f"{paint('bold', 'Layers')}, and what each takes away")
     for name, means in LAYERS.items():
         state = layers.get(name, "absent: nothing said of it")
         shown = paint("green", "active") if state == ACTIVE else paint("yellow", "absent")

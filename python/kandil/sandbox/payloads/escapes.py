@@ -38,7 +38,7 @@ def fsopen(_bait: Bait) -> bool:
     return call("fsopen", b"tmpfs", 0) >= 0
 
 
-@probe("take a mount by a descriptor (open_tree)")
+@probe("take a mount by a descriptor (open_tree)", "system")
 def open_tree(bait: Bait) -> bool:
     return call("open_tree", -100, bait.folder.encode(), 0) >= 0
 

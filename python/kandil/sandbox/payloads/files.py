@@ -83,7 +83,7 @@ def readlink(_bait: Bait) -> bool:
     return bool(os.readlink("/proc/self/exe"))
 
 
-@probe("take a file's handle, to open it by")
+@probe("take a file's handle, to open it by", "system")
 def file_handle(_bait: Bait) -> bool:
     handle = create_string_buffer((128).to_bytes(4, "little"), 136)
     mount = create_string_buffer(4)
@@ -117,7 +117,7 @@ def create_file(bait: Bait) -> bool:
     return True
 
 
-@probe("create a file without a name in /tmp")
+@probe("create a file without a name in /tmp", "system")
 def create_unnamed(_bait: Bait) -> bool:
     return os.write(os.open("/tmp", os.O_TMPFILE | os.O_RDWR), b"!") == 1  # noqa: S108
 

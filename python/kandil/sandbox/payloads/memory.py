@@ -70,12 +70,12 @@ def protect_executable(_bait: Bait) -> bool:
     return _protected("mprotect")
 
 
-@probe("let its memory be run (pkey_mprotect)")
+@probe("let its memory be run (pkey_mprotect)", "system")
 def protect_executable_with_key(_bait: Bait) -> bool:
     return _protected("pkey_mprotect", -1)
 
 
-@probe("make all that it can read run (personality)")
+@probe("make all that it can read run (personality)", "system")
 def personality(_bait: Bait) -> bool:
     return call("personality", 0x0400000) >= 0  # READ_IMPLIES_EXEC
 
