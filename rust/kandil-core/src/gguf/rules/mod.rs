@@ -112,6 +112,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         names::NAMES,
         metadata::METADATA,
         super::template::rules::TEMPLATE,
+        super::template::poison::POISON,
         super::weights::WEIGHTS,
         signature::SIGNATURE,
         load::LOAD,

@@ -25,6 +25,7 @@ mod names;
 mod number;
 mod operands;
 pub(in crate::gguf) mod parser;
+pub(in crate::gguf) mod poison;
 mod recursion;
 mod report;
 pub(in crate::gguf) mod rules;
@@ -69,6 +70,7 @@ pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Fin
     let mut report = Report::new(&text, &name, entry.offset, findings);
     check_characters(&text, &mut report);
     check_faults(&parsed, &mut report);
+    poison::check(&parsed, &mut report);
     check::check(&parsed.body, report);
 }
 

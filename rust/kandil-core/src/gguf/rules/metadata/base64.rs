@@ -38,7 +38,7 @@ fn sextet(byte: u8) -> Option<u8> {
     }
 }
 
-fn decode(run: &[u8]) -> Vec<u8> {
+pub(in crate::gguf) fn decode(run: &[u8]) -> Vec<u8> {
     let quads = run.chunks(4).map(|quad| quad.iter().filter_map(|&byte| sextet(byte)));
     quads
         .flat_map(|quad| {

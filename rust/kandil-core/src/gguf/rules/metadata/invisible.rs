@@ -16,7 +16,7 @@ pub(super) fn check(text: &[u8], report: &mut Report<'_>) {
     }
 }
 
-fn first_hidden(text: &str) -> Option<(usize, char)> {
+pub(in crate::gguf) fn first_hidden(text: &str) -> Option<(usize, char)> {
     let reads_right_to_left = text.contains(right_to_left);
     let mut before: Option<char> = None;
     let mut characters = text.char_indices().peekable();

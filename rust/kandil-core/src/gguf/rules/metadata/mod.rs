@@ -13,6 +13,8 @@ mod terminal;
 use super::super::header::{Entry, ValueType};
 use super::super::printable::printable;
 use super::{Findings, Rule, rules};
+pub(in crate::gguf) use base64::decode as decode_base64;
+pub(in crate::gguf) use invisible::first_hidden;
 
 rules! {
     METADATA
