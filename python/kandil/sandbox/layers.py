@@ -8,8 +8,6 @@ cgroup must be delegated. Each is used where it is granted, and reported where i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 ACTIVE = "active"
 
 REQUIRED = {
@@ -24,8 +22,3 @@ OPTIONAL = {
     "cgroup": "memory and processes beyond a bound, as one",
 }
 LAYERS = {**REQUIRED, **OPTIONAL}
-
-
-def absent(layers: Mapping[str, str]) -> dict[str, str]:
-    """The layers that are not active, each with the reason."""
-    return {name: state.removeprefix("absent: ") for name, state in layers.items() if state != ACTIVE}
