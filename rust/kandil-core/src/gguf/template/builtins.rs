@@ -67,6 +67,10 @@ pub(super) fn filter(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> 
         "format" => formatted(subject.as_str()?, arguments),
         "trim" => text_method("strip", &subject.shown()?, arguments),
         "batch" | "slice" => subject.items().map(|items| Value::list(vec![Value::list(items)])),
+        "replace" if matches!(subject, Value::Sized(_)) => {
+            let times = arguments.get(1, "new").and_then(Value::length)?.max(1);
+            subject.length().map(|length| Value::Sized(length.saturating_mul(times)))
+        }
         "upper" | "lower" | "title" | "capitalize" | "replace" | "center" | "truncate" => {
             text_method(name, &subject.shown()?, arguments)
         }

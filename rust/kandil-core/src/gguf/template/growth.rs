@@ -1,7 +1,6 @@
 //! Growth that no number shows: values that double, lists that feed their own loop, macros that call themselves for ever.
 
-use super::ast::{Body, Expr, ExprKind, Span, Statement, StatementKind};
-use super::builtins::Evaluated;
+use super::ast::{Arguments, Body, Expr, ExprKind, Span, Statement, StatementKind};
 use super::check::Checker;
 use super::rules::TPL_DOS;
 use std::collections::HashMap;
@@ -42,7 +41,18 @@ fn uses(expr: &Expr<'_>, count: &mut HashMap<String, u32>) {
         {
             applied.operand.iter().chain(applied.arguments.all()).for_each(|part| uses(part, count));
         }
+        ExprKind::Binary(super::ast::BinaryOp::Pow, pair) => {
+            uses(&pair.0, count);
+            uses(&pair.0, count);
+        }
+        ExprKind::Binary(super::ast::BinaryOp::Mod, pair) => uses(&pair.1, count),
         ExprKind::Call(call) => {
+            if let ExprKind::Attribute(of, "format") = &call.0.kind
+                && let ExprKind::Str(text) = &of.kind
+                && text.matches('{').count() > call.1.all().count()
+            {
+                call.1.all().for_each(|part| uses(part, count));
+            }
             if let ExprKind::Attribute(of, "join" | "replace" | "format") = &call.0.kind {
                 uses(of, count);
                 call.1.all().for_each(|part| uses(part, count));
@@ -54,9 +64,17 @@ fn uses(expr: &Expr<'_>, count: &mut HashMap<String, u32>) {
 
 impl<'a> Checker<'a, '_> {
     /// Notes which variables `target` gets more than once.
-    pub(super) fn note_growth(&mut self, target: &Expr<'_>, value: &Expr<'_>) {
+    pub(super) fn note_growth(&mut self, target: &Expr<'_>, value: &'a Expr<'a>) {
         let mut count = HashMap::new();
         uses(value, &mut count);
+        if let ExprKind::Binary(super::ast::BinaryOp::Mul, pair) = &value.kind {
+            for (of, times) in [(&pair.0, &pair.1), (&pair.1, &pair.0)] {
+                let repeats = matches!(times.kind, ExprKind::Int(2..)) && key(of).is_some();
+                if repeats && self.eval(of).each().iter().any(|one| one.length().is_some()) {
+                    uses(of, &mut count);
+                }
+            }
+        }
         self.note(target, count, value.span);
     }
 
@@ -103,12 +121,16 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// A list that grows while a loop runs over it, or that is put into itself.
-    pub(super) fn check_append(&mut self, operand: &'a Expr<'a>, arguments: &Evaluated<'_>, span: Span) {
+    pub(super) fn check_append(&mut self, operand: &Expr<'_>, arguments: &Arguments<'_>, span: Span) {
         let Some(list) = key(operand) else { return };
         if self.iterating.iter().any(|iterable| key(iterable).as_deref() == Some(&*list)) {
             self.report.add(TPL_DOS, span, || "lengthens the list that a loop runs over".to_owned());
         }
-        let _ = arguments;
+        let mut count = HashMap::new();
+        arguments.all().for_each(|argument| uses(argument, &mut count));
+        if count.contains_key(&list) {
+            self.report.add(TPL_DOS, span, || "puts a list or a dictionary into itself".to_owned());
+        }
     }
 
     /// Reports macros that call themselves whatever is said, and loops that start themselves again.

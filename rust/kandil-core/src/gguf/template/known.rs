@@ -48,52 +48,14 @@ pub(super) fn is_dunder(name: &str) -> bool {
 /// Attributes of Python's functions, frames, generators and classes, and of jinja2's innards, that have no other use.
 pub(super) fn leads_out(name: &str) -> bool {
     const PREFIXES: [&str; 8] = ["func_", "gi_", "cr_", "ag_", "f_", "tb_", "co_", "im_"];
-    const REST: [&str; 42] = [
-        "globals",
-        "closure",
-        "code",
-        "defaults",
-        "doc",
-        "dict",
-        "name",
-        "frame",
-        "running",
-        "yieldfrom",
-        "await",
-        "suspended",
-        "origin",
-        "back",
-        "locals",
-        "builtins",
-        "lineno",
-        "trace",
-        "lasti",
-        "next",
-        "argcount",
-        "consts",
-        "names",
-        "filename",
-        "firstlineno",
-        "flags",
-        "freevars",
-        "cellvars",
-        "stacksize",
-        "varnames",
-        "func",
-        "self",
-        "class",
-        "posonlyargcount",
-        "kwonlyargcount",
-        "nlocals",
-        "lnotab",
-        "qualname",
-        "trace_lines",
-        "trace_opcodes",
-        "generator",
-        "linetable",
-    ];
-    let of_frame =
-        PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).is_some_and(|rest| REST.contains(&rest));
+    const REST: &str = "globals closure code defaults doc dict name frame running yieldfrom await suspended origin back \
+        locals builtins lineno trace lasti next argcount consts names filename firstlineno flags \
+        freevars cellvars stacksize varnames func self class posonlyargcount kwonlyargcount nlocals \
+        lnotab qualname trace_lines trace_opcodes generator linetable";
+    let of_frame = PREFIXES
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .is_some_and(|rest| REST.split(' ').any(|known| known == rest));
     let innocent = matches!(name, "func_name" | "f_name" | "f_names" | "co_name" | "im_name" | "func_doc" | "f_next");
     (of_frame && !innocent) || matches!(name, "mro" | "subclasses" | "_module" | "_body_stream" | "eval_ctx")
 }
@@ -178,192 +140,27 @@ pub(super) fn loop_attribute(name: &str) -> bool {
 
 /// Methods of strings, lists and dictionaries.
 pub(super) fn method(name: &str) -> bool {
-    const METHODS: [&str; 68] = [
-        "append",
-        "capitalize",
-        "casefold",
-        "center",
-        "clear",
-        "copy",
-        "count",
-        "encode",
-        "endswith",
-        "expandtabs",
-        "extend",
-        "find",
-        "format",
-        "fromkeys",
-        "get",
-        "index",
-        "insert",
-        "isalnum",
-        "isalpha",
-        "isascii",
-        "isdecimal",
-        "isdigit",
-        "isidentifier",
-        "islower",
-        "isnumeric",
-        "isprintable",
-        "isspace",
-        "istitle",
-        "isupper",
-        "items",
-        "join",
-        "keys",
-        "ljust",
-        "lower",
-        "lstrip",
-        "maketrans",
-        "next",
-        "partition",
-        "pop",
-        "popitem",
-        "remove",
-        "removeprefix",
-        "removesuffix",
-        "replace",
-        "reset",
-        "reverse",
-        "rfind",
-        "rindex",
-        "rjust",
-        "rpartition",
-        "rsplit",
-        "rstrip",
-        "setdefault",
-        "sort",
-        "split",
-        "splitlines",
-        "startswith",
-        "strip",
-        "swapcase",
-        "title",
-        "tolist",
-        "translate",
-        "update",
-        "upper",
-        "values",
-        "zfill",
-        "cycle",
-        "changed",
-    ];
-    METHODS.contains(&name)
+    const METHODS: &str = "append capitalize casefold center clear copy count encode endswith expandtabs extend find format \
+        fromkeys get index insert isalnum isalpha isascii isdecimal isdigit isidentifier islower \
+        isnumeric isprintable isspace istitle isupper items join keys ljust lower lstrip maketrans next \
+        partition pop popitem remove removeprefix removesuffix replace reset reverse rfind rindex rjust \
+        rpartition rsplit rstrip setdefault sort split splitlines startswith strip swapcase title tolist \
+        translate update upper values zfill cycle changed";
+    METHODS.split(' ').any(|known| known == name)
 }
 
 pub(super) fn filter(name: &str) -> bool {
-    const FILTERS: [&str; 60] = [
-        "abs",
-        "attr",
-        "batch",
-        "capitalize",
-        "center",
-        "count",
-        "d",
-        "default",
-        "dictsort",
-        "e",
-        "escape",
-        "filesizeformat",
-        "first",
-        "float",
-        "forceescape",
-        "format",
-        "from_json",
-        "fromjson",
-        "groupby",
-        "indent",
-        "int",
-        "items",
-        "join",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "map",
-        "max",
-        "min",
-        "pprint",
-        "random",
-        "reject",
-        "rejectattr",
-        "replace",
-        "reverse",
-        "round",
-        "safe",
-        "select",
-        "selectattr",
-        "slice",
-        "sort",
-        "string",
-        "striptags",
-        "sum",
-        "title",
-        "tojson",
-        "trim",
-        "truncate",
-        "unique",
-        "upper",
-        "urlencode",
-        "urlize",
-        "wordcount",
-        "wordwrap",
-        "xmlattr",
-        "keys",
-        "values",
-        "split",
-        "strip",
-    ];
-    FILTERS.contains(&name)
+    const FILTERS: &str = "abs attr batch capitalize center count d default dictsort e escape filesizeformat first float \
+        forceescape format from_json fromjson groupby indent int items join last length list lower map \
+        max min pprint random reject rejectattr replace reverse round safe select selectattr slice sort \
+        string striptags sum title tojson trim truncate unique upper urlencode urlize wordcount wordwrap \
+        xmlattr keys values split strip";
+    FILTERS.split(' ').any(|known| known == name)
 }
 
 pub(super) fn test(name: &str) -> bool {
-    const TESTS: [&str; 45] = [
-        "boolean",
-        "callable",
-        "defined",
-        "divisibleby",
-        "eq",
-        "equalto",
-        "==",
-        "escaped",
-        "even",
-        "false",
-        "filter",
-        "float",
-        "ge",
-        ">=",
-        "gt",
-        "greaterthan",
-        ">",
-        "in",
-        "integer",
-        "iterable",
-        "le",
-        "<=",
-        "lower",
-        "lt",
-        "lessthan",
-        "<",
-        "mapping",
-        "ne",
-        "!=",
-        "none",
-        "number",
-        "odd",
-        "sameas",
-        "sequence",
-        "string",
-        "test",
-        "true",
-        "undefined",
-        "upper",
-        "list",
-        "dict",
-        "startingwith",
-        "endingwith",
-        "containing",
-        "empty",
-    ];
-    TESTS.contains(&name)
+    const TESTS: &str = "boolean callable defined divisibleby eq equalto == escaped even false filter float ge >= gt \
+        greaterthan > in integer iterable le <= lower lt lessthan < mapping ne != none number odd sameas \
+        sequence string test true undefined upper list dict startingwith endingwith containing empty";
+    TESTS.split(' ').any(|known| known == name)
 }

@@ -8,7 +8,7 @@ use super::number::number;
 use std::borrow::Cow;
 
 /// No engine runs a template with one fault; that many are looked past.
-const MAX_FAULTS: u32 = 64;
+const MAX_FAULTS: u32 = 16;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TokenKind<'a> {
@@ -102,12 +102,18 @@ impl<'a> Lexer<'a> {
                 }
                 let span = Span::new(start, self.place);
                 if self.faults > MAX_FAULTS {
-                    self.place = self.text.len();
+                    self.stop();
                     return Token { kind: TokenKind::End, span };
                 }
                 return Token { kind, span };
             }
         }
+    }
+
+    /// Gives no further token.
+    pub(super) fn stop(&mut self) {
+        self.place = self.text.len();
+        self.pending = None;
     }
 
     fn rest(&self) -> &'a str {

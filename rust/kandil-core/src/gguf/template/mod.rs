@@ -30,7 +30,9 @@ mod recursion;
 mod report;
 pub(in crate::gguf) mod rules;
 mod run;
+mod sizes;
 mod statements;
+mod targets;
 mod value;
 
 #[cfg(test)]

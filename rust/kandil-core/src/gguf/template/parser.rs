@@ -41,7 +41,7 @@ pub(in crate::gguf) enum FaultKind {
 pub(super) type Parse<T> = Result<T, Fault>;
 
 pub(super) struct Parser<'a> {
-    lexer: Lexer<'a>,
+    pub(super) lexer: Lexer<'a>,
     pub(super) current: Token<'a>,
     next: Option<Token<'a>>,
     depth: u32,

@@ -39,7 +39,11 @@ impl<'a> Checker<'a, '_> {
     fn statement(&mut self, statement: &'a Statement<'a>) -> Option<Value> {
         match &statement.kind {
             StatementKind::Text(text) => return Some(Value::text(text)),
-            StatementKind::Output(expr) => return Some(self.eval(expr)),
+            StatementKind::Output(expr) => {
+                let value = self.eval(expr);
+                self.check_size(&value, statement.span);
+                return Some(value);
+            }
             StatementKind::Do(expr) => {
                 self.eval(expr);
             }

@@ -215,6 +215,16 @@ impl Value {
         })
     }
 
+    /// Characters and items at all levels.
+    pub(super) fn extent(&self) -> Option<u64> {
+        match self {
+            Self::List(items) => {
+                Some(items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.extent().unwrap_or(1))))
+            }
+            other => other.length(),
+        }
+    }
+
     /// The items that a loop over it gives.
     pub(super) fn items(&self) -> Option<Vec<Self>> {
         Some(match self {
