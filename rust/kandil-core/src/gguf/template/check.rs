@@ -104,8 +104,20 @@ impl<'a> Checker<'a, '_> {
                 StatementKind::FromImport { names, .. } => self.assigned.extend(names.iter().map(|(_, alias)| *alias)),
                 _ => {}
             }
+            statement.expressions(&mut |expr| self.collect_tested(expr));
             statement.bodies(&mut |body| self.collect(body));
         }
+    }
+
+    /// A template that asks whether it was given a config or a request means a variable of its own.
+    fn collect_tested(&mut self, expr: &'a Expr<'a>) {
+        if let ExprKind::Test(applied) = &expr.kind
+            && matches!(&*applied.name, "defined" | "undefined")
+            && let Some(Expr { kind: ExprKind::Name(name @ ("config" | "request")), .. }) = &applied.operand
+        {
+            self.assigned.insert(name);
+        }
+        expr.kind.children(&mut |child| self.collect_tested(child));
     }
 
     fn collect_target(&mut self, target: &'a Expr<'a>) {
@@ -127,6 +139,8 @@ impl<'a> Checker<'a, '_> {
                 Value::Object(Object::Macro)
             } else if let Some(function) = known::function(name) {
                 Value::Object(Object::Function(function))
+            } else if matches!(name, "config" | "request") && self.assigned.contains(name) {
+                Value::Unknown
             } else if let Some(internal) = known::internal(name) {
                 Value::Object(Object::Internal(internal))
             } else if known::conversation(name) {

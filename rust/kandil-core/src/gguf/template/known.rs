@@ -140,7 +140,7 @@ pub(super) fn loop_attribute(name: &str) -> bool {
 
 /// Methods of strings, lists and dictionaries.
 pub(super) fn method(name: &str) -> bool {
-    const METHODS: &str = "append capitalize casefold center clear copy count encode endswith expandtabs extend find format \
+    const METHODS: &str = "append decode capitalize casefold center clear copy count encode endswith expandtabs extend find format \
         fromkeys get index insert isalnum isalpha isascii isdecimal isdigit isidentifier islower \
         isnumeric isprintable isspace istitle isupper items join keys ljust lower lstrip maketrans next \
         partition pop popitem remove removeprefix removesuffix replace reset reverse rfind rindex rjust \
