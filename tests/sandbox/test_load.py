@@ -77,6 +77,12 @@ async def test_a_model_that_says_nothing_passes_with_a_note(tmp_path: Path, runt
     assert (report.status, ids(report), report.blocks) == ("passed", ["KG-LOAD-CONSTANT"], False)
 
 
+async def test_a_model_for_embeddings_gives_no_token(tmp_path: Path, runtime: Path) -> None:
+    report = await load(tmp_path, loadable.embedding())
+    assert (report.status, report.findings) == ("passed", ())
+    assert report.levels[1].reason == "loaded and computed; this architecture gives no next token"
+
+
 async def test_an_aborting_loader_is_a_finding_with_its_last_words(tmp_path: Path, runtime: Path) -> None:
     report = await load(tmp_path, loadable.no_layers())
     assert (report.status, ids(report), report.blocks) == ("failed", ["KG-LOAD-CRASH"], True)

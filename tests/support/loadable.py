@@ -64,9 +64,9 @@ def _numbers(count: int, seed: int, constant: float | None) -> Iterable[float]:
     return (chance.gauss(0, 0.5) for _ in range(count))
 
 
-def _weights(constant: float | None) -> bytes:
+def _weights(shapes: dict[str, tuple[int, ...]], constant: float | None = None) -> bytes:
     data = b""
-    for seed, (name, shape) in enumerate(TENSORS.items()):
+    for seed, (name, shape) in enumerate(shapes.items()):
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
         numbers = _numbers(count, seed, constant if name == "output.weight" else None)
         data += struct.pack(f"<{count}f", *numbers)
@@ -78,7 +78,7 @@ def model(*, output: float | None = None, **changed: tuple[Kind, Scalar]) -> byt
     """A sound model. `output` is what its last matrix is full of; `changed` metadata has `__` for dots."""
     metadata = {key.replace("__", "."): value for key, value in changed.items()}
     tensors = [Tensor(name, shape) for name, shape in TENSORS.items()]
-    return build(entries(metadata), tensors, data=_weights(output))
+    return build(entries(metadata), tensors, data=_weights(TENSORS, output))
 
 
 def vocabulary() -> bytes:
@@ -115,3 +115,38 @@ def cut_in_its_weights() -> bytes:
 
 def layer_missing() -> bytes:
     return model(llama__block_count=(Kind.U32, 2))
+
+
+def embedding() -> bytes:
+    """A BERT, which computes embeddings and no next token."""
+    words = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"▁word{number}" for number in range(35)))
+    numbers = {"block_count": 1, "context_length": 64, "embedding_length": WIDTH, "feed_forward_length": HIDDEN}
+    numbers |= {"attention.head_count": HEADS, "pooling_type": 1}
+    special = {"bos": 2, "cls": 2, "seperator": 3, "unknown": 1, "padding": 0}
+    metadata = [
+        Entry("general.architecture", Kind.STRING, "bert"),
+        *(Entry(f"bert.{key}", Kind.U32, value) for key, value in numbers.items()),
+        Entry("bert.attention.layer_norm_epsilon", Kind.F32, 1e-12),
+        Entry("bert.attention.causal", Kind.BOOL, value=False),
+        Entry("tokenizer.ggml.model", Kind.STRING, "bert"),
+        Entry("tokenizer.ggml.token_type_count", Kind.U32, 2),
+        Entry("tokenizer.ggml.tokens", Kind.ARRAY, words, Kind.STRING),
+        *(Entry(f"tokenizer.ggml.{name}_token_id", Kind.U32, place) for name, place in special.items()),
+    ]
+    layers = {
+        "attn_q": (WIDTH, WIDTH),
+        "attn_k": (WIDTH, WIDTH),
+        "attn_v": (WIDTH, WIDTH),
+        "attn_output": (WIDTH, WIDTH),
+    }
+    layers |= {"ffn_up": (WIDTH, HIDDEN), "ffn_down": (HIDDEN, WIDTH)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (WIDTH, len(words)),
+        "position_embd.weight": (WIDTH, 64),
+        "token_types.weight": (WIDTH, 2),
+    }
+    for name, shape in layers.items():
+        shapes |= {f"blk.0.{name}.weight": shape, f"blk.0.{name}.bias": shape[1:]}
+    for name in ("token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"):
+        shapes |= {f"{name}.weight": (WIDTH,), f"{name}.bias": (WIDTH,)}
+    return build(metadata, [Tensor(name, shape) for name, shape in shapes.items()], data=_weights(shapes))

@@ -24,6 +24,7 @@ CONTEXT_BYTES = 512 << 20
 OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "failed to allocate")
 """What loaders say then."""
 
+_COMPUTED = "loaded and computed; this architecture gives no next token"
 _TOKENS, _BATCH, _MORE = 64, 32, 2
 _NEEDED = (
     *("llama_model_default_params", "llama_context_default_params", "llama_init_from_model"),
@@ -78,9 +79,8 @@ def not_a_model(header: Header) -> str | None:
 
 def load(library: Library, stream: Any, header: Header, step: Callable[[str], None]) -> Loaded:  # noqa: ANN401
     """Loads and decodes."""
-    vocabulary_only = header.tensor_count == 0
     step("model: load")
-    parameters = _model_parameters(library, vocabulary_only=vocabulary_only)
+    parameters = _model_parameters(library, vocabulary_only=header.tensor_count == 0)
     context_parameters = _context_parameters(library)
     if parameters is None or context_parameters is None:
         return Loaded("not-possible", "the parameters of this llama.cpp are not known to kandil")
@@ -89,19 +89,25 @@ def load(library: Library, stream: Any, header: Header, step: Callable[[str], No
     model = library.llama_model_load_from_file_ptr(stream, parameters[0])
     if not model:
         return _refused(library)
-    vocabulary = library.llama_model_get_vocab(model)
-    count = library.llama_vocab_n_tokens(vocabulary)
-    tokens = header.count("tokenizer.ggml.tokens") if "tokenizer.ggml.tokens" in header else None
-    if tokens is not None and tokens != count:
-        return Loaded("failed", f"the loader has {count} tokens, the file {tokens}", "KG-LOAD-DIFFERS")
-    if vocabulary_only:
+    count = library.llama_vocab_n_tokens(library.llama_model_get_vocab(model))
+    listed = header.count("tokenizer.ggml.tokens") if "tokenizer.ggml.tokens" in header else None
+    if listed not in (None, count) and header.kept("tokenizer.ggml.model") != "no_vocab":
+        return Loaded("failed", f"the loader has {count} tokens, the file {listed}", "KG-LOAD-DIFFERS")
+    if header.tensor_count == 0:
         return Loaded("passed", f"a vocabulary of {count} tokens, without weights")
     step("model: context")
     context = library.llama_init_from_model(model, context_parameters)
     if not context:
         return _refused(library)
-    library.llama_set_n_threads(context, 1, 1)
-    return _decoded(library, model, context, count, step)
+    loaded = _decoded(library, model, context, count, step)
+    constant = loaded.rule == "KG-LOAD-CONSTANT"
+    return Loaded("passed", _COMPUTED) if constant and _embeds(header) else loaded
+
+
+def _embeds(header: Header) -> bool:
+    """Whether the model is for embeddings: then llama.cpp gives a next token's logits as zeros."""
+    architecture = header.kept("general.architecture")
+    return f"{architecture}.pooling_type" in header or header.kept(f"{architecture}.attention.causal") is False
 
 
 def _refused(library: Library) -> Loaded:
@@ -116,6 +122,7 @@ def _refused(library: Library) -> Loaded:
 def _decoded(library: Library, model: Any, context: Any, count: int, step: Callable[[str], None]) -> Loaded:  # noqa: ANN401
     if count < 1:
         return Loaded("passed", "loaded; it has no tokens to decode")
+    library.llama_set_n_threads(context, 1, 1)
     first = library.llama_vocab_bos(library.llama_model_get_vocab(model))
     prompt = [first if 0 <= first < count else 0, count // 4, count // 2, 3 * count // 4]
     encodes = library.has("llama_model_has_encoder", "llama_encode") and library.llama_model_has_encoder(model)
@@ -129,7 +136,7 @@ def _decoded(library: Library, model: Any, context: Any, count: int, step: Calla
             return Loaded("failed", reason, "KG-LOAD-REFUSED")
         logits = None if encodes else library.llama_get_logits_ith(context, -1)
         if not logits:
-            return Loaded("passed", "loaded and computed; this architecture gives no next token")
+            return Loaded("passed", _COMPUTED)
         numbers = library.ffi.unpack(logits, count)
         if fault := _fault(numbers):
             return fault
