@@ -220,7 +220,7 @@ fn every_key_that_may_be_a_template_is_one() {
 fn control_characters_hide_nothing() {
     assert_eq!(found("a\0{{ x }}"), ["KG-TPL-CTRL"]);
     assert!(found("\u{1b}[2K").contains(&"KG-TPL-CTRL"));
-    all_pass(&["a\r\n\tb{{ '\\x00\\x1b' }}"]);
+    all_pass(&["a\r\n\tb{{ '\\n' }}"]);
     let finding = &scan("tokenizer.chat_template", "é{{ a.__class__ }}".as_bytes())[0];
     assert_eq!(finding.offset, Some(105));
     assert!(finding.message.ends_with("reads the attribute \"__class__\": \"a.__class__\""), "{}", finding.message);
