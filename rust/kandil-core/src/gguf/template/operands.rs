@@ -12,8 +12,6 @@ pub(super) struct Tuple {
     pub(super) plain: bool,
     /// `()` is one.
     pub(super) empty: bool,
-    /// This word ends it.
-    pub(super) until: Option<&'static str>,
 }
 
 impl<'a> Parser<'a> {
@@ -91,8 +89,7 @@ impl<'a> Parser<'a> {
         let start = self.current.span;
         let mut items = Vec::new();
         loop {
-            let ends = matches!(self.current.kind, TokenKind::OutputEnd | TokenKind::TagEnd | TokenKind::Operator(")"))
-                || of.until.is_some_and(|word| self.is_word(word));
+            let ends = matches!(self.current.kind, TokenKind::OutputEnd | TokenKind::TagEnd | TokenKind::Operator(")"));
             if ends {
                 break;
             }

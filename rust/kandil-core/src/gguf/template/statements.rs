@@ -139,7 +139,7 @@ impl<'a> Parser<'a> {
 
     fn set(&mut self) -> Parse<StatementKind<'a>> {
         self.advance();
-        let target = self.target(None, true)?;
+        let target = self.target(true)?;
         if self.skip("=") {
             let value = self.tuple(Tuple::default())?;
             return Ok(StatementKind::Set { target, value });
@@ -150,9 +150,9 @@ impl<'a> Parser<'a> {
 
     fn for_loop(&mut self) -> Parse<StatementKind<'a>> {
         self.advance();
-        let target = self.target(Some("in"), false)?;
+        let target = self.target(false)?;
         self.expect_word("in", "the word in was expected")?;
-        let iterable = self.tuple(Tuple { plain: true, until: Some("recursive"), ..Tuple::default() })?;
+        let iterable = self.tuple(Tuple { plain: true, ..Tuple::default() })?;
         let test = if self.skip_word("if") { Some(self.expression()?) } else { None };
         let recursive = self.skip_word("recursive");
         let body = self.opened_body(&["endfor", "else"])?;
@@ -215,7 +215,7 @@ impl<'a> Parser<'a> {
             if !bindings.is_empty() {
                 self.expect(",", "a comma or the end of the tag was expected")?;
             }
-            let target = self.target(None, false)?;
+            let target = self.target(false)?;
             self.expect("=", "= was expected")?;
             bindings.push((target, self.expression()?));
         }

@@ -92,13 +92,11 @@ impl<'a> Parser<'a> {
     }
 
     /// What is assigned to: a name, a tuple, or with `namespace` an attribute of a name.
-    pub(super) fn target(&mut self, until: Option<&'static str>, namespace: bool) -> Parse<Expr<'a>> {
+    pub(super) fn target(&mut self, namespace: bool) -> Parse<Expr<'a>> {
         let start = self.current.span;
         let mut items = Vec::new();
         loop {
-            let ends = matches!(self.current.kind, TokenKind::TagEnd | TokenKind::OutputEnd)
-                || self.is(")")
-                || until.is_some_and(|word| self.is_word(word));
+            let ends = matches!(self.current.kind, TokenKind::TagEnd | TokenKind::OutputEnd) || self.is(")");
             if ends {
                 break;
             }

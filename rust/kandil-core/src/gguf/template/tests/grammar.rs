@@ -209,6 +209,7 @@ fn what_jinja2_refuses_is_a_fault() {
         "{% trans %}{% endtrans %}",
         "{{ a | }}",
         "{{ ² }}",
+        "{% for a, in b %}{% endfor %}",
     ] {
         assert_eq!(parse(text).faults.first().map(|fault| fault.kind), Some(FaultKind::Syntax), "{text}");
     }
