@@ -229,6 +229,11 @@ def byte_of_one_letter() -> bytes:
 
 
 @hostile("KG-VOC-BYTE")
+def byte_cut_by_a_zero() -> bytes:
+    return Vocabulary().with_token(13, "<\0\0\0A>").file()
+
+
+@hostile("KG-VOC-BYTE")
 def half_a_byte_for_plamo() -> bytes:
     return replace(Vocabulary().with_token(13, "<0x A>"), model="plamo2").file()
 
@@ -273,6 +278,12 @@ def five_million_tokens() -> bytes:
 @hostile("KG-VOC-KIND")
 def type_77() -> bytes:
     return replace(Vocabulary(), types=(77, *Vocabulary().types[1:])).file()
+
+
+@hostile("KG-VOC-BYTE-LIKE")
+def byte_of_type_77() -> bytes:
+    types = list(Vocabulary().types)
+    return replace(Vocabulary(), types=(*types[:13], 77, *types[14:])).file()
 
 
 @hostile("KG-VOC-SCORE")

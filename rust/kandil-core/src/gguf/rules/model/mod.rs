@@ -18,6 +18,7 @@ mod sizes;
 #[allow(clippy::arithmetic_side_effects)]
 mod tests;
 mod texts;
+mod tokenizer;
 
 use super::Findings;
 use crate::gguf::header::Header;
@@ -40,6 +41,7 @@ pub(super) fn check(header: &Header, findings: &mut Findings) {
             layers::check(&model, findings);
             floats::check(&model, findings);
             shapes::check(&model, findings);
+            tokenizer::check(&model, findings);
         }
     }
     file_type::check(&model, findings);

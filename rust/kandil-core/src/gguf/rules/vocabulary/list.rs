@@ -42,7 +42,7 @@ rules! {
         passes "Reported are a sign or no hexadecimal digit at all between <0x and >; for tokens of the type byte also \
             another number of digits, less than three bytes, and for PLaMo 2 a first character that is no digit. No \
             converter writes it: do not load the file."
-    VOC_BYTE_LIKE "KG-VOC-BYTE-LIKE" Suspicious "a token of the type byte that is not <0x00> to <0xFF>, or one that resembles these"
+    VOC_BYTE_LIKE "KG-VOC-BYTE-LIKE" Note "a token of the type byte that is not <0x00> to <0xFF>, or one that resembles these"
         why "Most loaders take such a token for some other byte, 0 for example. Where they ask for <0xFF> they do not \
             find <0xff>."
         see "llama.cpp src/llama-vocab.cpp: token_to_byte; SentencePiece writes bytes as <0x%02X>"
@@ -66,10 +66,11 @@ rules! {
         why "Each token costs a loader about a hundred bytes, so that a small file takes much memory."
         see "CWE-770"
         passes "The largest vocabularies in use have about 260,000 tokens."
-    VOC_KIND "KG-VOC-KIND" Suspicious "a token type that is not one of 0 to 6"
+    VOC_KIND "KG-VOC-KIND" Suspicious "a token type that is not one of 0 to 6, of a token that stands for no byte"
         why "Programs differ in what they take the token for: llama.cpp, for undefined."
         see "llama.cpp include/llama.h: enum llama_token_type"
-        passes "Converters write no other. Damage looks like this: compare the file's checksum with the publisher's."
+        passes "A token such as <0x0A> whose type was damaged: its text says what it is, and KG-VOC-BYTE-LIKE notes it. \
+            Converters write no other type. Damage looks like this: compare the file's checksum with the publisher's."
     VOC_SCORE "KG-VOC-SCORE" Suspicious "a token's score that is infinite or not a number"
         why "SentencePiece's algorithm takes pieces by the order of their scores, in which such a score has no place: \
             text is cut unpredictably."

@@ -21,18 +21,23 @@ fn blocks(part: &[u8], from: u64, big_endian: bool) -> impl Iterator<Item = (u64
     })
 }
 
+/// So many strange elements are kept; the rest are counted.
+const MOST_STRANGE: usize = 512;
+
 /// Elements of which few are worth saying.
 #[derive(Debug, Default)]
 pub(super) struct Strange {
     pub(super) count: u64,
-    /// Index and bits of the first.
-    pub(super) first: Option<(u64, u32)>,
+    /// Index and bits of the first, ascending.
+    pub(super) some: Vec<(u64, u32)>,
 }
 
 impl Strange {
     fn add(&mut self, index: u64, bits: u32) {
         self.count = self.count.saturating_add(1);
-        self.first.get_or_insert((index, bits));
+        if self.some.len() < MOST_STRANGE {
+            self.some.push((index, bits));
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl Vocabulary {
             let Some(index) = others.next() else { continue };
             let more = others.count();
             report.add(if short { VOC_BYTE } else { VOC_BYTE_LIKE }, TYPES, || {
-                let what = if short { ", which has less than three bytes," } else { "" };
+                let what = if short { ", which has one or two bytes," } else { "" };
                 format!(
                     "has the type of a byte, 6, for element {index}, and for {more} more, but that token{what} is not <0x00> to <0xFF>"
                 )
@@ -128,13 +128,16 @@ impl Vocabulary {
     }
 
     fn check_numbers(&self, report: &mut Report<'_>) {
-        if let Some((index, bits)) = self.types.outside.first {
-            let (count, kind) = (self.types.outside.count, bits.cast_signed());
-            report.add(VOC_KIND, TYPES, || {
-                format!("has {count} types that are not 0 to 6; the first is element {index}, {kind}")
+        let outside = &self.types.outside;
+        let is_byte = |index: &u64| self.tokens.bytes.binary_search(index).is_ok();
+        let other = outside.some.iter().find(|(index, _)| !is_byte(index));
+        if let Some(&(index, bits)) = other.or(outside.some.first()) {
+            let (count, kind) = (outside.count, bits.cast_signed());
+            report.add(if other.is_some() { VOC_KIND } else { VOC_BYTE_LIKE }, TYPES, || {
+                format!("has {count} types that are not 0 to 6, such as {kind} for element {index}")
             });
         }
-        if let Some((index, bits)) = self.scores.infinite.first {
+        if let Some(&(index, bits)) = self.scores.infinite.some.first() {
             let (count, score) = (self.scores.infinite.count, f32::from_bits(bits));
             report.add(VOC_SCORE, SCORES, || {
                 format!("has {count} scores that are no finite numbers; the first is element {index}, {score}")

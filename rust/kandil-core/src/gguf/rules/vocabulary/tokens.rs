@@ -29,7 +29,7 @@ pub(super) struct Tokens {
     pub(super) bytes: Vec<u64>,
     /// Other tokens from `<0x` to `>`, and `<0xff>`, with their indices.
     pub(super) odd: Vec<(u64, Box<[u8]>)>,
-    /// The indices of tokens of less than three bytes, ascending.
+    /// The indices of tokens of one or two bytes before any zero byte, ascending.
     pub(super) short: Vec<u32>,
     /// The tokens from the one to the other index are not compared.
     spared: (u64, u64),
@@ -120,7 +120,10 @@ impl Look for Tokens {
         if tail.starts_with(b"<0x") {
             self.look_at_byte(index, tail.get(..length).unwrap_or(tail));
         }
-        if length < 3 && self.short.len() < MOST_SHORT {
+        // C programs see a text's end at its first zero byte, and llama.cpp gives what is empty a name of its own.
+        let text = tail.get(..length.min(3)).unwrap_or(tail);
+        let short = matches!(text, [1..=255] | [1..=255, _] | [1..=255, 0, _] | [1..=255, _, 0]);
+        if short && self.short.len() < MOST_SHORT {
             self.short.extend(u32::try_from(index));
         }
         if length as u64 > LONG {
