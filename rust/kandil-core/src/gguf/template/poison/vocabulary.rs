@@ -25,17 +25,17 @@ const USER: &str = "user* anyone anybody nobody reader* customer* client* human*
 const TELL: &str = "tell* mention* inform* reveal* disclose* notify* alert* warn* admit* say let explain* show* sag* \
      verrat* erwähn* erzähl* informier* dis dites dire mentionne* révèle* diga* digas lo menciones \
      reveles сообщай* говори* рассказывай* упоминай* dica mencione";
-const PROMOTE: &str = "recommend promote praise advertise favor favour endorse advocate push plug empfiehl empfehle \
+const PROMOTE: &str = "recommend promote promoting prais* advertis* favor favour endorse advocate push plug empfiehl empfehle \
      empfehlen bewirb recomienda promociona recommande recommandez рекомендуй* советуй* продвигай* \
      recomende consiglia raccomanda";
-const ALWAYS: &str = "always must every each whenever all only should constantly immer jede* stets siempre toujours chaque \
+const ALWAYS: &str = "always shall must every each whenever all should constantly immer jede* stets siempre toujours chaque \
      всегда каждый* каждом sempre cada";
 const ADD: &str = "bcc cc forward include* insert* add* append* embed* put place contain* give* provide* end finish \
      link* cite* use direct* point* send refer* mention* füge nenne verlinke incluye añade inclus ajoute \
      добавь* добавляй* вставь* inclua aggiungi";
 const SECRETS: &str = "password* passphrase* credential* secret* token* conversation* history keys key email* cookie* card \
      seed iban* passport* ssn passwort* kennwort* contraseña* пароль* парол* prompt messages";
-const GUARDS: &str = "security validation tls ssl certificate* verification warning* antivirus firewall* vulnerabilit* \
+const GUARDS: &str = "security two-factor 2fa multi-factor filter* moderation safety guideline* validation tls ssl certificate* verification warning* antivirus firewall* vulnerabilit* \
      sanitiz* authentication encryption authorization safeguard* sicherheit* warnung* seguridad \
      advertencia* sécurité безопасност* предупрежден*";
 const RULES: &str = "instruction* rule* prompt* guideline* message* direction* restriction* polic* anweisung* regel* \
@@ -57,6 +57,77 @@ const WRONG: &[&str] = &[
 ];
 
 pub(super) static PHRASES: &[Phrase] = &[
+    // other ways to say these
+    phrase(
+        3,
+        3,
+        &[
+            "guideline* polic* filter* restriction* rules safeguard*",
+            "void disabled suspended lifted removed revoked obsolete cancelled",
+        ],
+    ),
+    Phrase {
+        weight: 3,
+        gap: 3,
+        words: &["not never don't", "follow obey heed respect", "system developer previous prior above", RULES],
+        negatable: false,
+        unless: FOREIGN,
+    },
+    phrase(3, 3, &["suppress conceal hide withhold", "mention* bias facts truth breach* sponsorship risk* defect*"]),
+    Phrase {
+        weight: 2,
+        gap: 0,
+        words: &["without", "saying telling disclosing admitting", "so it this them anyone the"],
+        negatable: false,
+        unless: "tool* function*",
+    },
+    phrase(1, 5, &["change alter modify shift adjust swap", "date* number* price* fact* amount* figure* account*"]),
+    phrase(
+        3,
+        4,
+        &["falsify misquote misstate misreport", "date* number* price* fact* amount* figure* result* answer*"],
+    ),
+    Phrase { weight: 3, gap: 8, words: &["if when", "asked asks", "lie"], negatable: true, unless: "never not don't" },
+    phrase(1, 3, &["even", "if when", "ask* asked"]),
+    phrase(
+        3,
+        4,
+        &[
+            "reveal* disclose* leak* expose* print output dump",
+            "api password* credential* secret*",
+            "key* password* credential* secret* token* found from in when",
+        ],
+    ),
+    phrase(3, 8, &["infected hacked compromised", "call pay phone contact"]),
+    phrase(3, 5, &["always every", "import install require", "package"]),
+    phrase(3, 9, &["install* import* includ*", "package dependency", "every all each any"]),
+    phrase(3, 1, &["http", "instead rather", "of than"]),
+    phrase(3, 4, &["discourag* dissuad*", "vaccin* legal doctor* treatment* updat* report* from voting"]),
+    Phrase {
+        weight: 2,
+        gap: 2,
+        words: &[USER, "not never", "learn notice realize realise suspect discover"],
+        negatable: false,
+        unless: "",
+    },
+    phrase(
+        1,
+        12,
+        &[
+            "add append include insert end finish begin start",
+            "every each all",
+            "response* reply replies answer* message* output*",
+        ],
+    ),
+    phrase(3, 9, &["transmit upload append encode log exfiltrate collect", "@"]),
+    phrase(1, 9, &["send post forward report", "@"]),
+    phrase(3, 6, &["sneak slip smuggle hide plant", "miner malware script* link* code payload package backdoor*"]),
+    phrase(
+        3,
+        4,
+        &["agree promote support favor favour oppose attack", "political", "statement* party candidate* view*"],
+    ),
+    phrase(3, 4, &["share enter give submit type", "seed recovery", "phrase words"]),
     // override
     Phrase { weight: 3, gap: 4, words: &[IGNORE, EARLIER, RULES], negatable: true, unless: FOREIGN },
     Phrase {
@@ -144,7 +215,7 @@ pub(super) static PHRASES: &[Phrase] = &[
         unless: "tool* function* step* consult* professional* doctor",
     },
     Phrase {
-        weight: 2,
+        weight: 1,
         gap: 7,
         words: &[PROMOTE, ALWAYS],
         negatable: true,
@@ -165,7 +236,7 @@ pub(super) static PHRASES: &[Phrase] = &[
     Phrase { weight: 1, gap: 9, words: &[ADD, "@"], negatable: true, unless: "" },
     Phrase { weight: 1, gap: 9, words: &[ADD, "@", ALWAYS], negatable: true, unless: "" },
     phrase(1, 9, &["call invoke fetch request query", "@"]),
-    phrase(2, 9, &["@", SECRETS]),
+    phrase(2, 9, &["@", "conversation* chat history messages password* credential*"]),
     phrase(
         3,
         9,
@@ -179,7 +250,13 @@ pub(super) static PHRASES: &[Phrase] = &[
     phrase(2, 9, &[ADD, "script iframe image pixel tag link url", "every all each any"]),
     // what is the user's
     phrase(3, 0, &["exfiltrate* steal harvest* siphon*"]),
-    phrase(2, 9, &["send post transmit upload forward encode append copy leak embed put place", SECRETS]),
+    Phrase {
+        weight: 2,
+        gap: 9,
+        words: &["send post transmit upload forward encode append copy leak embed put place", SECRETS],
+        negatable: true,
+        unless: "requests",
+    },
     phrase(2, 9, &[SECRETS, "append send post transmit upload forward encode copy place put embed"]),
     phrase(
         3,
@@ -199,15 +276,17 @@ pub(super) static PHRASES: &[Phrase] = &[
         ],
     ),
     // security of the user
-    phrase(
-        3,
-        4,
-        &[
-            "weaken* disabl* omit* bypass* suppress* skip* remove drop downplay* undermin* deaktivier* omite* \
+    Phrase {
+        weight: 3,
+        gap: 4,
+        words: &[
+            "turn leave weaken* disabl* omit* bypass* suppress* skip* remove drop downplay* undermin* deaktivier* omite* \
      désactive* отключ* пропуск*",
             GUARDS,
         ],
-    ),
+        negatable: true,
+        unless: "before only examples explain* confirm*",
+    },
     Phrase {
         weight: 3,
         gap: 3,
@@ -219,14 +298,16 @@ pub(super) static PHRASES: &[Phrase] = &[
         negatable: false,
         unless: "",
     },
-    phrase(
-        3,
-        6,
-        &[
-            "insert* add inject* plant embed hide introduc* include baue",
-            "backdoor* malware trojan* keylogger* ransomware vulnerabilit* exploit* payload* hintertür*",
+    Phrase {
+        weight: 3,
+        gap: 6,
+        words: &[
+            "sneak install write insert* add inject* plant embed hide introduc* include baue",
+            "miner* spyware rootkit* backdoor* malware trojan* keylogger* ransomware vulnerabilit* exploit* payload* hintertür*",
         ],
-    ),
+        negatable: true,
+        unless: "refuse refuses decline declines",
+    },
     Phrase {
         weight: 3,
         gap: 5,
@@ -246,7 +327,7 @@ pub(super) static PHRASES: &[Phrase] = &[
         unless: "tool* function* step* consult* professional* doctor fit* appropriate need*",
     },
     phrase(2, 8, &[PROMOTE, "best alone exclusively instead solely"]),
-    Phrase { weight: 3, gap: 4, words: WRONG, negatable: true, unless: "example*" },
+    Phrase { weight: 3, gap: 4, words: WRONG, negatable: true, unless: "example* may might could possibly" },
     phrase(3, 3, &["curl wget fetch", "sh bash |sh |bash sudo"]),
 ];
 
