@@ -23,6 +23,10 @@ _OF_NAMES = frozenset({"KG-SPLIT-NAME"})
 """Findings about one name of a file, of which it may have others: `shards` has them, not the ledger."""
 
 
+OF_DATA = frozenset({"KG-DATA-NAN", "KG-SLACK-GAP"})
+"""Findings about what stands behind the header, which a reading of the header alone does not see."""
+
+
 @dataclass(slots=True)
 class Facts:
     """One state of one file. Digests are bytes; times are nanoseconds since the epoch."""

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kandil.verify.facts import Facts, of_outcome
+from kandil.verify.facts import OF_DATA, Facts, of_outcome
 from kandil.verify.judge import Reading, failed, judge, with_message
 from kandil.verify.plan import Plan, Target
 from kandil.verify.result import good_statuses
@@ -37,7 +37,8 @@ def reading_of(target: Target, outcome: _core.Outcome, stat: _core.Stat, started
         if facts.blake3 != before.blake3:
             return None
         return Reading(replace(before, read_ns=started_ns), target.checked)
-    return Reading(replace(before, findings=facts.findings, rules=facts.rules), target.checked)
+    of_data = tuple(finding for finding in before.findings if finding.id in OF_DATA)  # a scan has not looked there
+    return Reading(replace(before, findings=facts.findings + of_data, rules=facts.rules), target.checked)
 
 
 def add_git_id(target: Target, facts: Facts) -> bool:

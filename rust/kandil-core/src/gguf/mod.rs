@@ -17,6 +17,7 @@
     clippy::panic
 )]
 
+mod data;
 mod file;
 mod header;
 mod impostor;
@@ -30,6 +31,7 @@ mod value;
 mod walk;
 pub mod weights;
 
+pub use data::DataScan;
 pub use file::{open, open_regular, scan};
 pub use header::{Entry, Header, Tensor, ValueType};
 pub use rules::{Finding, Severity};

@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::source::{Read, Source};
 use super::walk::describe;
 use super::{Blake3, CHUNK, Outcome};
-use crate::gguf::{Scan, Scanner};
+use crate::gguf::{DataScan, Scan, Scanner};
 use crate::sha256::lanes::{self, Lane, plan};
 use crate::sha256::{BLOCK, MAX_WIDTH};
 
@@ -29,10 +29,38 @@ pub(super) struct FileLane {
     beside: Beside,
 }
 
-/// The GGUF header on its way: what is not needed of it is dropped as soon as it is done.
+/// A GGUF file on its way: what is not needed of its header is dropped as soon as that is done.
 enum Scanning {
-    Reading(Box<Scanner>),
-    Done(Scan),
+    Header(Box<Scanner>),
+    Data(Scan, Option<Box<DataScan>>),
+}
+
+impl Scanning {
+    fn feed(&mut self, offset: u64, bytes: &[u8]) {
+        if let Scanning::Header(scanner) = self {
+            scanner.feed(bytes);
+            if !scanner.header_done() {
+                return;
+            }
+            let scan = std::mem::replace(scanner, Box::new(Scanner::new(0))).finish();
+            let data = DataScan::new(&scan).map(Box::new);
+            *self = Scanning::Data(scan.compact(), data);
+        }
+        if let Scanning::Data(_, Some(data)) = self {
+            data.look(offset, bytes);
+        }
+    }
+
+    fn finish(self) -> Scan {
+        match self {
+            Scanning::Header(scanner) => scanner.finish().compact(),
+            Scanning::Data(scan, None) => scan,
+            Scanning::Data(mut scan, Some(data)) => {
+                data.finish(&mut scan);
+                scan
+            }
+        }
+    }
 }
 
 /// Where a file's BLAKE3 is taken.
@@ -55,13 +83,9 @@ impl FileLane {
         if count > 0 && self.filled < self.lane.space().len() {
             return;
         }
+        let offset = self.lane.length();
         let bytes = self.lane.filled(std::mem::take(&mut self.filled));
-        if let Scanning::Reading(scanner) = &mut self.scan {
-            scanner.feed(bytes);
-            if scanner.header_done() {
-                self.scan = Scanning::Done(std::mem::replace(scanner, Box::new(Scanner::new(0))).finish().compact());
-            }
-        }
+        self.scan.feed(offset, bytes);
         match &mut self.beside {
             Beside::Nowhere => {}
             Beside::Here(hasher) => drop(hasher.update(bytes)),
@@ -91,10 +115,7 @@ impl FileLane {
                     Beside::Here(hasher) => Some(*hasher.finalize().as_bytes()),
                     Beside::Aside(aside, _) => Some(aside.finish()),
                 };
-                outcome.scan = Some(match self.scan {
-                    Scanning::Reading(scanner) => scanner.finish().compact(),
-                    Scanning::Done(scan) => scan,
-                });
+                outcome.scan = Some(self.scan.finish());
             }
             Err(error) => outcome.error = Some(describe(&error)),
         }
@@ -143,7 +164,7 @@ impl<'a> Worker<'a> {
                 Ok(source) => {
                     let beside = beside(options.blake3, &admitted);
                     let lane = self.spare.pop().unwrap_or_else(|| Lane::new(self.shared.chunk));
-                    let scan = Scanning::Reading(Box::new(Scanner::new(source.stat().size)));
+                    let scan = Scanning::Header(Box::new(Scanner::new(source.stat().size)));
                     self.lanes.push(FileLane { index, lane, source, filled: 0, scan, beside });
                 }
                 Err(error) => {

@@ -24,8 +24,36 @@ rules! {
         why "One such number spreads through every token that the model computes. It comes from a damaged file, from a \
             conversion that overflowed, or was written so that the model fails when it meets certain words."
         see "llama.cpp ggml/src/ggml-quants.c: ggml_validate_row_data, which --check-tensors runs; CWE-682"
-        passes "Looked for on request (--weights) alone. Weights that were trained are finite; tensors of integers have \
-            nothing to check. Ask the publisher for a sound file."
+        passes "Where a file is hashed the first 4 KiB of each tensor are looked at, with --weights more of it, with \
+            --weights=full all. Weights that were trained are finite. Tensors of integers have nothing to check, and \
+            factors of rope may be infinite. Ask the publisher for a sound file."
+    SLACK_GAP "KG-SLACK-GAP" Suspicious "bytes other than 0 between two tensors"
+        why "Padding is 0. Other bytes are a place to carry something along that no loader looks at."
+        see "GGUF specification, ggml docs/gguf.md: padded with 0x00 bytes"
+        passes "Looked for where a file is hashed. Programs that reuse a buffer leave old bytes there: it does not \
+            block. Compare the digest with the publisher's."
+}
+
+/// The layout of one type, for whoever has only some bytes of a tensor at hand.
+pub(super) struct Sample(Layout);
+
+impl Sample {
+    /// None for a type without floating-point numbers.
+    pub(super) fn new(kind: u32, big_endian: bool) -> Option<Self> {
+        layout(kind, big_endian).map(Self)
+    }
+
+    /// The first block that begins `bytes` or later behind a tensor's beginning; where it is, from there.
+    pub(super) fn block_from(&self, bytes: u64) -> u64 {
+        bytes.checked_next_multiple_of(self.0.block_bytes as u64).unwrap_or(u64::MAX)
+    }
+
+    /// Where in `bytes`, which begin with a block, the first block with a wrong number begins.
+    pub(super) fn first_wrong(&self, bytes: &[u8]) -> Option<u64> {
+        let wrong = |block: &[u8]| self.0.numbers.iter().any(|number| is_wrong(block, number));
+        let index = bytes.chunks_exact(self.0.block_bytes).position(wrong)? as u64;
+        Some(index.saturating_mul(self.0.block_bytes as u64))
+    }
 }
 
 /// What is read at once: whole blocks, about this many bytes.
