@@ -29,9 +29,10 @@ def gguf(name: str = "model", *, tensors: int = 1, **metadata: str | int) -> byt
     """A sound GGUF file of some hundred bytes; keyword arguments are keys with ``__`` for the dot."""
     values: dict[str, str | int] = {"general.architecture": "llama", "general.name": name}
     values.update({key.replace("__", "."): value for key, value in metadata.items()})
-    data = b"".join(hashlib.sha256(f"{name}{number}".encode()).digest() * 4 for number in range(tensors))
+    data = bytearray(b"".join(hashlib.sha256(f"{name}{number}".encode()).digest() * 4 for number in range(tensors)))
+    data[3::4] = bytes(byte & 0x3F for byte in data[3::4])  # small numbers: any 32 bits could be NaN
     entries = [Entry(key, KINDS.get(key, Kind.STRING), value) for key, value in values.items()]
-    return build(entries, [Tensor(f"{name}.{number}.weight", (32,)) for number in range(tensors)], data=data)
+    return build(entries, [Tensor(f"{name}.{number}.weight", (32,)) for number in range(tensors)], data=bytes(data))
 
 
 def part(
