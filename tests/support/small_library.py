@@ -58,9 +58,7 @@ SAMPLES = (
     Sample("models/page.Q8_0.gguf", "no model at all: the web page that a login wall sent", "malformed"),
     Sample("models/big-00001-of-00003.gguf", "the first of three shards", "malformed"),
     Sample("models/big-00003-of-00003.gguf", "the last of three shards; the second is not there", "malformed"),
-    Sample(
-        "models/poisoned.Q8_0.gguf", "its chat template adds a sentence where a message says invoice", "malicious"
-    ),
+    Sample("models/poisoned.Q8_0.gguf", "its chat template adds a sentence where a message says invoice", "malicious"),
     Sample("models/mine.Q8_0.gguf", "sound, but nobody has published its digest", "unverified"),
 )
 OLLAMA = "ollama/models"
