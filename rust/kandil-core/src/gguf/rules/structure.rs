@@ -120,7 +120,7 @@ rules! {
             each level: deep enough, that overflows the stack."
         see "llama.cpp ggml/src/gguf.cpp: invalid GGUF type; CWE-674"
         passes "No published model has one, and none could be loaded."
-    ARR_UTF8 "KG-ARR-UTF8" Note "strings in an array that are not UTF-8; byte-level vocabularies have them"
+    ARR_UTF8 "KG-ARR-UTF8" Note "tokens that are not UTF-8; byte-level vocabularies have them"
         why "A program that decodes tokens strictly stops at the first of them."
         see "GGUF specification, ggml docs/gguf.md: gguf_string_t"
         passes "It is only a note: vocabularies of real models hold parts of characters."

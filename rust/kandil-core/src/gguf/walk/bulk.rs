@@ -146,9 +146,13 @@ impl Walk {
             }
             if let Some((count, first)) = invalid {
                 let (key, offset) = (self.current_key(), self.current.as_ref().map(|entry| entry.offset));
-                self.value_finding(ARR_UTF8, &key, offset.unwrap_or(self.position), || {
-                    format!("has {count} strings that are not UTF-8; the first is element {first}")
-                });
+                let offset = offset.unwrap_or(self.position);
+                let what = || format!("has {count} strings that are not UTF-8; the first is element {first}");
+                if key.starts_with(b"tokenizer.") {
+                    self.value_finding(ARR_UTF8, &key, offset, what);
+                } else {
+                    self.odd_value(STR_UTF8, &key, offset, what);
+                }
             }
             self.end_value();
             return Ok(0);

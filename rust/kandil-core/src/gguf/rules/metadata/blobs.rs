@@ -41,7 +41,7 @@ fn check_binary(bytes: &[u8], report: &mut Report<'_>) -> bool {
 
 /// The first program, archive or pickle anywhere in `bytes`.
 pub(in crate::gguf::rules) fn find(bytes: &[u8]) -> Option<(usize, Blob)> {
-    if let Some(blob) = first_protocol(bytes) {
+    if let Some(blob) = first_protocol(bytes).or_else(|| marked(bytes)) {
         return Some((0, blob));
     }
     let mut data = None;
@@ -74,6 +74,18 @@ pub(in crate::gguf::rules) fn find(bytes: &[u8]) -> Option<(usize, Blob)> {
 fn first_protocol(bytes: &[u8]) -> Option<Blob> {
     let imports = bytes.starts_with(b"c") && pickle::judge(bytes) == Some(Pickle::Imports);
     imports.then_some(Blob { name: "a Python pickle that imports", runs: true })
+}
+
+/// What the first four bytes say alone: chance makes them in one array of billions.
+fn marked(bytes: &[u8]) -> Option<Blob> {
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => program("an ELF program"),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => program("a macOS program"),
+        [0xca, 0xfe, 0xba, 0xbe, ..] => program("a macOS program or a Java class"),
+        [0, b'a', b's', b'm', ..] => program("a WebAssembly program"),
+        [b'P', b'K', 3, 4, ..] => program("a ZIP archive"),
+        _ => None,
+    }
 }
 
 /// What `bytes` begin as; scripts too.

@@ -36,11 +36,11 @@ pub(in crate::gguf) fn first_hidden(text: &str) -> Option<(usize, char)> {
             '\u{200b}' => before.is_some_and(unspaced) && after.is_none_or(unspaced),
             '\u{feff}' => before.is_none_or(|before| before == '\n'),
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => !before.is_none_or(selects),
+            '\u{180e}' => before.is_some_and(mongolian) && after.is_some_and(mongolian),
             '\u{ad}'
             | '\u{34f}'
             | '\u{115f}'
             | '\u{1160}'
-            | '\u{180e}'
             | '\u{2060}'..='\u{2065}'
             | '\u{206a}'..='\u{206f}'
             | '\u{3164}'
@@ -56,6 +56,10 @@ pub(in crate::gguf) fn first_hidden(text: &str) -> Option<(usize, char)> {
         before = Some(character);
     }
     None
+}
+
+fn mongolian(letter: char) -> bool {
+    matches!(letter, '\u{1800}'..='\u{18af}')
 }
 
 /// Takes the tag characters of a region's flag, such as Scotland's: letters and digits up to the cancelling tag.

@@ -19,7 +19,7 @@ pub(in crate::gguf) use invisible::first_hidden;
 rules! {
     METADATA
     META_KEY "KG-META-KEY" Suspicious "a key that names something to execute"
-        why "No runtime reads a key that begins with system. or has exec, cmd, shell or eval between its dots: such a key speaks to a program that would run its value."
+        why "No runtime reads a key that begins with system. or has exec, cmd, shell, eval, popen or subprocess between its dots: such a key speaks to a program that would run its value."
         see "Specification of GGUF: standardized key-value pairs (ggml, docs/gguf.md)"
         passes "Whole words between dots count, so general.description, command-r.* and executor pass, and so does what a converter writes of its machine, such as system.build_date and system.os. If you know the tool that wrote the key, the file can be used."
     META_BLOB "KG-META-BLOB" Malicious "a program, script, archive or pickle inside a value"
@@ -58,7 +58,9 @@ pub(in crate::gguf) fn check_key(key: &[u8], offset: u64, findings: &mut Finding
     let first = segments.next().unwrap_or_default();
     let rest = key.get(first.len().saturating_add(1)..);
     let word = key.split(|&byte| byte == b'.').find(|segment| {
-        [&b"exec"[..], b"cmd", b"shell", b"eval"].iter().any(|word| segment.eq_ignore_ascii_case(word))
+        [&b"exec"[..], b"cmd", b"shell", b"eval", b"popen", b"subprocess"]
+            .iter()
+            .any(|word| segment.eq_ignore_ascii_case(word))
     });
     let about_the_system = first.eq_ignore_ascii_case(b"system") && !rest.is_some_and(describes_a_machine);
     let Some(word) = word.or_else(|| (about_the_system && rest.is_some()).then_some(first)) else { return };
