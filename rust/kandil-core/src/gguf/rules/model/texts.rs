@@ -135,9 +135,9 @@ rules! {
         why "Every weight that the adapter touches becomes useless, or its opposite."
         see "llama.cpp src/llama-adapter.h: get_scale"
         passes "0, which stands for a scale of 1, passes."
-    TOK_MISSING "KG-TOK-MISSING" Malformed "a tokenizer without its tokens, or without the key that says of which kind it is"
+    TOK_MISSING "KG-TOK-MISSING" Malformed "a tokenizer without its tokens or merges, or without the key that says of which kind it is"
         why "Loaders refuse the file: nothing says how text becomes tokens. It is what damage to a key's name looks like."
-        see "llama.cpp src/llama-vocab.cpp: key not found in model: tokenizer.ggml.model; cannot find tokenizer vocab"
+        see "llama.cpp src/llama-vocab.cpp: key not found in model: tokenizer.ggml.model; cannot find tokenizer vocab; cannot find tokenizer merges"
         passes "Models of other kinds than language, adapters, projectors, shards, files without any tokenizer key, \
             and tokenizers that say no_vocab or none."
     TOK_UNKNOWN "KG-TOK-UNKNOWN" Suspicious "a kind of tokenizer that llama.cpp does not know"
