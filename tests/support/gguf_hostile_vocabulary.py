@@ -188,7 +188,7 @@ def negative_begin() -> bytes:
 
 @hostile("KG-VOC-ID")
 def default_end_beyond_the_tokens() -> bytes:
-    keys = _array("tokens", Kind.STRING, ("a", "b")), _array("token_type", Kind.I32, (1, 1))
+    keys = _array("tokens", Kind.STRING, ("a", "b")), _array("merges", Kind.STRING, ("a b",))
     model = Entry("tokenizer.ggml.model", Kind.STRING, "gpt2")
     return build((ARCHITECTURE, model, *keys))
 
