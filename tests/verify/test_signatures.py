@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,121 @@ async def test_what_is_no_signature_is_told_and_passed_over(model: Path, content
     outcome = await run(model)
     assert set(outcome.statuses().values()) == {"unverified"}
     assert why in outcome.summary.warnings[0]
+
+
+async def test_what_is_no_file_is_not_waited_for(model: Path) -> None:
+    os.mkfifo(model / "a.sig")
+    (model / "b.sig").symlink_to("/dev/zero")
+    outcome = await run(model)
+    assert set(outcome.statuses().values()) == {"unverified"}
+    assert [warning.split(": ")[1] for warning in outcome.summary.warnings] == [
+        "it is no regular file; it is not used"
+    ] * 2
+
+
+@pytest.mark.parametrize("place", ["resource", "subject"])
+async def test_a_name_that_no_file_can_have_is_none(model: Path, keys: KeyPair, place: str) -> None:
+    signature = sign(model, keys)
+
+    def unpaired(statement: dict[str, Any]) -> None:
+        of = statement["predicate"]["resources"] if place == "resource" else statement["subject"]
+        of[0]["name"] = "\ud800"
+
+    rewrite(signature, unpaired)
+    outcome = await run(model, trust_keys=[keys.public])
+    assert set(outcome.statuses().values()) == {"unverified"}
+    assert "it is no signature of a model" in outcome.summary.warnings[0]
+
+
+async def test_what_a_signature_says_is_shown_in_short(model: Path, keys: KeyPair) -> None:
+    def long(statement: dict[str, Any]) -> None:
+        statement["predicateType"] = "A" * 100_000
+
+    rewrite(sign(model, keys), long)
+    (warning,) = (await run(model)).summary.warnings
+    assert "its predicate is AAAA" in warning
+    assert len(warning) < 400
+
+
+async def test_one_folder_s_signatures_are_looked_at_up_to_a_number(
+    model: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kandil.verify.signatures._MOST", 2)
+    for name in ("x", "y", "z"):
+        put(model / f"{name}.sig", b"{}")
+    warnings = (await run(model)).summary.warnings
+    assert f"{model}: of its 3 signatures the first 2 are used" in warnings
+    assert len(warnings) == 3
+
+
+async def test_what_else_goes_wrong_makes_no_signature_forged(
+    model: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signature = sign(model, keys)
+    full = OSError(28, "No space left on device")
+
+    def fails(*_args: object, **_options: object) -> None:
+        raise full
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", fails)
+    outcome = await run(model, trust_keys=[keys.public])
+    assert set(outcome.statuses().values()) == {"unverified"}
+    assert outcome.summary.warnings == (f"{signature}: not checked; {keys.public}: No space left on device",)
+
+
+async def test_a_key_that_cannot_be_read_is_told_and_hides_no_other(model: Path, keys: KeyPair, tmp_path: Path) -> None:
+    signature = sign(model, keys)
+    none = tmp_path / "none.pub"
+    outcome = await run(model, trust_keys=[none])
+    assert outcome.summary.warnings == (f"{signature}: not checked; {none}: No such file or directory",)
+    outcome = await run(model, trust_keys=[none, keys.public])
+    assert {result.signed_by for result in outcome.results} == {str(keys.public)}
+
+
+async def test_other_threads_keep_their_standard_output(
+    model: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kandil.verify.signatures import trust
+
+    seen = []
+    known = trust.known
+
+    def looked(*args: Any) -> Any:
+        seen.append(sys.stdout)
+        return known(*args)
+
+    monkeypatch.setattr(trust, "known", looked)
+    sign(model, keys)
+    before = sys.stdout
+    await run(model, trust_keys=[keys.public])
+    assert seen == [before] * len(seen)
+    assert len(seen) == 2  # to sign, to check
+
+
+@pytest.mark.parametrize("order", ["trusted first", "trusted second", "none"])
+async def test_the_first_of_several_signatures_counts(model: Path, keys: KeyPair, order: str) -> None:
+    signature = sign(model, keys)
+    read = json.loads(signature.read_text())
+    (good,) = read["dsseEnvelope"]["signatures"]
+    bad = good | {"sig": base64.b64encode(b"x" * 70).decode()}
+    several = {"trusted first": [good, bad], "trusted second": [bad, good], "none": []}
+    read["dsseEnvelope"]["signatures"] = several[order]
+    signature.write_text(json.dumps(read))
+    outcome = await run(model, trust_keys=[keys.public])
+    assert outcome["a.gguf"].status == ("ok" if order == "trusted first" else "malicious")
+
+
+async def test_a_text_that_two_readers_read_differently_proves_nothing(model: Path, keys: KeyPair) -> None:
+    signature = sign(model, keys)
+    text = signature.read_text()
+    payload = json.loads(text)["dsseEnvelope"]["payload"]
+    statement = json.loads(base64.b64decode(payload))
+    statement["predicate"]["resources"][1]["digest"] = sha256_files([model / "README.md"])[0].hex()
+    other = base64.b64encode(json.dumps(statement).encode()).decode()
+    assert text.count(payload) == 1
+    signature.write_text(text.replace(f'"{payload}"', f'"{payload}", "payload": "{other}"'))
+    outcome = await run(model, trust_keys=[keys.public])
+    assert {result.signed_by for result in outcome.results} == {None}
 
 
 @pytest.mark.parametrize("name", ["../a.gguf", "/etc/passwd", "sub/../../a", ""])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FORGED = "KG-SIG-FORGED"
 _LEVELS = 3
+_MOST = 256
+"""So many signatures of one folder are looked at: each costs some milliseconds, and anyone may have put them there."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,11 @@ class Signatures:
                 found = sorted(filter(bundle.is_signature, os.listdir(folder)))
             except (OSError, ValueError):
                 found = []
-            for name in found:
+            if len(found) > _MOST:
+                self.warnings.append(
+                    f"{os.fsdecode(folder)}: of its {len(found)} signatures the first {_MOST} are used"
+                )
+            for name in found[:_MOST]:
                 self._add(os.path.join(folder, name))
             folder = os.path.dirname(folder)
 
@@ -78,6 +84,8 @@ class Signatures:
         except trust.Forged as forged:
             for target in targets:
                 self.forged[target] = Finding(FORGED, "malicious", f"{shown}: {forged}")
+        except trust.Unchecked as error:
+            self.warnings.append(f"{shown}: not checked; {error}")
         else:
             if who is not None:
                 self._trust(path, targets, who)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import base64
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-BUNDLE_BYTES = 32 << 20
+BUNDLE_BYTES = 4 << 20
+"""Twenty thousand files' digests; what is parsed takes thirty times as much memory."""
 SUFFIX = b".sig"
 WHOLE_FILE = "."
 """The name of the one resource of a signature that was made over a single file."""
 _PREDICATE = "https://model_signing/signature/v1.0"
+_SHOWN = 80
 
 
 class NotASignature(ValueError):
@@ -44,7 +47,9 @@ class Bundle:
 
 def read(path: bytes) -> Bundle:
     """Raises NotASignature, OSError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NotASignature("it is no regular file")
         content = file.read(BUNDLE_BYTES + 1)
     if len(content) > BUNDLE_BYTES:
         raise NotASignature("it is too large for a signature")
@@ -56,32 +61,46 @@ def read(path: bytes) -> Bundle:
         raise NotASignature("it is no signature of a model as model-signing 1.x writes it") from error
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """A named pipe that nobody writes to is opened as well."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 def _parse(content: bytes) -> Bundle:
     bundle = json.loads(content)
     material = bundle["verificationMaterial"]
     statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"], validate=True))
     predicate = statement["predicate"]
     if statement["predicateType"] != _PREDICATE:
-        raise NotASignature(f"its predicate is {statement['predicateType']!r}, {_PREDICATE} was expected")
+        raise NotASignature(f"its predicate is {_short(statement['predicateType'])}, {_PREDICATE} was expected")
     serialization = dict(predicate["serialization"])
     how = (serialization["method"], serialization["hash_type"])
     if how != ("files", "sha256"):
-        raise NotASignature(f"it signs {how[1]} of {how[0]}, kandil takes SHA-256 of files: `model_signing verify` can")
+        said = " of ".join(map(_short, reversed(how)))
+        raise NotASignature(f"it signs {said}, kandil takes SHA-256 of files: `model_signing verify` can")
+    subject = str(statement["subject"][0]["name"])
+    os.fsencode(subject)  # a name of a file, or a ValueError
     return Bundle(
         content=content,
         serialization=serialization,
         digests={_name(one["name"]): _digest(one) for one in predicate["resources"]},
-        subject=str(statement["subject"][0]["name"]),
+        subject=subject,
         by_certificate="x509CertificateChain" in material,
         by_transparency_log=bool(material.get("tlogEntries")),
         key_hint=(material.get("publicKey") or {}).get("hint"),
     )
 
 
+def _short(said: object) -> str:
+    shown = said if isinstance(said, str) else repr(said)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+
+
 def _name(name: str) -> str:
+    os.fsencode(name)  # a name of a file, or a ValueError
     path = PurePosixPath(name)
     if name != WHOLE_FILE and (path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts):
-        raise NotASignature(f"it names {name!r}, which leads out of the model's folder")
+        raise NotASignature(f"it names {_short(repr(name))}, which leads out of the model's folder")
     return name
 
 

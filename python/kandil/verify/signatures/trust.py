@@ -8,9 +8,7 @@ pass says.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import tempfile
 from pathlib import Path
@@ -36,6 +34,10 @@ class Forged(Exception):
         self.publisher = publisher
 
 
+class Unchecked(Exception):
+    """Nothing can be said of the bundle; the message says why."""
+
+
 def installed() -> bool:
     """The extra is there."""
     from importlib.util import find_spec  # noqa: PLC0415
@@ -47,18 +49,25 @@ def signer(bundle: Bundle, publishers: tuple[Publisher, ...]) -> str | None:
     """The name of the first publisher who signed it; None where none did.
 
     Raises:
-        Forged: see there.
+        Forged, Unchecked: see there.
         ExtraMissing: `model-signing` is not installed.
     """
     if not installed():
         raise ExtraMissing("checking signatures", "signing")
+    unchecked: Unchecked | None = None
     for publisher in publishers:
-        if not _kind_fits(bundle, publisher):
+        try:
+            if not _kind_fits(bundle, publisher):
+                continue
+            if _signed(bundle, publisher):
+                return publisher.name
+        except Unchecked as error:
+            unchecked = unchecked or error
             continue
-        if _signed(bundle, publisher):
-            return publisher.name
-        if publisher.public_key is not None and bundle.key_hint == _hint(publisher.public_key):
+        if publisher.public_key is not None:
             raise Forged(publisher.name)
+    if unchecked is not None:
+        raise unchecked
     return None
 
 
@@ -71,31 +80,43 @@ def _kind_fits(bundle: Bundle, publisher: Publisher) -> bool:
     return bundle.by_transparency_log
 
 
-def _hint(public_key: Path) -> str | None:
-    """What `model-signing` writes for a key; None where the file holds none."""
+def _hint(public_key: Path) -> str:
+    """What `model-signing` writes for a key. Raises: Unchecked where the file holds none."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
 
     try:
         key = serialization.load_pem_public_key(public_key.read_bytes())
-    except (OSError, ValueError):
-        return None
+    except (OSError, ValueError) as error:
+        raise Unchecked(f"{public_key}: {_reason(error)}") from error
     return hashlib.sha256(
         key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     ).hexdigest()
 
 
 def _signed(bundle: Bundle, publisher: Publisher) -> bool:
-    with tempfile.TemporaryDirectory(prefix="kandil-") as folder:
-        file = Path(folder, "bundle.sig")
-        file.write_bytes(bundle.content)  # the bytes that were parsed are the bytes that are verified
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints
-                config = _verifier(publisher, Path(folder))
-                config.set_hashing_config(known(bundle.subject, bundle.digests, bundle.serialization))
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="kandil-") as folder:
+            file = Path(folder, "bundle.sig")
+            file.write_bytes(bundle.content)  # the bytes that were parsed are the bytes that are verified
+            config = _verifier(publisher, Path(folder))
+            config.set_hashing_config(known(bundle.subject, bundle.digests, bundle.serialization))
+            try:
                 config.verify(Path(folder), file)
-        except Exception:  # noqa: BLE001 - it documents no exceptions: whatever it raises, this is not a valid signature
+            except (InvalidSignature, ValueError, LookupError):
+                return False
+    except Exception as error:
+        # It documents no exceptions. Of a bare key's, the others are no word on the signature: a full disk, a version
+        # that kandil does not know. The other kinds raise their libraries' own.
+        if publisher.public_key is None and not isinstance(error, OSError):
             return False
+        raise Unchecked(f"{publisher.name}: {_reason(error)}") from error
     return True
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _verifier(publisher: Publisher, folder: Path) -> verifying.Config:
