@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from kandil.errors import ExtraMissing, FileUnreadable, RuntimeNotFound
+from kandil.errors import ExtraMissing, FileUnreadable, RuntimeNotFound, SandboxUnavailable
 from kandil.sandbox import LoadReport, load_test, trial
 from kandil.sandbox.layers import REQUIRED
 from tests.support import loadable
@@ -141,9 +141,10 @@ async def test_what_does_not_fit_is_not_tried(tmp_path: Path, runtime: Path) -> 
     assert report.levels[1].reason == "it needs about 512 MiB, and 256 MiB were given (--memory)"
 
 
-async def test_a_loader_that_is_out_of_time_is_ended(tmp_path: Path, runtime: Path) -> None:
-    report = await load(tmp_path, loadable.model(), timeout_seconds=0.001)
-    assert (report.status, ids(report), report.blocks) == ("failed", ["KG-LOAD-TIMEOUT"], False)
+async def test_a_loader_that_is_not_ready_in_time_says_nothing_of_the_file(tmp_path: Path, runtime: Path) -> None:
+    report = await load(tmp_path, loadable.model(), timeout_seconds=0.001, runtime=runtime)
+    assert (report.status, report.levels, report.findings, report.runtime) == ("not-tested", (), (), None)
+    assert report.refused_runtimes == {str(runtime): "it was not ready after 0.0 s"}
 
 
 async def test_a_third_opinion(tmp_path: Path, runtime: Path) -> None:
@@ -155,6 +156,24 @@ async def test_a_third_opinion_without_its_package(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(trial, "find_spec", lambda _name: None)
     with pytest.raises(ExtraMissing, match="packages"):
         await load(tmp_path, loadable.model(), cross_check=True)
+
+
+async def test_a_third_opinion_that_cannot_be_had_is_told(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kandil.sandbox.supervisor._folders", lambda: ())
+    monkeypatch.setattr(trial, "find", lambda _named: ([], []))
+    report = await load(tmp_path, loadable.model(), cross_check=True)
+    assert results(report) == {"reference": "not-possible"}
+    assert (report.status, report.reason) == ("not-tested", "ModuleNotFoundError: No module named 'kandil'")
+
+
+async def test_without_python_there_is_no_sandbox(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(SandboxUnavailable, match="no process can be started: No such file or directory"):
+        await load(tmp_path, loadable.model())
 
 
 async def test_no_loader_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def read(path: Path) -> tuple[Level, tuple[LoadFinding, ...], list[str]]:
     fd = os.open(path, os.O_RDONLY)
     try:
         work = reference.prepare({}, fd)
-        levels, findings, versions = parse(work(steps.append))
+        levels, findings, versions = parse(work(steps.append), ["reference"])
     except ImportError:
         missing("the package gguf")
         raise

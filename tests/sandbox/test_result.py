@@ -14,7 +14,7 @@ from kandil._core import rules
 from kandil.sandbox.result import ReportInvalid, parse
 from kandil.sandbox.runtimes import Runtime
 from kandil.sandbox.supervisor import ChildEnd
-from kandil.sandbox.trial import _Trial, _why
+from kandil.sandbox.trial import _not_started, _Trial, _why
 
 PASSED = {"name": "header", "result": "passed", "reason": "fine", "milliseconds": 1.5, "findings": []}
 FAILED = {**PASSED, "result": "failed", "reason": None, "findings": [["KG-LOAD-DIFFERS", "one"]]}
@@ -26,7 +26,7 @@ def ended(how: str, **facts: Any) -> ChildEnd:
 
 
 def test_a_report_is_taken_as_it_is() -> None:
-    levels, findings, versions = parse({**REPORT, "levels": [FAILED]})
+    levels, findings, versions = parse({**REPORT, "levels": [FAILED]}, ["header", "model"])
     assert [(level.name, level.result, level.reason, level.milliseconds) for level in levels] == [
         ("header", "failed", None, 1.5)
     ]
@@ -85,7 +85,7 @@ def _set(path: tuple[Any, ...], value: object) -> Callable[[], object]:
 )
 def test_whatever_is_not_exactly_a_report_is_none(made: Callable[[], object]) -> None:
     with pytest.raises(ReportInvalid):
-        parse(made())
+        parse(made(), ["header"])
 
 
 _ANYTHING = st.recursive(
@@ -98,7 +98,7 @@ _ANYTHING = st.recursive(
 def test_nothing_else_comes_of_it(value: object, where: str) -> None:
     report = {**REPORT, "levels": [value]} if where == "level" else {**REPORT, where: value}
     try:
-        levels, _, versions = parse(report)
+        levels, _, versions = parse(report, ["header"])
     except ReportInvalid:
         return
     assert len(levels) == 1
@@ -117,6 +117,10 @@ def test_nothing_else_comes_of_it(value: object, where: str) -> None:
         (ended("crashed", signal="SIGKILL"), "KG-LOAD-MEMORY", "memory"),
         (ended("crashed", signal="SIGABRT", stderr=b"std::bad_alloc"), "KG-LOAD-MEMORY", "memory"),
         (ended("failed", reason="MemoryError: "), "KG-LOAD-MEMORY", "memory"),
+        (ended("failed", reason="ValueError: a tensor named bad_alloc"), "KG-LOAD-CRASH", "ValueError"),
+        (ended("crashed", signal="SIGSYS", stderr=b"std::bad_alloc"), "KG-LOAD-CRASH", "SIGSYS"),
+        (ended("crashed", signal="SIGSEGV", stderr=b"failed to allocate"), "KG-LOAD-CRASH", "SIGSEGV"),
+        (ended("crashed", exit_code=1, stderr=b"MemoryError"), "KG-LOAD-CRASH", "exit code 1"),
         (ended("over-long"), "KG-LOAD-GARBAGE", "more than a report has"),
         (ended("invalid", reason="not JSON"), "KG-LOAD-GARBAGE", "not JSON"),
     ],
@@ -127,9 +131,43 @@ def test_every_end_is_a_finding(end: ChildEnd, rule: str, said: str) -> None:
     assert said in finding.message
 
 
+MODEL, NOT_POSSIBLE = {**PASSED, "name": "model"}, {**PASSED, "name": "model", "result": "not-possible"}
+BROKEN = {**PASSED, "result": "not-possible"}
+
+
+@pytest.mark.parametrize("levels", [[PASSED, MODEL], [PASSED, NOT_POSSIBLE], [FAILED], [BROKEN]])
+def test_levels_are_those_that_were_asked_for_until_one_does_not_pass(levels: list[object]) -> None:
+    assert len(parse({**REPORT, "levels": levels}, ["header", "model"])[0]) == len(levels)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [[PASSED], [MODEL], [MODEL, PASSED], [FAILED, MODEL], [BROKEN, MODEL], [PASSED, {**MODEL, "name": "reference"}]],
+)
+def test_a_report_of_other_levels_is_none(levels: list[object]) -> None:
+    with pytest.raises(ReportInvalid, match="levels"):
+        parse({**REPORT, "levels": levels}, ["header", "model"])
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (ended("crashed", signal="SIGILL"), "it cannot be started: ended by SIGILL"),
+        (ended("invalid", reason="not JSON: ValueError"), "it cannot be started: not JSON: ValueError"),
+        (ended("over-long"), "it cannot be started: ended without a word"),
+        (ended("timed-out"), "it was not ready after 1.0 s"),
+        (ended("refused", reason="LibraryUnusable: no gguf"), "no gguf"),
+        (ended("refused", reason="OSError: landlock"), None),
+        (ended("crashed", signal="SIGILL", layers={"seccomp": "active"}), None),
+    ],
+)
+def test_what_happens_before_the_layers_are_on_says_nothing_of_the_file(end: ChildEnd, reason: str | None) -> None:
+    assert _not_started(end) == reason
+
+
 def test_a_report_that_is_none_is_a_finding() -> None:
     trial = _Trial(refused={}, runtime=Runtime("x", "/x"))
-    trial._take(ended("reported", report={"levels": "all of them"}, step="header: read"))
+    trial._take(ended("reported", report={"levels": "all of them"}, step="header: read"), ["header"])
     report = trial.report("m.gguf", 1.0)
     assert (report.status, report.blocks, [finding.id for finding in report.findings]) == (
         "failed",
@@ -140,7 +178,7 @@ def test_a_report_that_is_none_is_a_finding() -> None:
 
 def test_a_sandbox_that_is_not_whole_tests_nothing() -> None:
     trial = _Trial(refused={}, runtime=Runtime("x", "/x"))
-    trial._take(ended("refused", reason="OSError: landlock"))
+    trial._take(ended("refused", reason="OSError: landlock"), ["header"])
     report = trial.report("m.gguf", 1.0)
     assert (report.status, report.reason, report.findings) == ("not-tested", "OSError: landlock", ())
 

@@ -105,6 +105,17 @@ async def said(fd: int) -> bytes:
     return os.read(fd, 100)
 
 
+async def test_a_system_that_gives_no_descriptors_of_processes_will_do(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_pid: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    assert (await child("read")).how == "reported"
+    assert (await child("abort")).signal == "SIGABRT"
+
+
 async def test_its_time_is_all_that_it_gets(child: Child, held: tuple[int, int], mock_clock: MockClock) -> None:
     ends: list[ChildEnd] = []
 

@@ -119,10 +119,11 @@ def lines(report: LoadReport, paint: Paint) -> Iterator[str]:
     for finding in report.findings:
         yield f"  {finding.id} {finding.severity}: {printable(finding.message)}"
     if report.layers:
-        yield f"  sandbox    {', '.join(sorted(name for name, state in report.layers.items() if state == 'active'))}"
+        active = sorted(name for name, state in report.layers.items() if state == "active")
+        yield f"  sandbox    {printable(', '.join(active))}"
         for name, state in sorted(report.layers.items()):
             if state != "active":
-                yield f"             {name} {printable(state)}"
+                yield f"             {printable(name)} {printable(state)}"
     for path, reason in report.refused_runtimes.items():
         yield f"  not used   {printable(path)}: {printable(reason)}"
     if report.status == "not-tested" and report.reason:

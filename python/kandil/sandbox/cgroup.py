@@ -7,8 +7,7 @@ anywhere. Others may not, and version 1 is not used: then the other limits hold 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,6 @@ _PYTHON_BYTES = 256 << 20
 """What the child has before it enters the sandbox: Python, its libraries, the runtime."""
 _MAX_PROCESSES = 64
 """The child's own three, and threads where it may have them."""
-_count = itertools.count()
 
 
 class Group:
@@ -70,7 +68,7 @@ def _made(memory_bytes: int) -> Path:
     parent = (_MOUNTED / here.removeprefix("0::/")).parent if here != "0::/" else _MOUNTED
     if not {"memory", "pids"} <= set((parent / "cgroup.subtree_control").read_text().split()):
         raise OSError(0, "memory and processes are not counted here")
-    folder = parent / f"kandil-{os.getpid()}-{next(_count)}"
+    folder = parent / f"kandil-{secrets.token_hex(8)}"
     folder.mkdir()
     limits = {
         "memory.max": memory_bytes + _PYTHON_BYTES,

@@ -91,7 +91,7 @@ def _check_depth(value: object) -> None:
 
 def _take(report: Report, kind: str, value: object) -> None:
     match kind, value:
-        case child.LAYERS, dict() if all(_is_text(state) for state in value.values()):
+        case child.LAYERS, dict() if value and all(map(_is_text, (*value, *value.values()))):
             report.layers = value
         case child.STEP, str() if _is_text(value):
             report.step = value

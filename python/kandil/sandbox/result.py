@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -81,8 +81,10 @@ def _severities() -> dict[str, Severity]:
     return {rule.id: rule.severity for rule in rules() if rule.id.startswith("KG-LOAD-")}
 
 
-def parse(said: object) -> tuple[tuple[Level, ...], tuple[LoadFinding, ...], dict[str, str]]:
-    """Levels, findings and versions in a work module's report.
+def parse(
+    said: object, asked: Sequence[LevelName]
+) -> tuple[tuple[Level, ...], tuple[LoadFinding, ...], dict[str, str]]:
+    """Levels, findings and versions in a work module's report; it may end with the first level that has not passed.
 
     Raises: ReportInvalid, for whatever is not exactly as the work modules write it.
     """
@@ -95,7 +97,9 @@ def parse(said: object) -> tuple[tuple[Level, ...], tuple[LoadFinding, ...], dic
         level, found = _level(one)
         levels.append(level)
         findings += found
-    if len({level.name for level in levels}) != len(levels) or not levels:
+    names = tuple(level.name for level in levels)
+    whole = names == tuple(asked) or (bool(levels) and levels[-1].result != "passed")
+    if names != tuple(asked[: len(names)]) or not whole or any(level.result != "passed" for level in levels[:-1]):
         raise ReportInvalid("levels")
     return tuple(levels), tuple(findings), {_text(name): _text(version) for name, version in versions.items()}
 

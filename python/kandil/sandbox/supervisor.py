@@ -87,16 +87,7 @@ async def run_child(
     began = time.perf_counter()
     order = json.dumps({"module": module, "task": task, "limits": asdict(limits)}).encode() + b"\n"
     with cgroup.own(limits.memory_bytes) as group:
-        process = await trio.lowlevel.open_process(
-            [*_confined(), sys.executable, "-I", "-S", "-B", str(_CHILD), *_folders(), str(fd)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[fd],
-            env={},
-            cwd="/",
-            start_new_session=True,
-        )
+        process = await _started(fd)
         watched = _Watched(process)
         try:
             grouped = group.add(process.pid)
@@ -109,6 +100,23 @@ async def run_child(
     if said.layers:
         said.layers = {**said.layers, "cgroup": grouped}
     return _end(watched, said, timed_out=scope.cancelled_caught, seconds=time.perf_counter() - began)
+
+
+async def _started(fd: int) -> trio.Process:
+    """Raises: SandboxUnavailable."""
+    try:
+        return await trio.lowlevel.open_process(
+            [*_confined(), sys.executable, "-I", "-S", "-B", str(_CHILD), *_folders(), str(fd)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[fd],
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:  # no Python at that place, no more processes or descriptors to be had
+        raise SandboxUnavailable(f"no process can be started: {error.strerror or error}") from error
 
 
 class _Watched:
@@ -153,10 +161,11 @@ class _Watched:
 
 async def _gone(process: trio.Process) -> None:
     """Returns when the process has ended. Where the system can tell, it is not reaped."""
-    if not hasattr(os, "pidfd_open"):
+    try:
+        fd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # another system, an old kernel, a container that filters it
         await process.wait()
         return
-    fd = os.pidfd_open(process.pid)
     try:
         await trio.lowlevel.wait_readable(fd)
     finally:

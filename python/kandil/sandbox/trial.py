@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
@@ -104,11 +104,11 @@ class _Trial:
         for runtime in runtimes:
             order = {**task, "library": runtime.path, "backends": list(runtime.backends)}
             end = await run_child(fd, "kandil.sandbox.work", order, limits, timeout_seconds=seconds)
-            if end.how == "refused" and (reason := end.reason or "").startswith(_UNUSABLE):
-                self.refused[runtime.path] = reason.removeprefix(_UNUSABLE)
+            if reason := _not_started(end):
+                self.refused[runtime.path] = reason
                 continue
             self.runtime = runtime
-            self._take(end)
+            self._take(end, tuple(task["levels"]))  # type: ignore[arg-type]  # as `_task` writes it
             return
 
     async def cross_check(self, fd: int, limits: Limits, seconds: float) -> None:
@@ -118,9 +118,14 @@ class _Trial:
             cpu_seconds=math.ceil(seconds) + 1,
             allow_weaker=limits.allow_weaker,
         )
-        self._take(await run_child(fd, "kandil.sandbox.reference", {}, more, timeout_seconds=seconds))
+        end = await run_child(fd, "kandil.sandbox.reference", {}, more, timeout_seconds=seconds)
+        reason = end.reason if end.how == "refused" else _not_started(end)
+        if reason is None:
+            self._take(end, ("reference",))
+        else:
+            self.levels.append(Level("reference", "not-possible", reason, None))
 
-    def _take(self, end: ChildEnd) -> None:
+    def _take(self, end: ChildEnd, asked: Sequence[LevelName]) -> None:
         self.layers = self.layers or end.layers
         if end.how == "refused":
             self.sandbox_reason = end.reason
@@ -128,7 +133,7 @@ class _Trial:
         self.last_step = end.step
         if end.how == "reported":
             try:
-                levels, findings, versions = parse(end.report)
+                levels, findings, versions = parse(end.report, asked)
             except ReportInvalid as error:
                 self._ended(end, finding("KG-LOAD-GARBAGE", f"the report is none: {error}"))
                 return
@@ -178,13 +183,28 @@ class _Trial:
         return "not-tested", nothing, HINT
 
 
+def _not_started(end: ChildEnd) -> str | None:
+    """Why a loader came to no file at all; None where it did, or where it is not the loader's fault.
+
+    Until the layers are on, nothing has read the file: what ends the child before says nothing of it.
+    """
+    if end.how == "refused":
+        reason = end.reason or ""
+        return reason.removeprefix(_UNUSABLE) if reason.startswith(_UNUSABLE) else None
+    if end.layers or end.how == "reported":
+        return None
+    if end.how == "timed-out":
+        return f"it was not ready after {end.seconds:.1f} s"
+    how = f"ended by {end.signal}" if end.signal else end.reason or "ended without a word"
+    return f"it cannot be started: {how}"
+
+
 def _why(end: ChildEnd) -> LoadFinding:
     """What it says of a file that a child has ended without a report."""
     at = f"at step {end.step!r}" if end.step else "before the first step"
-    last_words = end.stderr.decode("utf-8", "replace") + (end.reason or "")
     if end.how == "timed-out" or end.signal == "SIGXCPU":
         return finding("KG-LOAD-TIMEOUT", f"the loader had not ended after {end.seconds:.1f} s, {at}")
-    if end.signal == "SIGKILL" or any(sign in last_words for sign in OUT_OF_MEMORY):
+    if _out_of_memory(end):
         return finding("KG-LOAD-MEMORY", f"the loader asked for more memory than it was given, {at}")
     if end.how in ("over-long", "invalid"):
         said = end.reason or "it says more than a report has"
@@ -192,3 +212,10 @@ def _why(end: ChildEnd) -> LoadFinding:
     how = f"ended by {end.signal}" if end.signal else end.reason or f"ended with exit code {end.exit_code}"
     forbidden = ", a system call that reading a model does not need," if end.signal == "SIGSYS" else ""
     return finding("KG-LOAD-CRASH", f"the loader was {how}{forbidden} {at}")
+
+
+def _out_of_memory(end: ChildEnd) -> bool:
+    """Whether it ended as loaders without memory do. What it said counts only then: a file may make it say anything."""
+    if end.signal == "SIGABRT":
+        return any(sign.encode() in end.stderr for sign in OUT_OF_MEMORY)
+    return end.signal == "SIGKILL" or (end.how == "failed" and (end.reason or "").startswith("MemoryError"))
