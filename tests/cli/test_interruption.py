@@ -152,10 +152,10 @@ def in_terminal(
 def test_a_terminal_sees_a_picture_and_then_what_is_wrong(library: Path) -> None:
     code, shown = in_terminal(library, "verify", "--max-rate", "20MB", "models")
     assert code == 8
-    assert "/8 files" in shown
+    assert "/9 files" in shown
     assert shown.rindex("\x1b[?25h") < shown.rindex("expected "), "the cursor is back before the results"
     assert "\x1b[1;31mmismatch  \x1b[0m  models/rotten.Q8_0.gguf" in shown
-    assert shown.rstrip().splitlines()[-1].startswith("8 files, ")
+    assert shown.rstrip().splitlines()[-1].startswith("9 files, ")
 
 
 def test_the_picture_does_not_cross_what_a_pipe_brings_to_the_terminal(library: Path) -> None:

@@ -79,7 +79,8 @@ def test_a_verification_is_written_whole(run: type_of_run, tmp_path: Path) -> No
     assert only["tool"]["driver"]["semanticVersion"] == kandil.__version__
     assert only["invocations"] == [{"executionSuccessful": True, "exitCode": 8}]
     found = {(os.path.relpath(os.fsdecode(path_of(one, only)), tmp_path), one["ruleId"]) for one in only["results"]}
-    assert found == {
+    assert {one for one in found if one[1] != "KG-TPL-INJECT"} == {
+        ("models/poisoned.Q8_0.gguf", "KG-TPL-TRIGGER"),
         ("models/rotten.Q8_0.gguf", "KG-DIGEST-MISMATCH"),
         ("models/swapped.Q8_0.gguf", "KG-DIGEST-MISMATCH"),
         ("models/cut.Q8_0.gguf", "KG-DATA-TRUNC"),

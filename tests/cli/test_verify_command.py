@@ -67,7 +67,7 @@ def test_a_log_has_a_line_a_file_and_a_summary(run: type_of_run) -> None:
     done = run("verify", "models")
     lines = done.stdout.splitlines()
     assert len(lines) == len(SAMPLES) + 1
-    assert lines[-1].startswith("summary     2 mismatch, 4 malformed, 1 unverified, 1 ok; 8 files, ")
+    assert lines[-1].startswith("summary     1 malicious, 2 mismatch, 4 malformed, 1 unverified, 1 ok; 9 files, ")
     assert "\x1b" not in done.stdout
 
 

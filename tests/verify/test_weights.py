@@ -21,8 +21,8 @@ from tests.verify.runs import one, run
 NAN, COUNT = float("nan"), 1 << 18
 
 
-def model(number: float = 0.5, place: int = 0, count: int = 32) -> bytes:
-    """One tensor of ones, but for one number."""
+def model(number: float = 0.5, place: int = 2000, count: int = 4096) -> bytes:
+    """One tensor of ones, but for one number: behind what is looked at of every file, in what a sample has."""
     numbers = [1.0] * count
     numbers[place] = number
     return build((ARCHITECTURE, NAME), [Tensor("blk.0.weight", (count,))], data=struct.pack(f"<{count}f", *numbers))
@@ -59,6 +59,14 @@ async def test_a_pin_knows_nothing_of_the_weights(models: Path) -> None:
     put(models / "a.gguf", model(NAN))
     assert (await one(models, weights="sample", pin=True)).status == "suspicious"
     assert (await one(models)).status == "ok"
+
+
+async def test_the_first_weights_are_looked_at_unasked_and_told_once(models: Path) -> None:
+    put(models / "a.gguf", model(NAN, place=0))
+    for weights in (None, "sample", None):  # the last is answered from the ledger
+        result = await one(models, weights=weights)
+        assert (result.status, [finding.id for finding in result.findings]) == ("suspicious", ["KG-DATA-NAN"])
+    assert (await one(models, scan_only=True)).status == "unverified"
 
 
 async def test_all_names_of_a_file_say_it(models: Path) -> None:

@@ -319,7 +319,7 @@ class Verification:
             bytes_total=sum(target.size_bytes for target in targets),
             bytes_read=self._read_bytes + self._weighing.bytes_done,
             seconds=time.monotonic() - self._started,
-            by_status=dict(self._verdicts.by_status),
+            by_status=dict(+self._verdicts.by_status),
             warnings=(*self._plan.warnings, *self._ledger.warnings, *(self._loads.reasons if self._loads else ())),
             loads_untested=self._loads.untested if self._loads else 0,
             pins_unread=self._ledger.pins_unread and not self._request.scan_only,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kandil import _core
@@ -64,7 +65,7 @@ class Weighing:
             error = getattr(failed, "strerror", None) or str(failed)
         for item in target.items:
             item.error, item.notes = error, item.notes + found
-        return target, None if error else reading
+        return target, None if error else _without(reading, {finding.id for finding in found})
 
     def _look(self, path: bytes) -> tuple[Finding, ...]:
         header = _core.Header.open(path)
@@ -74,6 +75,12 @@ class Weighing:
     def _go_on(self, size_bytes: int) -> bool:
         self.bytes_done += size_bytes
         return not self._stopping
+
+
+def _without(reading: Reading, ids: set[str]) -> Reading:
+    """What the first look at the weights has found, this one has found again."""
+    findings = tuple(finding for finding in reading.facts.findings if finding.id not in ids)
+    return replace(reading, facts=replace(reading.facts, findings=findings))
 
 
 def _stats(path: bytes) -> list[_core.Stat]:

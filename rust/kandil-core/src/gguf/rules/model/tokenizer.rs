@@ -17,7 +17,8 @@ const NONE: [&[u8]; 2] = [b"no_vocab", b"none"];
 
 /// Reports a tokenizer of which a loader cannot tell the kind, or the tokens.
 pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
-    if !is_language(model.architecture) || !model.is_whole() {
+    let has_sizes = model.entry("block_count").is_some(); // else it is no model that anything loads
+    if !is_language(model.architecture) || !model.is_whole() || !has_sizes {
         return;
     }
     let header = model.header;
