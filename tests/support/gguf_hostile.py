@@ -190,13 +190,18 @@ def string_not_utf8() -> bytes:
 
 
 @hostile("KG-STR-UTF8")
+def tag_not_utf8() -> bytes:
+    return model(Entry("general.tags", Kind.ARRAY, (b"chat", b"\xc3("), Kind.STRING))
+
+
+@hostile("KG-STR-UTF8")
 def long_string_not_utf8() -> bytes:
     return model(Entry("tokenizer.chat_template", Kind.STRING, b"x" * 70_000 + b"\xe6\x97"))
 
 
 @hostile("KG-ARR-UTF8")
 def tokens_not_utf8() -> bytes:
-    return model(Entry("tokens", Kind.ARRAY, (b"a", b"\xe6\x97", b"\xa5", b"z" * 200), Kind.STRING))
+    return model(Entry("tokenizer.ggml.added_tokens", Kind.ARRAY, (b"a", b"\xe6\x97", b"\xa5", b"z" * 200), Kind.STRING))
 
 
 @hostile("KG-ARR-COUNT")
