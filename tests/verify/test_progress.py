@@ -101,7 +101,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> type[Slow]:
         def __getattr__(self, name: str) -> object:
             return getattr(_core, name)
 
-    monkeypatch.setattr("kandil.verify.run._core", Core())
+    monkeypatch.setattr("kandil.verify.reader._core", Core())
     return Slow
 
 
@@ -205,7 +205,7 @@ async def test_options_reach_the_run(many: Path, monkeypatch: pytest.MonkeyPatch
             seen.append(options)
             return _core.Run(jobs, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("kandil.verify.run._core", Core())
+    monkeypatch.setattr("kandil.verify.reader._core", Core())
     await run(many, jobs=1, max_memory_bytes=1 << 22, max_rate_bytes=1 << 40, pin=True)
     await run(many, sha256=True)
     monkeypatch.setattr("os.sysconf", lambda _: 1)

@@ -197,7 +197,7 @@ async def test_silent_corruption_stays_known_when_the_run_that_found_it_is_given
     rot(path, data_folder)
     with verify([models], sha256=True) as verification:
         await trio.to_thread.run_sync(verification._begin)
-        while verification._run is not None and not verification._run.progress().files_done:  # noqa: ASYNC110
+        while (reading := verification._reader._run) is not None and not reading.progress().files_done:  # noqa: ASYNC110
             await trio.sleep(0.001)
     assert (await one(models)).status == "changed"
 
