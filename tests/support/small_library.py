@@ -32,7 +32,7 @@ def gguf(name: str, *extra: Entry, shard: int = 0) -> bytes:
         Entry("llama.context_length", Kind.U32, 8192),
         Entry("tokenizer.ggml.model", Kind.STRING, "gpt2"),
         Entry("tokenizer.ggml.tokens", Kind.ARRAY, _TOKENS, Kind.STRING),
-        Entry("tokenizer.ggml.merges", Kind.ARRAY, ("token1 2",), Kind.STRING),
+        Entry("tokenizer.ggml.merges", Kind.ARRAY, ("token1 token2",), Kind.STRING),
         Entry("tokenizer.chat_template", Kind.STRING, _TEMPLATE),
     )
     added = {entry.key for entry in extra}
