@@ -35,12 +35,16 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
     if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) {
         return Err(error); // an old kernel has no such call, and the filters of old containers refuse it
     }
-    for entry in std::fs::read_dir("/proc/self/fd")?.collect::<Vec<_>>() {
-        let number = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
-        if let Some(fd) = number.filter(|fd| (first..=last).contains(fd)) {
-            // SAFETY: as above.
-            unsafe { libc::close(fd.cast_signed()) };
-        }
+    close_each(first, last)
+}
+
+fn close_each(first: u32, last: u32) -> io::Result<()> {
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
+    // Entries keep the folder open: its descriptor is among those that are closed, and must be nobody's by then.
+    let open: Vec<u32> = std::fs::read_dir("/proc/self/fd")?.map_while(Result::ok).filter_map(number).collect();
+    for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
+        // SAFETY: as above.
+        unsafe { libc::close(fd.cast_signed()) };
     }
     Ok(())
 }
@@ -194,5 +198,30 @@ fn be_init(worker: libc::pid_t, status: RawFd) -> ! {
                 libc::_exit(1);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_newer_call_descriptors_are_closed_one_by_one() {
+        let mut how = 0;
+        // SAFETY: the child closes what is open there alone, and ends.
+        unsafe {
+            match libc::fork() {
+                -1 => panic!("fork: {}", io::Error::last_os_error()),
+                0 => {
+                    let high = libc::fcntl(0, libc::F_DUPFD, 100);
+                    let closed = std::panic::catch_unwind(|| close_each(3, u32::MAX).is_ok()).unwrap_or(false);
+                    let gone = high >= 100 && libc::fcntl(high, libc::F_GETFD) == -1;
+                    let kept = libc::fcntl(0, libc::F_GETFD) != -1;
+                    libc::_exit(libc::c_int::from(!(closed && gone && kept)));
+                }
+                child => assert_eq!(libc::waitpid(child, &raw mut how, 0), child),
+            }
+        }
+        assert!(libc::WIFEXITED(how) && libc::WEXITSTATUS(how) == 0, "{how}");
     }
 }
