@@ -154,7 +154,8 @@ def test_a_report_of_other_levels_is_none(levels: list[object]) -> None:
     [
         (ended("crashed", signal="SIGILL"), "it cannot be started: ended by SIGILL"),
         (ended("invalid", reason="not JSON: ValueError"), "it cannot be started: not JSON: ValueError"),
-        (ended("over-long"), "it cannot be started: ended without a word"),
+        (ended("over-long"), "it cannot be started: ended for what it wrote"),
+        (ended("crashed", exit_code=1, stderr=b"no\n"), "it cannot be started: ended with exit code 1: no"),
         (ended("timed-out"), "it was not ready after 1.0 s"),
         (ended("refused", reason="LibraryUnusable: no gguf"), "no gguf"),
         (ended("refused", reason="OSError: landlock"), None),

@@ -32,6 +32,7 @@ _SPARE_BYTES = 1 << 30
 _REFERENCE_BYTES = 4 << 30  # two objects of Python for each string
 _REFERENCE_TIMES = 6  # how much slower than a loader: 30 s for the largest vocabularies
 _UNUSABLE = "LibraryUnusable: "
+_LAST_WORDS = 300
 _NAMES: Mapping[str, LevelName] = {"header": "header", "model": "model", "reference": "reference"}
 
 
@@ -195,8 +196,9 @@ def _not_started(end: ChildEnd) -> str | None:
         return None
     if end.how == "timed-out":
         return f"it was not ready after {end.seconds:.1f} s"
-    how = f"ended by {end.signal}" if end.signal else end.reason or "ended without a word"
-    return f"it cannot be started: {how}"
+    last_words = end.stderr.decode("utf-8", "replace").strip()[-_LAST_WORDS:]
+    how = f"ended by {end.signal}" if end.signal else end.reason or f"ended {_with(end.exit_code)}"
+    return f"it cannot be started: {how}{f': {last_words}' if last_words else ''}"
 
 
 def _why(end: ChildEnd) -> LoadFinding:
@@ -209,9 +211,13 @@ def _why(end: ChildEnd) -> LoadFinding:
     if end.how in ("over-long", "invalid"):
         said = end.reason or "it says more than a report has"
         return finding("KG-LOAD-GARBAGE", f"what the loading process says is no report: {said}, {at}")
-    how = f"ended by {end.signal}" if end.signal else end.reason or f"ended with exit code {end.exit_code}"
+    how = f"ended by {end.signal}" if end.signal else end.reason or f"ended {_with(end.exit_code)}"
     forbidden = ", a system call that reading a model does not need," if end.signal == "SIGSYS" else ""
     return finding("KG-LOAD-CRASH", f"the loader was {how}{forbidden} {at}")
+
+
+def _with(exit_code: int | None) -> str:
+    return f"with exit code {exit_code}" if exit_code is not None else "for what it wrote"
 
 
 def _out_of_memory(end: ChildEnd) -> bool:
