@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from kandil.verify import LoadOptions
+from kandil.errors import FileUnreadable
+from kandil.verify import LoadOptions, verify
 from kandil.verify.loading import Loads, _Budget
 from tests.support import loadable
 from tests.support.runtimes import xllamacpp
@@ -59,6 +60,21 @@ async def test_without_a_loader_the_run_says_so_and_ends_with_10(
         outcome.summary.warnings
     )
     assert outcome.summary.exit_code == 10
+
+
+async def test_results_do_not_wait_for_all_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    async def load_test(path: Path, **_options: object) -> None:
+        loaded.append(path)
+        raise FileUnreadable(str(path), "for this test")
+
+    monkeypatch.setattr("kandil.verify.loading.load_test", load_test)
+    monkeypatch.setattr("kandil.verify.run.LOADS", 1)
+    for name in ("a", "b", "c"):
+        put(tmp_path / f"{name}.gguf", loadable.model())
+    before = [len(loaded) async for _ in verify([tmp_path], load=OPTIONS)]
+    assert before == [1, 2, 3]
 
 
 async def test_a_file_that_is_gone_by_then_is_told(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Loads:
 
     async def load(self, results: list[FileResult]) -> list[FileResult]:
         """The results with what came of loading: those that are not sound, or no GGUF files, are as they were."""
-        wanted = [one for one in results if one.same_as is None and one.status in _LOADABLE and _is_gguf(one.path)]
+        wanted = await trio.to_thread.run_sync(_wanted, results)  # a disk may be slow
         has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         budget = _Budget(self.options.memory_bytes or has // 2)
         places = trio.CapacityLimiter(os.cpu_count() or 1)
@@ -95,6 +95,10 @@ class _Budget:
             with trio.CancelScope(shield=True):
                 async with self._changed:
                     self._changed.notify_all()
+
+
+def _wanted(results: list[FileResult]) -> list[FileResult]:
+    return [one for one in results if one.same_as is None and one.status in _LOADABLE and _is_gguf(one.path)]
 
 
 def _is_gguf(path: Path) -> bool:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TAKE_SECONDS = 0.1
 BATCH = 256
 """So many answers from the ledger are made between two looks at what the threads have finished."""
+LOADS = 4 * (os.cpu_count() or 1)
+"""So many results are given out together when files are loaded: nobody waits for the last of hundreds."""
 
 
 class Verification:
@@ -81,9 +83,8 @@ class Verification:
             self._verdicts.ready.clear()
 
     async def _load(self, loads: Loads) -> None:
-        """What is ready is loaded, side by side; reading goes on meanwhile."""
-        ready = list(self._verdicts.ready)
-        self._verdicts.ready.clear()
+        """The next of what is ready is loaded, side by side; reading goes on meanwhile."""
+        ready = [self._verdicts.ready.popleft() for _ in range(min(len(self._verdicts.ready), LOADS))]
         counts = self._verdicts.by_status
         for before, after in zip(ready, await loads.load(ready), strict=True):
             counts[before.status] -= 1
