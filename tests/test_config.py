@@ -37,6 +37,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, home: Path) -> None:
         ("[publishers.a]\ncertificates = []", "publishers.a.certificates"),
         ("[publishers.a]\ncertificates = [1]", "publishers.a.certificates"),
         ('[publishers.a]\npublic_key = ""', "publishers.a.public_key"),
+        ('[publishers.a]\npublic_key = "~nobody-of-that-name/k"', "publishers.a"),
         ("publishers = [", ""),
     ],
 )

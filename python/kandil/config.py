@@ -77,7 +77,10 @@ def _publisher(file: Path, name: str, table: object) -> Publisher:
             raise ConfigInvalid(str(file), f"{where}.{key}", "a text in quotes was expected")
 
     def path(value: object) -> Path:
-        return file.parent / Path(str(value)).expanduser()
+        try:
+            return file.parent / Path(str(value)).expanduser()
+        except RuntimeError as error:  # ~nobody
+            raise ConfigInvalid(str(file), where, f"{value}: there is no such user") from error
 
     return Publisher(
         name,
