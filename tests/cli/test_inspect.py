@@ -61,7 +61,7 @@ def test_a_shard_says_which_it_is(run: type_of_run) -> None:
 def test_keys_are_listed_and_long_values_are_not(run: type_of_run) -> None:
     lines = run("inspect", "m.gguf", "--metadata").stdout.splitlines()
     assert "8 keys" in lines
-    keys = lines[lines.index("7 keys") + 1 :]
+    keys = lines[lines.index("8 keys") + 1 :]
     assert [line.split()[0] for line in keys][:2] == ["general.architecture", "general.name"]
     assert any(line.split() == ["tokenizer.ggml.tokens", "array[string]", "256", "elements"] for line in keys)
     assert any(r"{% for message in messages %}\n{{ message.content }}" in line for line in keys)

@@ -83,3 +83,7 @@ def test_every_public_name_is_there() -> None:
 def test_verify_can_be_called_whatever_was_imported_first(imports: str) -> None:
     code = f"{imports}\nassert callable(kandil.verify)\nassert callable(kandil.verify.verify)\n"
     assert "kandil.verify" in loaded(code + "kandil.verify([])")
+
+
+def test_rules_are_explained_without_trio() -> None:
+    assert not loaded(_KANDIL.format(["rules", "voc-byte"])) & {"trio", "sqlite3", "kandil.verify"}

@@ -65,3 +65,12 @@ def test_an_id_that_is_like_no_other_is_an_error_too(run: type_of_run) -> None:
     done = run("rules", "\x1b[2J")
     assert done.returncode == 3
     assert done.stderr == "error: no rule \\x1b[2J\nhint: `kandil rules` lists them\n"
+
+
+def test_what_only_looks_like_a_rule_by_its_first_letters_is_not_offered(run: type_of_run) -> None:
+    assert json.loads(run("rules", "nonsense", "--json").stdout)["error"]["near"] == []
+
+
+def test_every_rule_of_an_area_is_offered(run: type_of_run) -> None:
+    near = json.loads(run("rules", "voc", "--json").stdout)["error"]["near"]
+    assert near == [rule.id for rule in kandil.rules() if rule.id.startswith("KG-VOC-")]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kandil import __version__
 from tests.support import loadable
 from tests.support.runtimes import xllamacpp
 
@@ -83,3 +84,16 @@ def test_what_cannot_be_done(args: list[str], code: int, said: str) -> None:
     done = run(*args)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(said)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])
+def test_a_time_limit_is_a_number_of_seconds(seconds: str) -> None:
+    done = run("good.gguf", "--timeout", seconds)
+    assert done.returncode == 2
+    assert "--timeout" in done.stderr
+
+
+def test_the_version_is_shown() -> None:
+    assert PROGRAM is not None
+    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"kandil-sandbox {__version__}\n"

@@ -75,3 +75,21 @@ def test_nothing_there_is_said(run: type_of_run, folder: Path) -> None:
     (folder / "empty").mkdir()
     assert "no such file" in run("sign", "nothing", "--key", "key.pem").stderr
     assert "no files in it" in run("sign", "empty", "--key", "key.pem").stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        (b"no key", "not a public key"),
+        (b"-----BEGIN EC PRIVATE KEY-----", "a private key"),
+    ],
+)
+def test_a_key_to_trust_that_is_none_is_an_error_without_a_signature(
+    run: type_of_run, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "wrong.pub").write_bytes(content)
+    done = run("verify", ".", "--trust-key", "wrong.pub")
+    assert done.returncode == 1
+    assert said in done.stderr

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kandil.cli.findings_text import finding_line
 from kandil.cli.terminal import Paint
 from kandil.cli.verify_reports import JsonReport, PlainReport, QuietReport, Report, TerminalReport
-from kandil.cli.verify_text import finding_line
+from kandil.cli.verify_text import wrapped
 from kandil.verify.judge import with_message
 from kandil.verify.result import FileResult, Finding, Status, Summary
 
@@ -240,3 +241,12 @@ def test_colours_are_shown_where_they_are_wanted(
     tell(PlainReport(Paint(out, no_color=no_color), out))
     assert ("\x1b[1;31mmismatch" in out.getvalue()) is colored
     assert "\x1b[31mred" not in out.getvalue()
+
+
+def test_lines_are_wrapped_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert wrapped(f"expected {A}  SHA256SUMS", 12) == ["expected", A, "SHA256SUMS"]
+    assert wrapped("→ delete it and download it again, please", 12) == [
+        "→ delete it and download it",
+        "  again, please",
+    ]

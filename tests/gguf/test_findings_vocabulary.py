@@ -64,5 +64,5 @@ def test_messages_name_key_value_and_expectation(tmp_path: Path) -> None:
     assert "loaders take token 11" in message("default_end_beyond_the_tokens")
     assert 'has "<0x-1>" as element 13, of the type byte' in message("negative_byte")
     assert "element 262" in message("a_token_twice")
-    assert "the first is element 0, 77" in message("type_77")
+    assert "such as 77 for element 0" in message("type_77")
     assert 'the first is element 1, "q z"' in message("merges_of_no_tokens")

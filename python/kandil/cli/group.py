@@ -149,12 +149,17 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None: 
     if value:
         from kandil import __version__
 
-        click.echo(f"kandil {__version__}")
+        click.echo(f"{ctx.info_name} {__version__}")
         ctx.exit()
 
 
+version_option = click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+
+
 @click.group(cls=LazyGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@version_option
 @_flag("--debug", "Show the traceback of an error.")
 def kandil() -> None:
     pass

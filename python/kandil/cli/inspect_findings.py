@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kandil.cli.escape import printable
+from kandil.cli.findings_text import SEVERITY_STYLES, explanation, finding_line, worst_first
 from kandil.cli.json_lines import write_json
-from kandil.cli.verify_text import SEVERITY_STYLES, explanation, finding_line, worst_first
 
 if TYPE_CHECKING:
     from kandil._core import Finding

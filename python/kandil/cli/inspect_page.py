@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kandil.cli.escape import printable, shortened
+from kandil.cli.findings_text import SEVERITY_STYLES, advice, finding_line, worst_first
 from kandil.cli.inspect_value import LARGE_BYTES, LONG, count_or_none, read, summary, text_or_none
 from kandil.cli.json_lines import write_json
 from kandil.cli.sizes import human_count, human_size
-from kandil.cli.verify_text import SEVERITY_STYLES, advice, finding_line, worst_first
 from kandil.errors import ValueUnreadable
 
 if TYPE_CHECKING:

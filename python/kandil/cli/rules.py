@@ -95,7 +95,9 @@ def find(rules: list[Rule], given: str) -> Rule:
     if wanted in ids:
         return ids[wanted]
     of_area = [known for known in ids if known.startswith(f"{wanted}-")]
-    raise RuleUnknown(given, tuple((of_area or get_close_matches(wanted, ids, n=NEAR))[:NEAR]))
+    short = {known.removeprefix("KG-"): known for known in ids}  # what all have in common would make all alike
+    alike = [short[name] for name in get_close_matches(wanted.removeprefix("KG-"), short, n=NEAR)]
+    raise RuleUnknown(given, tuple(of_area or alike))
 
 
 def _show_json(rules: Iterable[Rule]) -> None:
@@ -113,7 +115,7 @@ def _title(rule: Rule) -> str:
 
 
 def _list(rules: list[Rule], paint: Paint) -> None:
-    from kandil.cli.verify_text import SEVERITY_STYLES
+    from kandil.cli.findings_text import SEVERITY_STYLES
 
     width = max(len(rule.id) for rule in rules)
     groups: dict[str, list[Rule]] = {}
@@ -127,7 +129,7 @@ def _list(rules: list[Rule], paint: Paint) -> None:
 
 
 def _explain(rule: Rule, paint: Paint) -> None:
-    from kandil.cli.verify_text import EFFECTS, SEVERITY_STYLES, explanation
+    from kandil.cli.findings_text import EFFECTS, SEVERITY_STYLES, explanation
 
     severity = paint(SEVERITY_STYLES[rule.severity], rule.severity)
     print(f"{paint('bold', rule.id)}  {severity}, which {EFFECTS[rule.severity]}")

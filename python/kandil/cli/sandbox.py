@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import click
 
-from kandil.cli.group import LazyGroup
+from kandil.cli.group import LazyGroup, version_option
 
 
 class SandboxGroup(LazyGroup):
@@ -22,6 +22,7 @@ class SandboxGroup(LazyGroup):
 
 
 @click.group(cls=SandboxGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
 def kandil_sandbox() -> None:
     """Open model files where they can do no harm."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +37,16 @@ _STYLES = {"passed": "green", "failed": "red", "not-possible": "yellow", "not-te
 _EXIT = {"passed": 0, "not-tested": 1, "failed": 8}
 
 
+class _Seconds(click.FloatRange):
+    """More than none, and a number: click takes `nan` and `inf` for floats."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
+
+
 def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
     return None if value is None else size_bytes(value)
 
@@ -48,7 +59,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
+    type=_Seconds(0, min_open=True),
     default=30,
     show_default=True,
     help="Time for the whole load.",
@@ -113,9 +124,10 @@ def lines(report: LoadReport, paint: Paint) -> Iterator[str]:
         told = f" ({printable(versions)})" if versions else ""
         yield f"  loader     {printable(report.runtime.name)} {report.runtime.version or ''}".rstrip() + told
     for level in report.levels:
-        took = f" ({level.milliseconds:.0f} ms)" if level.milliseconds is not None else ""
+        took = f"({level.milliseconds:.0f} ms)" if level.milliseconds is not None else ""
         result = paint(_STYLES[level.result], f"{level.result:12}")
-        yield f"  {level.name:10} {result} {shortened(level.reason or '', 300)}{took}"
+        told = " ".join(filter(None, (shortened(level.reason or "", 300), took)))
+        yield f"  {level.name:10} {result} {told}".rstrip()
     for finding in report.findings:
         yield f"  {finding.id} {finding.severity}: {printable(finding.message)}"
     if report.layers:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kandil._core import Rule
-    from kandil.cli.verify_text import AnyFinding
+    from kandil.cli.findings_text import AnyFinding
     from kandil.verify import Progress
     from kandil.verify.result import FileResult, Severity, Status, Summary
 

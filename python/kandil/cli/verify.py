@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kandil.verify import Verification
 
 FRAME_SECONDS = 0.1
+_KEY_BYTES = 64 * 1024
 HELP = """Check that model files are the published ones, and sound.
 
 PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
@@ -85,6 +86,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if on_stdout and (settings.json or options["quiet"] or len(on_stdout) > 1):
         raise click.UsageError(f"--{on_stdout[0]} - must be alone on stdout.", ctx)
     _check_forced_kernel()
+    for key in options["trust_key"]:
+        _check_public_key(key)
     return run_async(_Command(settings, options).run)
 
 
@@ -97,6 +100,22 @@ def _check_forced_kernel() -> None:
         if any(not kernel.startswith(f"{forced}x") for some in kernels() for kernel in some.split("+")):
             sets = "portable, shani, avx2, avx512, neon"
             raise click.UsageError(f"KANDIL_SHA256={forced}: not a set of kernels of this machine (one of {sets})")
+
+
+def _check_public_key(file: str) -> None:
+    """Raises FileUnreadable: whoever names a key relies on it, whether or not a signature turns up."""
+    from kandil.errors import FileUnreadable
+
+    if os.path.exists(file) and not os.path.isfile(file) and not os.path.isdir(file):
+        return  # a pipe gives its bytes once, and not to us
+    try:
+        with open(file, "rb") as opened:
+            head = opened.read(_KEY_BYTES)
+    except OSError as error:
+        raise FileUnreadable(file, error.strerror or str(error)) from error
+    if b"-----BEGIN PUBLIC KEY-----" not in head:
+        what = "a private key; the public one is wanted" if b"PRIVATE KEY-----" in head else "not a public key in PEM"
+        raise FileUnreadable(file, what, hint="openssl ec -in key.pem -pubout -out key.pub makes one of a private key")
 
 
 class _Command:

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Protocol
 
 from kandil.cli.escape import printable
+from kandil.cli.findings_text import advice
 from kandil.cli.json_lines import write_json
 from kandil.cli.sizes import human_size
 from kandil.cli.verify_text import (
     STYLES,
-    advice,
     block,
     brief,
     counts,
@@ -22,6 +22,7 @@ from kandil.cli.verify_text import (
     sound,
     styles,
     work,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class TerminalReport(_Stopped):
             status = self._paint(self._styles[result.status], f"{result.status:{_WIDTH}}")
             print(f"{status}  {printable(result.path)}{name}")
             for text in block(result):
-                print(f"{'':{_WIDTH}}  {self._paint('dim', text)}")
+                for line in wrapped(text, _WIDTH + 2):
+                    print(f"{'':{_WIDTH}}  {self._paint('dim', line)}")
         if results:
             print()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, get_args
+from typing import TYPE_CHECKING, get_args
 
 from kandil.cli.escape import printable
+from kandil.cli.findings_text import finding_line, worst_first
 from kandil.cli.sizes import human_size, human_time
-from kandil.verify.result import Severity, Status
+from kandil.verify.result import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kandil import _core
-    from kandil._core import Rule
-    from kandil.verify.result import FileResult, Finding, Summary
+    from kandil.verify.result import FileResult, Summary
 
 STYLES: dict[Status, str] = {
     "malicious": "red",
@@ -39,26 +36,9 @@ MEANINGS: dict[Status, str] = {
 }
 assert set(get_args(Status)) == set(STYLES) == set(MEANINGS)
 
-AnyFinding = TypeVar("AnyFinding", "Finding", "_core.Finding")
-
+_NARROWEST = 20
 PLACES = 10
 """So many places are named where nothing was found."""
-SEVERITY_STYLES: dict[Severity, str] = {
-    "malicious": "red",
-    "malformed": "red",
-    "suspicious": "yellow",
-    "note": "dim",
-}
-"""Every severity, worst first, with its colour."""
-EFFECTS: dict[Severity, str] = {
-    "malicious": "blocks the file",
-    "malformed": "blocks the file",
-    "suspicious": "blocks the file with --strict",
-    "note": "never blocks a file",
-}
-assert set(get_args(Severity)) == set(SEVERITY_STYLES) == set(EFFECTS)
-_LONGEST_LINE = 100
-"""Prose is hard to read in longer lines, however wide the terminal is."""
 
 
 def sound(result: FileResult) -> bool:
@@ -133,33 +113,6 @@ def _source(result: FileResult) -> str:
     return printable(result.expected_source or "given")
 
 
-def worst_first(findings: Iterable[AnyFinding]) -> list[AnyFinding]:
-    """By severity, then as they were found."""
-    severities = list(SEVERITY_STYLES)
-    return sorted(findings, key=lambda finding: severities.index(finding.severity))
-
-
-def finding_line(finding: Finding | _core.Finding) -> str:
-    """`offset-overlap: tensor blk.0.attn_q.weight begins inside another, at byte 1234`."""
-    said = finding.offset is None or finding.message.endswith(f" byte {finding.offset}")
-    place = "" if said else f", at byte {finding.offset}"
-    return f"{finding.id}: {printable(finding.message)}{place}"
-
-
-def explanation(rule: Rule) -> list[str]:
-    """What a person should know of a rule, as lines no longer than the terminal's."""
-    from shutil import get_terminal_size
-    from textwrap import wrap
-
-    parts = (("why", rule.explanation), ("reference", rule.reference), ("what passes", rule.false_positives))
-    width = min(get_terminal_size((_LONGEST_LINE, 24)).columns - 4, _LONGEST_LINE)
-    return [
-        f"{label if not number else '':<11}  {line}"
-        for label, text in parts
-        for number, line in enumerate(wrap(text, max(width - 13, 30), break_on_hyphens=False))
-    ]
-
-
 def brief(result: FileResult) -> str:
     """A few words on what is wrong."""
     worst = worst_first(result.findings)
@@ -183,6 +136,18 @@ def block(result: FileResult) -> list[str]:
     return lines
 
 
+def wrapped(text: str, indent: int) -> list[str]:
+    """`text` in lines that fit beside an indent; a word, as a digest, is never cut. One line without a terminal."""
+    from shutil import get_terminal_size
+    from textwrap import wrap
+
+    columns = get_terminal_size((0, 0)).columns - indent
+    if columns < _NARROWEST:
+        return [text]
+    more = "  " if text.startswith("→ ") else ""
+    return wrap(text, columns, subsequent_indent=more, break_long_words=False, break_on_hyphens=False)
+
+
 def _confirmed(result: FileResult) -> str:
     """`abab…  SHA256SUMS (sha256)`: the digest, who expects it, how this run knows."""
     how = result.checked or "not read"
@@ -195,14 +160,6 @@ def _confirmed(result: FileResult) -> str:
 def counts(summary: Summary) -> str:
     """`1 mismatch, 3 ok`: worst first."""
     return ", ".join(f"{summary.by_status[status]} {status}" for status in STYLES if summary.by_status.get(status))
-
-
-def advice(findings: Iterable[AnyFinding]) -> str | None:
-    """What to type to learn more of the worst finding; None where there is none."""
-    worst = worst_first(findings)
-    return (
-        f"`kandil rules {worst[0].id}` explains the finding, and says which sound files come near it" if worst else None
-    )
 
 
 def nothing_found(paths: tuple[str, ...]) -> str:
