@@ -14,7 +14,9 @@ pub(in crate::gguf) fn check_numbers(entry: &Entry, bytes: &[u8], findings: &mut
     metadata::check_numbers(entry, bytes, findings);
 }
 
-/// Looks at an array of strings. `bytes` are its strings with their lengths, or the first 64 KiB of them.
+/// Looks at an array of strings. `bytes` are its strings with their lengths, or the first of them: 64 KiB, 1 MiB where they
+/// are chat templates.
 pub(in crate::gguf) fn check_strings(entry: &Entry, bytes: &[u8], big_endian: bool, findings: &mut Findings) {
     metadata::check_strings(entry, bytes, big_endian, findings);
+    super::super::template::check_strings(entry, bytes, big_endian, findings);
 }

@@ -1,6 +1,7 @@
 //! What filters and methods make of constants.
 
 use super::formats;
+use super::size;
 use super::value::{MAX_LIST, MAX_STRING, Value};
 use std::rc::Rc;
 
@@ -36,6 +37,11 @@ impl Evaluated<'_> {
 
 /// `subject | name(arguments)`; None where it cannot be told.
 pub(super) fn filter(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> Option<Value> {
+    if matches!(subject, Value::Sized(_))
+        && let Some(made) = size::made(name, subject, arguments)
+    {
+        return Some(made);
+    }
     match name {
         "length" | "count" | "wordcount" => {
             Some(subject.length().and_then(|length| i64::try_from(length).ok()).map_or(Value::Number, Value::Int))
@@ -67,12 +73,11 @@ pub(super) fn filter(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> 
         "format" => formatted(subject.as_str()?, arguments),
         "trim" => text_method("strip", &subject.shown()?, arguments),
         "batch" | "slice" => subject.items().map(|items| Value::list(vec![Value::list(items)])),
-        "replace" if matches!(subject, Value::Sized(_)) => {
-            let times = arguments.get(1, "new").and_then(Value::length)?.max(1);
-            subject.length().map(|length| Value::Sized(length.saturating_mul(times)))
-        }
         "upper" | "lower" | "title" | "capitalize" | "replace" | "center" | "truncate" => {
             text_method(name, &subject.shown()?, arguments)
+        }
+        "string" | "tojson" | "pprint" | "indent" | "wordwrap" | "escape" | "e" | "urlencode" => {
+            size::made(name, subject, arguments)
         }
         _ => None,
     }
@@ -132,14 +137,22 @@ fn joined(glue: &Value, items: &[Value]) -> Option<Value> {
 
 /// `text % …` and `text | format(…)`.
 pub(super) fn formatted(text: &str, arguments: &Evaluated<'_>) -> Option<Value> {
-    formats::percent(text, &arguments.positional).map(Value::text)
+    let made = formats::percent(text, &arguments.positional).map(Value::text);
+    made.or_else(|| size::formatted(text, arguments.all()))
 }
 
 /// `subject.name(arguments)`; None where it cannot be told.
 pub(super) fn method(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> Option<Value> {
     match (name, subject) {
-        ("format", Value::Str(text)) => formats::braces(text, &arguments.positional, &arguments.named).map(Value::text),
-        ("join", glue @ (Value::Str(_) | Value::Sized(_))) => joined(glue, &arguments.get(0, "")?.items()?),
+        ("format", Value::Str(text)) => formats::braces(text, &arguments.positional, &arguments.named)
+            .map(Value::text)
+            .or_else(|| size::formatted(text, arguments.all())),
+        ("join", glue @ (Value::Str(_) | Value::Sized(_))) => match arguments.get(0, "")? {
+            of @ Value::Sized(_) => {
+                size::made("join", of, &Evaluated { positional: vec![glue.clone()], ..Evaluated::default() })
+            }
+            of => joined(glue, &of.items()?),
+        },
         ("items", subject) => pairs(subject),
         ("keys", Value::Dict(_)) => subject.items().map(Value::list),
         ("values", Value::Dict(pairs)) => Some(Value::list(pairs.iter().map(|(_, value)| value.clone()).collect())),
@@ -151,6 +164,7 @@ pub(super) fn method(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> 
         ("copy", subject) => Some(subject.clone()),
         ("count" | "index" | "find", _) => Some(Value::Number),
         (_, Value::Str(text)) => text_method(name, text, arguments),
+        (_, Value::Sized(_)) => size::made(name, subject, arguments),
         _ => None,
     }
 }
@@ -183,7 +197,7 @@ fn text_method(name: &str, text: &Rc<str>, arguments: &Evaluated<'_>) -> Option<
             let width = u64::try_from(arguments.int(0, "width").unwrap_or(80)).unwrap_or(0);
             let length = text.chars().count() as u64;
             if width > length {
-                return Some(Value::Sized(width));
+                return Some(Value::sized(width));
             }
             text.to_string()
         }
@@ -227,7 +241,7 @@ fn replaced(text: &str, arguments: &Evaluated<'_>) -> Option<Value> {
         if old.is_empty() { text.chars().count().saturating_add(1) } else { text.matches(old).count() }.min(count);
     let added = (found as u64).saturating_mul(new.length()?);
     if added > MAX_STRING as u64 {
-        return Some(Value::Sized(added));
+        return Some(Value::sized(added));
     }
     Some(Value::text(text.replacen(old, &new.shown()?, count)))
 }

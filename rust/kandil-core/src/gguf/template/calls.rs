@@ -5,7 +5,8 @@ use super::builtins::{self, Evaluated};
 use super::check::Checker;
 use super::known;
 use super::names::Lookup;
-use super::rules::{TPL_CALL, TPL_DOS, TPL_DUNDER, TPL_UNK};
+use super::rules::{TPL_CALL, TPL_DOS, TPL_DUNDER, TPL_FORMAT, TPL_UNK};
+use super::size::Size;
 use super::value::{Object, Value};
 
 /// Passes of a loop over a range.
@@ -31,7 +32,8 @@ impl<'a> Checker<'a, '_> {
             }
             ExprKind::Item(pair) => {
                 let name = self.eval(&pair.1);
-                self.eval(callee);
+                let function = self.eval(callee);
+                self.check_called(&function, expr.span);
                 let arguments = self.arguments(arguments);
                 self.call_computed(&pair.0, &name, &arguments, expr.span)
             }
@@ -46,12 +48,20 @@ impl<'a> Checker<'a, '_> {
             }
             _ => {
                 let function = self.eval(callee);
+                self.check_called(&function, expr.span);
                 self.arguments(arguments);
                 if !function.each().iter().any(|one| matches!(one, Value::Object(_) | Value::Unknown)) {
                     self.report.add(TPL_UNK, expr.span, || "calls what is not a function".to_owned());
                 }
                 Value::Unknown
             }
+        }
+    }
+
+    /// A method that was kept in a variable before it is called.
+    fn check_called(&mut self, function: &Value, span: Span) {
+        if function.each().contains(&Value::Object(Object::Format)) {
+            self.report.add(TPL_FORMAT, span, || "takes its format string from the conversation".to_owned());
         }
     }
 
@@ -80,6 +90,7 @@ impl<'a> Checker<'a, '_> {
         }
         let unknown = Value::mixed(&arguments.positional);
         let found = self.lookup(name);
+        self.check_called(&found, span);
         match (name, &found) {
             (_, Value::Object(Object::Macro)) => return self.call_macro(name, arguments),
             (_, Value::Object(Object::Internal(internal))) => self.call_internal(internal, arguments, span),
@@ -131,12 +142,16 @@ impl<'a> Checker<'a, '_> {
             return Value::Unknown;
         }
         let numbers: Vec<Vec<i64>> =
-            arguments.positional.iter().map(|value| value.each().iter().filter_map(Value::as_int).collect()).collect();
+            arguments.positional.iter().map(|value| value.each().iter().filter_map(Value::at_most).collect()).collect();
+        let open = arguments.positional.iter().any(|value| !value.each().iter().all(|one| one.as_int().is_some()));
         let largest = |place: usize| {
             numbers.get(place).and_then(|values| values.iter().copied().max_by_key(|value| value.unsigned_abs()))
         };
-        let (start, stop) = if numbers.len() > 1 { (largest(0), largest(1)) } else { (Some(0), largest(0)) };
+        let (mut start, stop) = if numbers.len() > 1 { (largest(0), largest(1)) } else { (Some(0), largest(0)) };
         let step = if numbers.len() > 2 { largest(2).filter(|step| *step != 0) } else { Some(1) };
+        if open && step.is_some_and(|step| step > 0) {
+            start = start.map(|start| start.min(0)); // at most is not at least
+        }
         let (Some(start), Some(stop), Some(step)) = (start, stop, step) else {
             let far = numbers.iter().flatten().any(|value| value.unsigned_abs() > MAX_RANGE) && numbers.len() < 3;
             if far {
@@ -149,8 +164,9 @@ impl<'a> Checker<'a, '_> {
         if length > MAX_RANGE {
             self.report.add(TPL_DOS, span, || format!("makes a range of {length} numbers"));
         }
-        if length > MAX_HELD || arguments.positional.iter().any(|value| value.each().len() > 1) {
-            return Value::Sized(length);
+        if length > MAX_HELD || open || arguments.positional.iter().any(|value| value.each().len() > 1) {
+            let most = Some(start.unsigned_abs().max(stop.unsigned_abs()));
+            return Value::Sized(Size { length, extent: length, most });
         }
         let length = i64::try_from(length).unwrap_or(0);
         Value::list((0..length).map(|place| Value::Int(start.saturating_add(step.saturating_mul(place)))).collect())
@@ -165,6 +181,10 @@ impl<'a> Checker<'a, '_> {
         span: Span,
     ) -> Value {
         self.check_sizes(name, arguments, span);
+        if object.each().iter().any(|one| matches!(one, Value::Namespace(_) | Value::Dict(_))) {
+            let function = self.part(object, name);
+            self.check_called(&function, span);
+        }
         let of_namespace = object.each().iter().all(|one| matches!(one, Value::Namespace(_)));
         if known::runs_code(name) {
             let name = super::super::printable::printable(name.as_bytes());

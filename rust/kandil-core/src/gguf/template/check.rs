@@ -8,7 +8,7 @@ use super::known;
 use super::report::Report;
 use super::rules::TPL_DOS;
 use super::value::{Object, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Published templates take at most some ten thousand.
 const MAX_STEPS: u64 = 100_000;
@@ -35,12 +35,18 @@ pub(super) struct Checker<'a, 'f> {
     pub(super) calls: Vec<&'a str>,
     /// How often the current statement is run, by loops over constants.
     pub(super) repeat: u64,
+    /// How much of that is passes that are run one by one.
+    pub(super) unrolled: u64,
+    /// Of the loops around the current statement, the passes where constants say how many.
+    pub(super) passes: Vec<Option<u64>>,
+    /// Characters and items that constants have made.
+    pub(super) made: u64,
     /// What the loops around the current statement run over.
     pub(super) iterating: Vec<&'a Expr<'a>>,
     /// What a filter block, or a set block with a filter, has printed.
     pub(super) printed: Value,
-    /// What each assignment in a loop takes more than once: target, source, how often.
-    pub(super) growth: Vec<(String, String, u32, Span)>,
+    /// How often each assignment in a loop takes a variable: where it stands, target and source.
+    pub(super) growth: BTreeMap<(u32, String, String), (u32, Span)>,
     pub(super) doublings: u32,
 }
 
@@ -54,9 +60,12 @@ pub(super) fn check<'a>(body: &'a Body<'a>, report: Report<'_>) {
         steps: 0,
         calls: Vec::new(),
         repeat: 1,
+        unrolled: 1,
+        passes: Vec::new(),
+        made: 0,
         iterating: Vec::new(),
         printed: Value::Unknown,
-        growth: Vec::new(),
+        growth: BTreeMap::new(),
         doublings: 0,
     };
     checker.collect(body);

@@ -1,16 +1,25 @@
 //! What expressions come to; on the way each lookup, call and repetition is judged.
 
-use super::ast::{Applied, Arguments, BinaryOp, CompareOp, Expr, ExprKind, UnaryOp};
+use super::ast::{Applied, Arguments, BinaryOp, CompareOp, Expr, ExprKind, Span, UnaryOp};
 use super::builtins::{self, Evaluated};
 use super::check::Checker;
 use super::known;
 use super::names::Lookup;
 use super::rules::{TPL_ATTR, TPL_DUNDER, TPL_UNK};
+use super::size::Size;
 use super::value::{Object, Value};
 
 impl<'a> Checker<'a, '_> {
     pub(super) fn eval(&mut self, expr: &'a Expr<'a>) -> Value {
         self.spend(1);
+        let value = self.evaluated(expr);
+        if matches!(expr.kind, ExprKind::Binary(..) | ExprKind::Concat(_) | ExprKind::Filter(_) | ExprKind::Call(_)) {
+            self.count_made(&value, expr.span);
+        }
+        value
+    }
+
+    fn evaluated(&mut self, expr: &'a Expr<'a>) -> Value {
         match &expr.kind {
             ExprKind::None => Value::None,
             ExprKind::Bool(value) => Value::Bool(*value),
@@ -74,6 +83,9 @@ impl<'a> Checker<'a, '_> {
         if value == Value::Object(Object::Internal(known::internal(name).unwrap_or_default())) {
             self.report.add(TPL_ATTR, expr.span, || format!("reads {name}, an object of the engine"));
         }
+        if known::module(name) && !self.assigned.contains(name) {
+            self.report.add(TPL_UNK, expr.span, || format!("reads {name}, a module of Python"));
+        }
         value
     }
 
@@ -82,10 +94,32 @@ impl<'a> Checker<'a, '_> {
         if *operand == Value::Object(Object::Loop) && !known::loop_attribute(name) && !name.starts_with('_') {
             self.report.add(TPL_UNK, expr.span, || "reads an attribute that loop has not".to_owned());
         }
+        if matches!(name, "format" | "format_map") {
+            return self.bound_format(operand, expr.span);
+        }
+        self.part(operand, name)
+    }
+
+    /// The method `format` where it is not called at once, or what a dictionary has by that name.
+    fn bound_format(&mut self, operand: &Value, span: Span) -> Value {
+        for one in operand.each() {
+            if matches!(one, Value::Str(_)) {
+                self.check_format(Some(one), &Evaluated::default(), span);
+            }
+        }
+        let found = self.part(operand, "format");
+        if operand.is_input() { found.or(Value::Object(Object::Format)) } else { found }
+    }
+
+    /// What a lookup by `name` gives.
+    pub(super) fn part(&mut self, operand: &Value, name: &str) -> Value {
         operand.map(|one| match one {
             Value::Namespace(of) => self.cell(*of, name),
             Value::Dict(_) if !self.tired() => one.item(&Value::text(name)).unwrap_or(Value::Unknown),
             Value::Object(Object::Loop) => match name {
+                "index" | "index0" | "revindex" | "revindex0" | "length" => {
+                    self.passes.last().copied().flatten().map_or(Value::Number, Value::Most)
+                }
                 "previtem" | "nextitem" => Value::Input,
                 "cycle" | "changed" => Value::Object(Object::Function("loop")),
                 _ => Value::Number,
@@ -102,6 +136,12 @@ impl<'a> Checker<'a, '_> {
         }
         let index = self.eval(index);
         self.check_lookup(&operand, &index, Lookup::Item, expr.span);
+        let formats = |one: &Value| matches!(one.as_str(), Some("format" | "format_map"));
+        if index.each().iter().any(formats)
+            && operand.each().iter().any(|one| matches!(one, Value::Str(_) | Value::Input))
+        {
+            return self.bound_format(&operand, expr.span);
+        }
         if !self.spend(operand.weight() as usize) {
             return Value::mixed(&[operand]);
         }
@@ -110,6 +150,7 @@ impl<'a> Checker<'a, '_> {
             Value::Namespace(of) => index.as_str().map_or(Value::Unknown, |name| self.cell(*of, name)),
             Value::Dict(pairs) if !index.is_constant() => Value::any(pairs.iter().map(|(_, value)| value.clone())),
             Value::List(items) if !index.is_constant() => Value::any(items.iter().cloned()),
+            Value::Sized(size) => size.item(),
             _ => operand.item(index).unwrap_or(Value::Unknown),
         })
     }
@@ -149,6 +190,11 @@ impl<'a> Checker<'a, '_> {
         let operand = if let Some(operand) = &applied.operand { self.eval(operand) } else { self.printed.clone() };
         let arguments = self.arguments(&applied.arguments);
         self.check_filter(&applied.name, &operand, &arguments, expr.span);
+        if applied.name == "attr"
+            && arguments.positional.iter().any(|name| matches!(name.as_str(), Some("format" | "format_map")))
+        {
+            return self.bound_format(&operand, expr.span);
+        }
         let unknown = Value::mixed(std::slice::from_ref(&operand));
         let kept = |value: Option<Value>| {
             value.unwrap_or_else(|| if applied.name == "attr" { Value::Unknown } else { unknown.clone() })
@@ -228,16 +274,38 @@ fn arithmetic(operator: BinaryOp, left: &Value, right: &Value) -> Value {
         (BinaryOp::Add, Value::List(left), Value::List(right)) => {
             Value::list(left.iter().chain(right.iter()).cloned().collect())
         }
+        (BinaryOp::Add, Value::List(_) | Value::Sized(_), Value::List(_) | Value::Sized(_)) => {
+            Size::of(left).zip(Size::of(right)).map_or_else(unknown, |(left, right)| Value::Sized(left.plus(right)))
+        }
         (BinaryOp::Mul, Value::Str(_) | Value::List(_) | Value::Sized(_), Value::Int(times)) => repeated(left, *times),
         (BinaryOp::Mul, Value::Int(times), Value::Str(_) | Value::List(_) | Value::Sized(_)) => repeated(right, *times),
+        (BinaryOp::Mul, of @ (Value::Str(_) | Value::List(_) | Value::Sized(_)), Value::Most(times))
+        | (BinaryOp::Mul, Value::Most(times), of @ (Value::Str(_) | Value::List(_) | Value::Sized(_))) => {
+            Size::of(of).map_or_else(unknown, |size| Value::Sized(size.times(*times)))
+        }
         (BinaryOp::Mod, Value::Str(text), arguments) => {
             let arguments = if let Value::List(items) = arguments { items.to_vec() } else { vec![arguments.clone()] };
             let arguments = Evaluated { positional: arguments, ..Evaluated::default() };
             builtins::formatted(text, &arguments).unwrap_or_else(unknown)
         }
+        (operator, Value::Most(_), Value::Int(_) | Value::Most(_)) | (operator, Value::Int(_), Value::Most(_)) => {
+            at_most(operator, left.at_most().unwrap_or(0), right.at_most().unwrap_or(0))
+        }
         (operator, Value::Int(left), Value::Int(right)) => integer(operator, *left, *right).unwrap_or(Value::Number),
         _ => unknown(),
     }
+}
+
+/// What computing with numbers gives of which at least one is an upper bound.
+fn at_most(operator: BinaryOp, left: i64, right: i64) -> Value {
+    let (left, right) = (left.unsigned_abs(), right.unsigned_abs());
+    Value::Most(match operator {
+        BinaryOp::Add | BinaryOp::Sub => left.saturating_add(right),
+        BinaryOp::Mul => left.saturating_mul(right),
+        BinaryOp::Pow => left.saturating_pow(u32::try_from(right).unwrap_or(u32::MAX)),
+        BinaryOp::Mod => right,
+        _ => left,
+    })
 }
 
 fn integer(operator: BinaryOp, left: i64, right: i64) -> Option<Value> {
@@ -255,9 +323,10 @@ fn integer(operator: BinaryOp, left: i64, right: i64) -> Option<Value> {
 
 fn repeated(of: &Value, times: i64) -> Value {
     let times = u64::try_from(times).unwrap_or(0);
-    let length = of.length().unwrap_or(0).saturating_mul(times);
+    let Some(size) = Size::of(of).map(|size| size.times(times)) else { return Value::Unknown };
+    let length = size.length;
     if length > 4096 {
-        return Value::Sized(length);
+        return Value::Sized(size);
     }
     let times = usize::try_from(times).unwrap_or(0);
     match of {
@@ -266,6 +335,6 @@ fn repeated(of: &Value, times: i64) -> Value {
             Value::list(std::iter::repeat_n(items, times).flat_map(|items| items.iter().cloned()).collect())
         }
         Value::List(_) => Value::list(Vec::new()),
-        _ => Value::Sized(length),
+        _ => Value::Sized(size),
     }
 }

@@ -1,12 +1,14 @@
 //! Growth that no number shows: values that double, lists that feed their own loop, macros that call themselves for ever.
 
-use super::ast::{Arguments, Body, Expr, ExprKind, Span, Statement, StatementKind};
+use super::ast::{Arguments, BinaryOp, Body, Expr, ExprKind, Span, Statement, StatementKind};
 use super::check::Checker;
 use super::rules::TPL_DOS;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Doublings one after the other, outside of loops.
 const MAX_DOUBLINGS: u32 = 12;
+/// Assignments in loops that are followed. Published templates have some tens.
+const MAX_GROWTH: usize = 400;
 
 /// A variable or an attribute of one, as text.
 fn key(expr: &Expr<'_>) -> Option<String> {
@@ -18,60 +20,122 @@ fn key(expr: &Expr<'_>) -> Option<String> {
 }
 
 /// Counts the variables that a value is made of, as often as it contains them.
-fn uses(expr: &Expr<'_>, count: &mut HashMap<String, u32>) {
-    if let Some(key) = key(expr) {
-        let times = count.entry(key).or_default();
-        *times = times.saturating_add(1);
-        return;
+#[derive(Default)]
+struct Uses {
+    count: HashMap<String, u32>,
+    /// What is counted is put through a filter that doubles a text by itself.
+    doubled: bool,
+}
+
+impl Uses {
+    fn of(expr: &Expr<'_>) -> HashMap<String, u32> {
+        let mut uses = Self::default();
+        uses.add(expr);
+        uses.count
     }
-    match &expr.kind {
-        ExprKind::Concat(items) | ExprKind::List(items) | ExprKind::Tuple(items) => {
-            items.iter().for_each(|item| uses(item, count));
+
+    fn add(&mut self, expr: &Expr<'_>) {
+        if let Some(key) = key(expr) {
+            // a plain variable ends with its pass of the loop, and is not what it was doubled to in the last one
+            let added = if self.doubled && key.contains('.') { 2 } else { 1 };
+            let times = self.count.entry(key).or_default();
+            *times = times.saturating_add(added);
+            return;
         }
-        ExprKind::Binary(super::ast::BinaryOp::Add | super::ast::BinaryOp::Mul, pair) => {
-            uses(&pair.0, count);
-            uses(&pair.1, count);
-        }
-        ExprKind::Dict(pairs) => pairs.iter().for_each(|(_, value)| uses(value, count)),
-        ExprKind::Filter(applied)
-            if matches!(
-                &*applied.name,
-                "join" | "replace" | "format" | "string" | "list" | "safe" | "trim" | "tojson"
-            ) =>
-        {
-            applied.operand.iter().chain(applied.arguments.all()).for_each(|part| uses(part, count));
-        }
-        ExprKind::Binary(super::ast::BinaryOp::Pow, pair) => {
-            uses(&pair.0, count);
-            uses(&pair.0, count);
-        }
-        ExprKind::Binary(super::ast::BinaryOp::Mod, pair) => uses(&pair.1, count),
-        ExprKind::Call(call) => {
-            if let ExprKind::Attribute(of, "format") = &call.0.kind
-                && let ExprKind::Str(text) = &of.kind
-                && text.matches('{').count() > call.1.all().count()
-            {
-                call.1.all().for_each(|part| uses(part, count));
+        match &expr.kind {
+            ExprKind::Concat(items) | ExprKind::List(items) | ExprKind::Tuple(items) => {
+                items.iter().for_each(|item| self.add(item));
             }
-            if let ExprKind::Attribute(of, "join" | "replace" | "format") = &call.0.kind {
-                uses(of, count);
-                call.1.all().for_each(|part| uses(part, count));
+            ExprKind::Binary(BinaryOp::Add | BinaryOp::Mul, pair) => {
+                self.add(&pair.0);
+                self.add(&pair.1);
             }
+            ExprKind::Dict(pairs) => pairs.iter().for_each(|(_, value)| self.add(value)),
+            ExprKind::Filter(applied) => self.add_filter(&applied.name, applied.operand.as_ref(), &applied.arguments),
+            ExprKind::Binary(BinaryOp::Pow, pair) => {
+                self.add(&pair.0);
+                self.add(&pair.0);
+            }
+            ExprKind::Binary(BinaryOp::Mod, pair) => self.add(&pair.1),
+            ExprKind::Call(call) => {
+                let ExprKind::Attribute(of, name) = &call.0.kind else { return };
+                if let ("format", ExprKind::Str(text)) = (*name, &of.kind)
+                    && text.matches('{').count() > call.1.all().count()
+                {
+                    call.1.all().for_each(|part| self.add(part));
+                }
+                self.add_filter(name, Some(of), &call.1);
+            }
+            _ => {}
         }
-        _ => {}
     }
+
+    /// A filter, or a method of that name.
+    fn add_filter(&mut self, name: &str, operand: Option<&Expr<'_>>, arguments: &Arguments<'_>) {
+        const COPIES: &str = "join replace format string list safe trim tojson pprint upper lower map strip";
+        if COPIES.split(' ').any(|copies| copies == name) {
+            let outer = self.doubled;
+            self.doubled |= doubles(name, operand, arguments);
+            operand.iter().for_each(|operand| self.add(operand));
+            self.doubled = outer;
+            arguments.all().for_each(|part| self.add(part));
+        }
+    }
+}
+
+/// Whether a text is twice as long after each time that it is put through this: `replace('a', 'aa')`, a separator between
+/// its characters, quotes around its quotes.
+fn doubles(name: &str, operand: Option<&Expr<'_>>, arguments: &Arguments<'_>) -> bool {
+    let text = |place| match arguments.positional.get(place) {
+        Some(Expr { kind: ExprKind::Str(text), .. }) => Some(&**text),
+        _ => None,
+    };
+    match name {
+        "replace" => match (text(0), text(1)) {
+            (Some(""), Some(new)) => !new.is_empty(),
+            (Some(old), Some(new)) => new.matches(old).count() > 1,
+            _ => false,
+        },
+        "join" => {
+            // of characters, not of the items of a list that was written down
+            let plain = operand.is_some_and(|operand| key(operand).is_some());
+            plain
+                && arguments
+                    .positional
+                    .first()
+                    .is_some_and(|glue| !matches!(&glue.kind, ExprKind::Str(glue) if glue.is_empty()))
+        }
+        "tojson" | "pprint" => true,
+        _ => false,
+    }
+}
+
+/// Whether `from` is made of `to`, by way of any other variables.
+fn leads(from: &str, to: &str, made_of: &HashMap<&str, HashSet<&str>>) -> bool {
+    let (mut seen, mut next) = (HashSet::new(), vec![from]);
+    while let Some(name) = next.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name) {
+            next.extend(made_of.get(name).into_iter().flatten());
+        }
+    }
+    false
 }
 
 impl<'a> Checker<'a, '_> {
     /// Notes which variables `target` gets more than once.
     pub(super) fn note_growth(&mut self, target: &Expr<'_>, value: &'a Expr<'a>) {
-        let mut count = HashMap::new();
-        uses(value, &mut count);
-        if let ExprKind::Binary(super::ast::BinaryOp::Mul, pair) = &value.kind {
+        let mut count = Uses::of(value);
+        if let ExprKind::Binary(BinaryOp::Mul, pair) = &value.kind {
             for (of, times) in [(&pair.0, &pair.1), (&pair.1, &pair.0)] {
                 let repeats = matches!(times.kind, ExprKind::Int(2..)) && key(of).is_some();
                 if repeats && self.eval(of).each().iter().any(|one| one.length().is_some()) {
-                    uses(of, &mut count);
+                    for (source, times) in Uses::of(of) {
+                        let before = count.entry(source).or_default();
+                        *before = before.saturating_add(times);
+                    }
                 }
             }
         }
@@ -80,13 +144,13 @@ impl<'a> Checker<'a, '_> {
 
     /// As [`Self::note_growth`], of what a set block prints.
     pub(super) fn note_block_growth(&mut self, target: &Expr<'_>, body: &[Statement<'_>], span: Span) {
-        let mut count = HashMap::new();
+        let mut uses = Uses::default();
         for statement in body {
             if let StatementKind::Output(expr) = &statement.kind {
-                uses(expr, &mut count);
+                uses.add(expr);
             }
         }
-        self.note(target, count, span);
+        self.note(target, uses.count, span);
     }
 
     fn note(&mut self, target: &Expr<'_>, count: HashMap<String, u32>, span: Span) {
@@ -98,22 +162,29 @@ impl<'a> Checker<'a, '_> {
                 self.report.add(TPL_DOS, span, || "doubles values over and over".to_owned());
             }
         }
-        if looped && self.growth.len() < 1000 {
-            self.growth.extend(count.into_iter().map(|(source, times)| (target.clone(), source, times, span)));
+        for (source, times) in count {
+            if looped && self.growth.len() < MAX_GROWTH {
+                let most = self.growth.entry((span.start, target.clone(), source)).or_insert((0, span));
+                most.0 = most.0.max(times);
+            }
         }
     }
 
-    /// Reports values that a loop doubles, by themselves or by another one.
+    /// Reports values that a loop doubles, by themselves or by way of others.
     pub(super) fn check_growth(&mut self) {
         let growth = std::mem::take(&mut self.growth);
-        let mut times: HashMap<(&str, &str), u32> = HashMap::new();
-        for (target, source, count, _) in &growth {
-            let most = times.entry((target, source)).or_default();
-            *most = (*most).max(*count);
+        let mut made_of: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for (_, target, source) in growth.keys() {
+            made_of.entry(target).or_default().insert(source);
         }
-        for (target, source, count, span) in &growth {
-            let back = if target == source { 1 } else { times.get(&(&**source, &**target)).copied().unwrap_or(0) };
-            if count.saturating_mul(back) >= 2 {
+        let mut sums: HashMap<(&str, u32), u32> = HashMap::new();
+        for ((place, target, source), (times, span)) in &growth {
+            if !leads(source, target, &made_of) {
+                continue;
+            }
+            let sum = sums.entry((target, *place)).or_default();
+            *sum = sum.saturating_add(*times);
+            if *sum >= 2 {
                 let shown = super::super::printable::printable(target.as_bytes());
                 self.report.add(TPL_DOS, *span, || format!("doubles \"{shown}\" with every pass of a loop"));
             }
@@ -126,9 +197,9 @@ impl<'a> Checker<'a, '_> {
         if self.iterating.iter().any(|iterable| key(iterable).as_deref() == Some(&*list)) {
             self.report.add(TPL_DOS, span, || "lengthens the list that a loop runs over".to_owned());
         }
-        let mut count = HashMap::new();
-        arguments.all().for_each(|argument| uses(argument, &mut count));
-        if count.contains_key(&list) {
+        let mut uses = Uses::default();
+        arguments.all().for_each(|argument| uses.add(argument));
+        if uses.count.contains_key(&list) {
             self.report.add(TPL_DOS, span, || "puts a list or a dictionary into itself".to_owned());
         }
     }

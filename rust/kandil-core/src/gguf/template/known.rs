@@ -119,6 +119,11 @@ pub(super) fn runs_code(name: &str) -> bool {
     )
 }
 
+/// Python's modules that reach outside of the program, where one is handed to a template.
+pub(super) fn module(name: &str) -> bool {
+    matches!(name, "os" | "sys" | "subprocess" | "importlib" | "builtins" | "shutil" | "pathlib" | "socket" | "ctypes")
+}
+
 pub(super) fn loop_attribute(name: &str) -> bool {
     matches!(
         name,

@@ -10,6 +10,7 @@
 //! [`parser::MAX_NODES`] nodes. A fault is recorded and parsing goes on after the tag that has it, so that what stands in a
 //! template that one engine refuses and another tolerates is still seen.
 
+mod aliases;
 pub(in crate::gguf) mod ast;
 mod builtins;
 mod calls;
@@ -30,6 +31,7 @@ mod recursion;
 mod report;
 pub(in crate::gguf) mod rules;
 mod run;
+mod size;
 mod sizes;
 mod statements;
 mod targets;
@@ -44,7 +46,7 @@ use super::rules::{Findings, Rule};
 use ast::Span;
 use parser::{FaultKind, Parsed};
 use report::Report;
-use rules::{TPL_CTRL, TPL_DOS, TPL_LARGE, TPL_SIZE, TPL_SYNTAX, TPL_TYPE};
+use rules::{TPL_ALIAS, TPL_CTRL, TPL_DOS, TPL_LARGE, TPL_SIZE, TPL_SYNTAX, TPL_TYPE};
 
 /// No published template is a quarter of this.
 const MAX_USUAL: usize = 256 << 10;
@@ -67,9 +69,38 @@ pub(in crate::gguf) fn check_text(entry: &Entry, text: &[u8], findings: &mut Fin
     } else if text.len() > MAX_USUAL {
         findings.add(TPL_LARGE, entry.offset, || format!("key \"{name}\" has {} bytes", text.len()));
     }
+    check_template(&name, entry.offset, text, findings);
+}
+
+/// Judges an array of strings that are templates, or their names: those are text without tags. `bytes` are its strings with
+/// their lengths, or the first MiB of them.
+pub(in crate::gguf) fn check_strings(entry: &Entry, bytes: &[u8], big_endian: bool, findings: &mut Findings) {
+    if !is_template(&entry.key) {
+        return;
+    }
+    let name = printable(&entry.key);
+    let (mut rest, mut at, mut index) = (bytes, entry.offset, 0_u64);
+    while let Some((length, tail)) = rest.split_first_chunk() {
+        let length = if big_endian { u64::from_be_bytes(*length) } else { u64::from_le_bytes(*length) };
+        let whole = usize::try_from(length).ok().and_then(|length| tail.split_at_checked(length));
+        let Some((text, next)) = whole else { break };
+        at = at.saturating_add(8);
+        if text.contains(&b'{') {
+            check_template(&format!("{name}[{index}]"), at, text, findings);
+        }
+        (rest, at, index) = (next, at.saturating_add(length), index.saturating_add(1));
+    }
+    if index < entry.count {
+        findings.add(TPL_SIZE, entry.offset, || {
+            format!("key \"{name}\" has {} strings, the first {index} are examined", entry.count)
+        });
+    }
+}
+
+fn check_template(name: &str, offset: u64, text: &[u8], findings: &mut Findings) {
     let text = String::from_utf8_lossy(text);
     let parsed = parser::parse(&text);
-    let mut report = Report::new(&text, &name, entry.offset, findings);
+    let mut report = Report::new(&text, name, offset, findings);
     check_characters(&text, &mut report);
     check_faults(&parsed, &mut report);
     poison::check(&parsed, &mut report);
@@ -104,7 +135,9 @@ fn check_faults(parsed: &Parsed<'_>, report: &mut Report<'_>) {
             FaultKind::Syntax => TPL_SYNTAX,
             FaultKind::Depth => TPL_DOS,
             FaultKind::Size => TPL_SIZE,
+            FaultKind::Alias => TPL_ALIAS,
         };
-        report.add(rule, fault.span, || format!("does not parse, {}", fault.message));
+        let parses = if fault.kind == FaultKind::Alias { "has" } else { "does not parse," };
+        report.add(rule, fault.span, || format!("{parses} {}", fault.message));
     }
 }

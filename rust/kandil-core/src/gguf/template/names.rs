@@ -69,7 +69,7 @@ impl Checker<'_, '_> {
             Lookup::Dot => false,
             Lookup::Attr | Lookup::Path => true,
             Lookup::Item => operand.each().iter().any(|one| match one {
-                Value::Object(_) => true,
+                Value::Object(of) => *of != Object::Format,
                 Value::Str(_) | Value::List(_) | Value::Int(_) | Value::Namespace(_) => *name == Value::Input,
                 _ => false,
             }),

@@ -36,6 +36,8 @@ pub(in crate::gguf) enum FaultKind {
     Depth,
     /// More than [`MAX_NODES`]; what follows was not looked at.
     Size,
+    /// A name that is another one for Python.
+    Alias,
 }
 
 pub(super) type Parse<T> = Result<T, Fault>;
@@ -61,6 +63,13 @@ pub(in crate::gguf) fn parse(text: &str) -> Parsed<'_> {
 impl<'a> Parser<'a> {
     pub(super) fn advance(&mut self) -> Token<'a> {
         let next = self.next.take().unwrap_or_else(|| self.lexer.token());
+        if let TokenKind::Name(name) = next.kind
+            && super::aliases::is_alias(name)
+            && !self.faults.iter().any(|fault| fault.kind == FaultKind::Alias)
+        {
+            let message = "a name that Python reads as another one";
+            self.faults.push(Fault { kind: FaultKind::Alias, span: next.span, message });
+        }
         std::mem::replace(&mut self.current, next)
     }
 
@@ -132,7 +141,10 @@ impl<'a> Parser<'a> {
 
     /// Whether what follows a fault is not looked at.
     pub(super) fn stopped(&self) -> bool {
-        self.faults.len() >= MAX_FAULTS || self.faults.iter().any(|fault| fault.kind != FaultKind::Syntax)
+        {
+            let stops = |fault: &Fault| matches!(fault.kind, FaultKind::Depth | FaultKind::Size);
+            self.faults.len() >= MAX_FAULTS || self.faults.iter().any(stops)
+        }
     }
 
     pub(super) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {

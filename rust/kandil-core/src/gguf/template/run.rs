@@ -12,6 +12,8 @@ const MAX_UNROLLED: usize = 64;
 const MAX_REPEAT: u64 = 1_000_000;
 /// Loops over the conversation inside of each other: four make a hundred messages a hundred million steps.
 const MAX_CONVERSATION_LOOPS: usize = 3;
+/// Passes that a loop over the conversation counts for.
+const CONVERSATION: u64 = 16;
 /// Macros inside of each other are run that deep.
 const MAX_CALLS: usize = 6;
 
@@ -38,10 +40,15 @@ impl<'a> Checker<'a, '_> {
 
     fn statement(&mut self, statement: &'a Statement<'a>) -> Option<Value> {
         match &statement.kind {
-            StatementKind::Text(text) => return Some(Value::text(text)),
+            StatementKind::Text(text) => {
+                let value = Value::text(text);
+                self.count_made(&value, statement.span);
+                return Some(value);
+            }
             StatementKind::Output(expr) => {
                 let value = self.eval(expr);
                 self.check_size(&value, statement.span);
+                self.count_made(&value, statement.span);
                 return Some(value);
             }
             StatementKind::Do(expr) => {
@@ -136,8 +143,10 @@ impl<'a> Checker<'a, '_> {
     fn for_loop(&mut self, of: &'a For<'a>, statement: &'a Statement<'a>) -> Value {
         let over = self.eval(&of.iterable);
         let length = over.length();
-        let outer = self.repeat;
-        self.repeat = outer.saturating_mul(length.unwrap_or(1).max(1));
+        let outer = (self.repeat, self.unrolled);
+        let open = if self.passes.contains(&None) { 1 } else { CONVERSATION };
+        self.repeat = outer.0.saturating_mul(length.unwrap_or(open).max(1));
+        self.passes.push(length);
         if self.repeat > MAX_REPEAT {
             let times = self.repeat;
             self.report.add(TPL_DOS, statement.span, || format!("runs a loop's body {times} times"));
@@ -152,19 +161,25 @@ impl<'a> Checker<'a, '_> {
         let items = over.items().filter(|items| items.len() <= MAX_UNROLLED && !items.is_empty() && !self.tired());
         let mut printed = Vec::new();
         if let Some(items) = items {
+            self.unrolled = outer.1.saturating_mul(items.len() as u64);
             for item in items {
                 let (value, inner) = self.scoped(|checker| checker.iteration(of, &item));
                 self.join_cells(vec![inner], of.test.is_some());
                 printed.push(value);
             }
         } else {
-            let item = if over.is_input() { Value::Input } else { Value::any(over.items().unwrap_or_default()) };
+            let item = |one: &Value| match one {
+                Value::Sized(size) => size.item(),
+                one => Value::any(one.items().unwrap_or_default()),
+            };
+            let item = if over.is_input() { Value::Input } else { Value::any(over.each().iter().map(item)) };
             let (value, inner) = self.scoped(|checker| checker.iteration(of, &item));
             self.join_cells(vec![inner], true);
             printed.push(value.or(Value::Unknown));
         }
         self.iterating.pop();
-        self.repeat = outer;
+        self.passes.pop();
+        (self.repeat, self.unrolled) = outer;
         printed.push(self.inner(&of.otherwise).or(Value::text("")));
         let printed = if of.otherwise.is_empty() {
             printed.get(..printed.len().saturating_sub(1)).unwrap_or_default()
@@ -194,7 +209,8 @@ impl<'a> Checker<'a, '_> {
     /// Visits a macro's body, whatever it will be called with.
     fn definition(&mut self, name: &'a str, parameters: &'a [Parameter<'a>], body: &'a [Statement<'a>]) {
         self.defaults(parameters);
-        let outer = (std::mem::replace(&mut self.repeat, 1), std::mem::take(&mut self.iterating));
+        let repeat = (std::mem::replace(&mut self.repeat, 1), std::mem::replace(&mut self.unrolled, 1));
+        let outer = (std::mem::take(&mut self.iterating), std::mem::take(&mut self.passes));
         self.calls.push(name);
         self.scoped(|checker| {
             for (name, _) in parameters {
@@ -205,7 +221,8 @@ impl<'a> Checker<'a, '_> {
             checker.run(body)
         });
         self.calls.pop();
-        (self.repeat, self.iterating) = outer;
+        (self.repeat, self.unrolled) = repeat;
+        (self.iterating, self.passes) = outer;
     }
 
     /// Runs a macro, and gives what it prints.

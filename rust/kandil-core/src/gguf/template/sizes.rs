@@ -4,11 +4,14 @@ use super::ast::{BinaryOp, Span};
 use super::builtins::Evaluated;
 use super::check::Checker;
 use super::rules::{TPL_DOS, TPL_FORMAT};
-use super::value::Value;
+use super::size::Size;
+use super::value::{Object, Value};
 use super::{formats, known};
 
 /// Characters or items that one operation may make.
 const MAX_MADE: u64 = 1_000_000;
+/// Characters or items that all of the template may make of constants.
+const MAX_WORK: u64 = 20_000_000;
 /// Columns of a width or an indentation.
 const MAX_WIDTH: u64 = 10_000;
 /// Bits of a power: what a number of other languages holds.
@@ -28,7 +31,7 @@ impl Checker<'_, '_> {
             _ => None,
         };
         for size in size.into_iter().flat_map(Value::each) {
-            let large = size.as_int().is_some_and(|size| size.unsigned_abs() > MAX_WIDTH);
+            let large = size.at_most().is_some_and(|size| size.unsigned_abs() > MAX_WIDTH);
             if large || (*size == Value::Input && name != "indent") {
                 self.report.add(TPL_DOS, span, || format!("gives {name} a size that is not bounded"));
             }
@@ -60,7 +63,9 @@ impl Checker<'_, '_> {
         for (field, part) in formats::reads(text) {
             let place = if field.is_empty() { Some(0) } else { field.parse().ok() };
             let value = arguments.get(place.unwrap_or(usize::MAX), field);
-            let of_engine = value.is_some_and(|value| value.each().iter().any(|one| matches!(one, Value::Object(_))));
+            let of_engine = value.is_some_and(|value| {
+                value.each().iter().any(|one| matches!(one, Value::Object(of) if *of != Object::Format))
+            });
             if known::is_dunder(part) || known::leads_out(part) || of_engine {
                 let part = super::super::printable::printable(part.as_bytes());
                 self.report.add(TPL_FORMAT, span, || format!("reads the attribute \"{part}\" by a format string"));
@@ -78,7 +83,7 @@ impl Checker<'_, '_> {
         let given = || {
             arguments.all().flat_map(Value::each).any(|one| {
                 *one == Value::Input && text.contains('*')
-                    || one.as_int().is_some_and(|size| size.unsigned_abs() > MAX_WIDTH)
+                    || one.at_most().is_some_and(|size| size.unsigned_abs() > MAX_WIDTH)
             })
         };
         if formats::widest(text) > MAX_WIDTH || (open && given()) {
@@ -116,18 +121,36 @@ impl Checker<'_, '_> {
     /// What a variable comes to hold.
     pub(super) fn check_size(&mut self, value: &Value, span: Span) {
         for one in value.each() {
-            if let Value::Sized(length) = one
-                && *length > MAX_MADE
+            if let Value::Sized(Size { extent, .. }) = one
+                && *extent > MAX_MADE
             {
-                self.report.add(TPL_DOS, span, || format!("makes a value of {length} characters or items"));
+                self.report.add(TPL_DOS, span, || format!("makes a value of {extent} characters or items"));
             }
+        }
+    }
+
+    /// Adds up what constants alone make, in every pass of the loops around it.
+    pub(super) fn count_made(&mut self, value: &Value, span: Span) {
+        let size = match value {
+            Value::Str(text) => text.len() as u64,
+            Value::Sized(size) => size.extent,
+            one => u64::from(one.weight()),
+        };
+        let passes = self.repeat.checked_div(self.unrolled).unwrap_or(self.repeat).max(1);
+        let before = self.made;
+        self.made = before.saturating_add(size.saturating_mul(passes));
+        if before <= MAX_WORK && self.made > MAX_WORK {
+            self.report.add(TPL_DOS, span, || format!("makes more than {MAX_WORK} characters or items of constants"));
         }
     }
 }
 
 fn product_grows(left: &Value, right: &Value) -> bool {
     let grows = |of: &Value, times: &Value| match (of.extent(), times) {
-        (Some(length), Value::Int(times)) => length.saturating_mul(u64::try_from(*times).unwrap_or(0)) > MAX_MADE,
+        (Some(length), Value::Int(_) | Value::Most(_)) => {
+            let times = times.at_most().and_then(|times| u64::try_from(times).ok());
+            length.saturating_mul(times.unwrap_or(0)) > MAX_MADE
+        }
         (Some(length), Value::Input) => length > 0,
         (None, Value::Int(times)) => match of {
             Value::Unknown | Value::Input => *times > 1_000_000,
@@ -140,12 +163,12 @@ fn product_grows(left: &Value, right: &Value) -> bool {
 }
 
 fn power_grows(base: &Value, exponent: &Value) -> bool {
-    match (base.as_int(), exponent.as_int()) {
+    match (base.at_most(), exponent.at_most()) {
         #[allow(clippy::cast_precision_loss)] // only its size matters
         (Some(base), Some(exponent)) => {
             base.unsigned_abs() > 1 && (base.unsigned_abs() as f64).log2() * exponent as f64 > MAX_BITS
         }
-        (None, Some(exponent)) => exponent > 64,
+        (None, Some(exponent)) => exponent > 8,
         (_, None) => true,
     }
 }

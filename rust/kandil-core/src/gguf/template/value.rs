@@ -1,5 +1,6 @@
 //! What an expression may come to, as far as it can be told without a conversation.
 
+use super::size::Size;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -28,8 +29,10 @@ pub(super) enum Value {
     Str(Rc<str>),
     List(Rc<Held<Value>>),
     Dict(Rc<Held<(Value, Value)>>),
-    /// A string or list of that length.
-    Sized(u64),
+    /// A number, of at most this.
+    Most(u64),
+    /// A string or list that is not held.
+    Sized(Size),
     /// What a call of `namespace` made, by the number of the call.
     Namespace(u32),
     Object(Object),
@@ -41,6 +44,8 @@ pub(super) enum Value {
 #[derive(Debug, PartialEq)]
 pub(super) struct Held<T> {
     weight: u32,
+    /// Characters and items at all levels.
+    extent: u64,
     items: Vec<T>,
 }
 
@@ -59,6 +64,8 @@ pub(super) enum Object {
     Macro,
     /// A function of the engine or a method: whatever is called, never read.
     Function(&'static str),
+    /// The method `format` of a text from the conversation, or a value with that name in a dictionary.
+    Format,
     /// Leads to the interpreter as such: cycler, self, request, …
     Internal(&'static str),
 }
@@ -66,15 +73,21 @@ pub(super) enum Object {
 impl Value {
     pub(super) fn text(text: impl AsRef<str>) -> Self {
         let text = text.as_ref();
-        if text.len() > MAX_STRING { Self::Sized(text.len() as u64) } else { Self::Str(text.into()) }
+        if text.len() > MAX_STRING { Self::sized(text.len() as u64) } else { Self::Str(text.into()) }
     }
 
     pub(super) fn list(items: Vec<Self>) -> Self {
         let weight = items.iter().fold(1, |sum: u32, item| sum.saturating_add(item.weight()));
+        let extent = items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.extent().unwrap_or(1)));
         if items.len() > MAX_LIST || weight > MAX_WEIGHT {
-            return Self::Sized(items.len() as u64);
+            return Self::Sized(Size { length: items.len() as u64, extent, most: None });
         }
-        Self::List(Rc::new(Held { weight, items }))
+        Self::List(Rc::new(Held { weight, extent, items }))
+    }
+
+    /// A string or list of that length.
+    pub(super) fn sized(length: u64) -> Self {
+        Self::Sized(Size { length, extent: length, most: None })
     }
 
     pub(super) fn dict(items: Vec<(Self, Self)>) -> Self {
@@ -84,7 +97,7 @@ impl Value {
         if items.len() > MAX_LIST || weight > MAX_WEIGHT {
             return Self::Unknown;
         }
-        Self::Dict(Rc::new(Held { weight, items }))
+        Self::Dict(Rc::new(Held { weight, extent: u64::from(weight), items }))
     }
 
     /// In steps, what it takes to go through it.
@@ -173,7 +186,7 @@ impl Value {
             Self::Str(text) => !text.is_empty(),
             Self::List(items) => !items.is_empty(),
             Self::Dict(pairs) => !pairs.is_empty(),
-            Self::Sized(length) => *length != 0,
+            Self::Sized(size) => size.length != 0,
             Self::Namespace(_) | Self::Object(_) => true,
             _ => return None,
         })
@@ -204,13 +217,18 @@ impl Value {
         }
     }
 
+    /// As [`Self::as_int`], or what a number is at most.
+    pub(super) fn at_most(&self) -> Option<i64> {
+        if let Self::Most(most) = self { Some(i64::try_from(*most).unwrap_or(i64::MAX)) } else { self.as_int() }
+    }
+
     /// Of a string in characters, of a list in items.
     pub(super) fn length(&self) -> Option<u64> {
         Some(match self {
             Self::Str(text) => text.chars().count() as u64,
             Self::List(items) => items.len() as u64,
             Self::Dict(pairs) => pairs.len() as u64,
-            Self::Sized(length) => *length,
+            Self::Sized(size) => size.length,
             _ => return None,
         })
     }
@@ -218,9 +236,8 @@ impl Value {
     /// Characters and items at all levels.
     pub(super) fn extent(&self) -> Option<u64> {
         match self {
-            Self::List(items) => {
-                Some(items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.extent().unwrap_or(1))))
-            }
+            Self::List(held) => Some(held.extent),
+            Self::Sized(size) => Some(size.extent),
             other => other.length(),
         }
     }
@@ -257,7 +274,7 @@ impl Value {
                 }));
             }
             if let Self::Sized(size) = part {
-                length = length.saturating_add(*size);
+                length = length.saturating_add(size.shown());
             } else if let Some(text) = part.shown() {
                 length = length.saturating_add(text.len() as u64);
                 if length <= MAX_STRING as u64 {
@@ -268,7 +285,7 @@ impl Value {
             }
         }
         if length > MAX_STRING as u64 || parts.iter().any(|part| matches!(part, Self::Sized(_))) {
-            return Self::Sized(length);
+            return Self::sized(length);
         }
         Self::text(whole)
     }

@@ -4,13 +4,14 @@ use super::super::header::Entry;
 use super::super::read::{Step, Stop};
 use super::super::rules::vocabulary::{Part, Unwatched};
 use super::super::rules::{self, ARR_UTF8, BOOL_VAL, SLACK_PAD, STR_LEN, STR_UTF8};
+use super::super::template;
 use super::entry::{KEPT_NUMBERS, KEPT_TOTAL};
 use super::strings::{MAX_STRING, RunStop};
 use super::{State, Walk, Wrong};
 
 /// Of a string, this much is looked at: the longest chat templates have some ten thousand bytes.
 const HELD_TEXT: usize = 1 << 20;
-/// Of an array of strings, this much, with their lengths.
+/// Of an array of strings, this much, with their lengths. Of one of chat templates, as much as of one template.
 const HELD_STRINGS: usize = 64 << 10;
 /// Of an array of numbers, this much.
 const HELD_NUMBERS: usize = 64 << 10;
@@ -163,7 +164,9 @@ impl Walk {
             _ => run.step(bytes, remaining, &mut Unwatched),
         };
         if let Ok(taken) = walked {
-            hold(&mut self.held_strings, bytes.get(..taken).unwrap_or_default(), HELD_STRINGS);
+            let templates = self.current.as_ref().is_some_and(|entry| template::is_template(&entry.key));
+            let most = if templates { HELD_TEXT } else { HELD_STRINGS };
+            hold(&mut self.held_strings, bytes.get(..taken).unwrap_or_default(), most);
         }
         walked.map_err(|stop| match stop {
             RunStop::Short(needed) => Stop::Short(needed),

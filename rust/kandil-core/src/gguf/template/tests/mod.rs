@@ -11,6 +11,7 @@ mod bounds;
 mod constants;
 mod grammar;
 mod lookups;
+mod work;
 
 use super::super::header::{Entry, ValueType};
 use super::super::rules::{Finding, Findings};
