@@ -63,6 +63,9 @@ pub(super) fn made(name: &str, subject: &Value, arguments: &Evaluated<'_>) -> Op
         "list" | "sort" | "unique" | "reverse" | "select" | "reject" | "batch" | "slice" | "copy" | "split"
         | "splitlines" | "rsplit" => Some(Value::Sized(size)),
         "map" => mapped(size, arguments),
+        "string" | "tojson" | "pprint" if matches!(subject, Value::List(_)) && subject.is_constant() => {
+            return text(size.extent.saturating_add(size.length.saturating_mul(4)));
+        }
         "string" | "safe" | "tojson" | "pprint" | "upper" | "lower" | "title" | "capitalize" | "trim" | "strip"
         | "lstrip" | "rstrip" | "striptags" | "urlize" | "truncate" | "swapcase" | "casefold" | "translate" => {
             text(size.shown())
