@@ -55,6 +55,20 @@ const CHARACTERS: &[&str] =
 const SPLITS: &[&str] = &["split", "rsplit", "partition", "rpartition", "splitlines"];
 /// Filters that make a number.
 const NUMBERS: &[&str] = &["length", "count", "int", "float", "abs", "round", "sum", "wordcount", "filesizeformat"];
+/// Filters and methods that show less of a text, or other letters.
+const CUTS: &[&str] = &[
+    "truncate",
+    "upper",
+    "reverse",
+    "swapcase",
+    "title",
+    "wordwrap",
+    "center",
+    "zfill",
+    "ljust",
+    "rjust",
+    "translate",
+];
 /// Methods that change what they belong to.
 const CHANGES: &[&str] = &["append", "extend", "insert", "update", "setdefault", "add"];
 
@@ -124,6 +138,7 @@ impl<'a> Flow<'a> {
                 let found = self.sought(&operand, arguments, span);
                 Value::number(Sources::default(), operand.triggers.with(found))
             }
+            _ if CUTS.contains(&name) && operand.has(Sources::CONTENT) => operand.cut(),
             _ if SPLITS.contains(&name) => self.split(operand, arguments, span),
             _ if NUMBERS.contains(&name) => number_of(operand),
             _ if CHARACTERS.contains(&name) => {

@@ -1,6 +1,6 @@
 //! What is known of the value of an expression.
 
-use super::flow::{Flow, input};
+use super::flow::{Flow, input, switch};
 use super::fold;
 use super::triggers::{Kind, asked};
 use super::value::{Item, Known, Part, Piece, Sources, Triggers, Value};
@@ -77,6 +77,7 @@ impl<'a> Flow<'a> {
             // the template's own list of messages has the real ones in it
             Some(value) if name == "messages" => value.or(&input(name)),
             Some(value) => value,
+            None if switch(name) => input(name).under(Triggers::SWITCH),
             None => input(name),
         }
     }
@@ -322,6 +323,12 @@ fn sliced(value: Value, parts: &[Option<Expr<'_>>; 3]) -> Value {
     let known = value.known_text().zip(number(0)).zip(number(1)).zip(number(2));
     match known.and_then(|(((text, start), stop), step)| fold::slice(text, start, stop, step)) {
         Some(text) => Value::text(&text),
+        // a mark is taken off the beginning, a bracket off the end
+        None if number(0).flatten().is_some_and(|start| !(-3..=16).contains(&start))
+            || number(1).flatten().is_some_and(|stop| !(-3..=3).contains(&stop)) =>
+        {
+            value.cut()
+        }
         None => value.altered(),
     }
 }
@@ -366,7 +373,7 @@ pub(super) fn joined(left: Value, right: &Value) -> Value {
                 Piece::Text(text) => Some(Known::Text(Rc::clone(text))),
                 _ => None,
             };
-            Value { triggers, parts: vec![Part { piece, triggers: decided }], known, ..Value::default() }
+            Value { triggers, parts: vec![Part::new(piece, decided)], known, ..Value::default() }
         }
         None => left.then(right),
     }

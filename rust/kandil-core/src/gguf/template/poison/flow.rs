@@ -50,6 +50,8 @@ pub(super) struct Flow<'a> {
     pub(super) guards: Triggers,
     /// Conditions under which the rest of a loop's body is left out.
     skipped: Triggers,
+    /// What a message says has been printed.
+    told: bool,
     out: Vec<Part>,
     /// Bytes of all that is printed or captured in this walk.
     printed: usize,
@@ -77,6 +79,7 @@ pub(super) fn follow(body: &Body<'_>) -> Printed {
         handed: Value::default(),
         guards: Triggers::default(),
         skipped: Triggers::default(),
+        told: false,
         out: Vec::new(),
         printed: 0,
         changed: true,
@@ -89,6 +92,7 @@ pub(super) fn follow(body: &Body<'_>) -> Printed {
         flow.changed = false;
         flow.out.clear();
         flow.printed = 0;
+        flow.told = false;
         flow.walk(body);
     }
     Printed { parts: flow.out, table: flow.table, rewrites: flow.rewrites, cut: flow.work == 0 }
@@ -171,14 +175,19 @@ impl<'a> Flow<'a> {
     }
 
     fn condition<'b: 'a>(&mut self, branches: &'b [(Expr<'a>, Body<'a>)], otherwise: &'b Body<'a>) {
-        let before = self.guards;
+        let before = (self.guards, self.told);
+        let mut told = false;
         for (test, body) in branches {
             let triggers = self.eval(test).triggers;
             self.guards = self.guards.with(triggers);
+            self.told = before.1;
             self.walk(body);
+            told |= self.told;
         }
+        self.told = before.1;
         self.walk(otherwise);
-        self.guards = before;
+        self.told |= told;
+        self.guards = before.0;
     }
 
     fn for_loop<'b: 'a>(&mut self, for_loop: &'b For<'a>) {
@@ -246,7 +255,9 @@ impl<'a> Flow<'a> {
     /// What `body` prints.
     fn capture<'b: 'a>(&mut self, body: &'b Body<'a>) -> Value {
         let outer = std::mem::take(&mut self.out);
+        let told = std::mem::take(&mut self.told);
         self.walk(body);
+        self.told = told;
         let parts = std::mem::replace(&mut self.out, outer);
         let mut value = Value { parts, ..Value::default() };
         for part in &value.parts {
@@ -266,8 +277,24 @@ impl<'a> Flow<'a> {
         }
         let guards = self.guards.with(self.skipped);
         if self.work > 0 {
-            let guarded = value.parts.iter().cloned().map(|part| Part { triggers: part.triggers.with(guards), ..part });
-            self.out.extend(guarded);
+            let before = self.told;
+            // what has breaks is one of several: a prompt where the caller gives none
+            let chosen = value.parts.iter().any(|part| part.piece == Piece::Break);
+            let mut told = before && !chosen;
+            for part in &value.parts {
+                match part.piece {
+                    Piece::Hole(sources) => told |= sources.has(Sources::CONTENT),
+                    // what follows is there instead
+                    Piece::Break => {
+                        self.told |= told;
+                        told = false;
+                    }
+                    Piece::Text(_) => {}
+                }
+                let triggers = part.triggers.with(guards);
+                self.out.push(Part { triggers, behind: part.behind || told, piece: part.piece.clone() });
+            }
+            self.told |= told;
         }
     }
 
@@ -345,6 +372,38 @@ impl<'a> Flow<'a> {
             self.rewrites.push(rewrite);
         }
     }
+}
+
+/// Whether callers set `name` to have tools, documents, thoughts or a form of answer.
+pub(super) fn switch(name: &str) -> bool {
+    const STEMS: &[&str] = &[
+        "tool",
+        "func",
+        "doc",
+        "think",
+        "thought",
+        "reason",
+        "effort",
+        "json",
+        "schema",
+        "format",
+        "cit",
+        "builtin",
+        "code",
+        "budget",
+        "ground",
+        "safety",
+        "locale",
+        "language",
+        "date",
+        "time",
+        "python",
+        "browser",
+        "memory",
+        "skill",
+        "namespace",
+    ];
+    STEMS.iter().any(|stem| name.contains(stem))
 }
 
 /// What a name that the template does not set stands for.

@@ -2,7 +2,7 @@
 
 use super::flow::Printed;
 use super::triggers::{Kind, Trigger};
-use super::value::{Piece, Sources, Triggers};
+use super::value::{Part, Piece, Sources, Triggers};
 use super::{phrases, words};
 use crate::gguf::template::ast::Span;
 use std::collections::HashSet;
@@ -21,8 +21,12 @@ pub(super) enum Fault {
     Time { condition: Span, text: String },
     /// A condition on what a message says decides whether it is shown.
     Dropped { condition: Span },
+    /// A part of what a message says is shown, or it is in other letters.
+    Cut,
     /// What a message says stands inside of an address.
     Address { text: String },
+    /// Text that always follows what a message says is no mark-up.
+    Behind { text: String },
     /// Text that is always added is against its reader.
     Against { text: String },
 }
@@ -38,8 +42,10 @@ pub(super) fn judge(printed: &Printed) -> Vec<Fault> {
         .collect();
     let triggered = printed.table.iter().filter_map(|(place, trigger)| triggered(printed, &told, place, trigger));
     let mut faults: Vec<Fault> = triggered.collect();
+    faults.extend(cut(printed));
     faults.extend(address(printed));
     faults.extend(against(printed));
+    faults.extend(super::placement::behind(&printed.parts).map(|text| Fault::Behind { text }));
     faults
 }
 
@@ -111,6 +117,12 @@ fn label(text: &str, word: &str, added: usize) -> bool {
     added <= words::count(word).saturating_add(1)
         && word.len() > 3
         && text.trim_start().to_lowercase().starts_with(word)
+}
+
+fn cut(printed: &Printed) -> Option<Fault> {
+    let cut = Sources::CONTENT.with(Sources::CUT);
+    let shown = |part: &Part| matches!(part.piece, Piece::Hole(sources) if sources.has(cut));
+    printed.parts.iter().any(shown).then_some(Fault::Cut)
 }
 
 fn address(printed: &Printed) -> Option<Fault> {

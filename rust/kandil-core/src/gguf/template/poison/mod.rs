@@ -13,9 +13,11 @@ mod fold;
 mod hidden;
 mod judge;
 mod phrases;
+mod placement;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod themes;
 mod triggers;
 mod value;
 mod vocabulary;
@@ -48,8 +50,14 @@ pub(super) fn check(parsed: &Parsed<'_>, report: &mut Report<'_>) {
             Fault::Dropped { condition } => {
                 report.add(rules::TPL_REWRITE, condition, || "shows or withholds a message by what it says".to_owned());
             }
+            Fault::Cut => report.add(rules::TPL_REWRITE, Span::default(), || {
+                "shows a part of what a message says, or other letters of it".to_owned()
+            }),
             Fault::Address { text } => report.add(rules::TPL_EXFIL, Span::default(), || {
                 format!("puts what a message says into the address \"{}\"", shown(&text))
+            }),
+            Fault::Behind { text } => report.add(rules::TPL_INJECT, Span::default(), || {
+                format!("adds \"{}\" behind what a message says", shown(&text))
             }),
             Fault::Against { text } => {
                 report.add(rules::TPL_INJECT, Span::default(), || format!("always adds \"{}\"", shown(&text)))

@@ -28,7 +28,7 @@ pub(super) fn harmful(text: &str) -> Option<String> {
 }
 
 /// Up to a full stop with a blank behind it, or the like.
-fn sentences(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -79,7 +79,8 @@ fn weigh(sentence: &str) -> u32 {
     }
     let has = |list: &&str| list.split(' ').any(|part| lower.contains(part));
     let written = SUBSTRINGS.iter().filter(|(_, lists)| lists.iter().all(has)).map(|(weight, _)| *weight);
-    said.iter().map(|phrase| phrase.weight).chain(written).fold(0, u32::saturating_add)
+    let together = super::themes::weigh(sentence);
+    said.iter().map(|phrase| phrase.weight).chain(written).fold(together, u32::saturating_add)
 }
 
 /// The phrases that may begin with the word at `place`.

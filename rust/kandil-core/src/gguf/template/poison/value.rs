@@ -19,6 +19,8 @@ impl Sources {
     pub(super) const URL_ENCODED: Self = Self(16);
     /// `loop`
     pub(super) const LOOP: Self = Self(32);
+    /// A part of the text of a message, or that text in another form.
+    pub(super) const CUT: Self = Self(64);
 
     pub(super) fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -44,6 +46,8 @@ pub(super) struct Triggers(u128);
 impl Triggers {
     /// Higher numbers share the last place.
     pub(super) const MOST: usize = 127;
+    /// A switch that callers set decides: tools, documents, thoughts. No number stands for it.
+    pub(super) const SWITCH: Self = Self(1 << 127);
 
     pub(super) fn one(number: usize) -> Self {
         Self(1_u128.checked_shl(u32::try_from(number.min(Self::MOST)).unwrap_or(0)).unwrap_or(0))
@@ -77,6 +81,19 @@ pub(super) enum Piece {
 pub(super) struct Part {
     pub(super) piece: Piece,
     pub(super) triggers: Triggers,
+    /// It is printed behind what a message says.
+    pub(super) behind: bool,
+}
+
+impl Part {
+    pub(super) fn new(piece: Piece, triggers: Triggers) -> Self {
+        Self { piece, triggers, behind: false }
+    }
+
+    /// Whether both say the same under the same conditions, wherever that is printed.
+    fn same(&self, other: &Self) -> bool {
+        self.piece == other.piece && self.triggers.with(Triggers::SWITCH) == other.triggers.with(Triggers::SWITCH)
+    }
 }
 
 /// A value that is the same whenever the template runs.
@@ -104,7 +121,7 @@ pub(super) struct Value {
 impl Value {
     pub(super) fn text(text: &str) -> Self {
         let text: Rc<str> = text.into();
-        let parts = vec![Part { piece: Piece::Text(Rc::clone(&text)), triggers: Triggers::default() }];
+        let parts = vec![Part::new(Piece::Text(Rc::clone(&text)), Triggers::default())];
         Self { parts, known: Some(Known::Text(text)), ..Self::default() }
     }
 
@@ -113,7 +130,7 @@ impl Value {
     }
 
     pub(super) fn from(sources: Sources) -> Self {
-        let parts = vec![Part { piece: Piece::Hole(sources), triggers: Triggers::default() }];
+        let parts = vec![Part::new(Piece::Hole(sources), Triggers::default())];
         Self { sources, parts, ..Self::default() }
     }
 
@@ -170,10 +187,11 @@ impl Value {
         self.sources = self.sources.with(other.sources);
         self.triggers = self.triggers.with(other.triggers);
         let blank = before.2 == 0;
-        let fresh: Vec<Part> = other.parts.iter().filter(|part| !self.parts.contains(part)).cloned().collect();
+        let fresh: Vec<Part> =
+            other.parts.iter().filter(|part| !self.parts.iter().any(|known| known.same(part))).cloned().collect();
         if !fresh.is_empty() {
             if !blank && fresh.first().is_some_and(|part| part.piece != Piece::Break) {
-                self.parts.push(Part { piece: Piece::Break, triggers: Triggers::default() });
+                self.parts.push(Part::new(Piece::Break, Triggers::default()));
             }
             self.parts.extend(fresh);
         }
@@ -195,6 +213,18 @@ impl Value {
             }
         }
         self
+    }
+
+    /// Parts of what a message says, chosen by their place, or the letters of it changed.
+    pub(super) fn cut(mut self) -> Self {
+        for part in &mut self.parts {
+            if let Piece::Hole(sources) = &mut part.piece
+                && sources.has(Sources::CONTENT)
+            {
+                *sources = sources.with(Sources::CUT);
+            }
+        }
+        self.altered()
     }
 
     /// Without what only holds for the whole of it.

@@ -221,14 +221,16 @@ pub(super) static PHRASES: &[Phrase] = &[
         negatable: true,
         unless: "tool* function* step* consult* professional* doctor",
     },
-    phrase(
-        3,
-        6,
-        &[
+    Phrase {
+        weight: 3,
+        gap: 6,
+        words: &[
             "steer* convinc* persuad* manipulat* trick* deceiv* mislead* lure* coax* nudge*",
             "user* conversation* reader* them people customer* discussion* everyone",
         ],
-    ),
+        negatable: true,
+        unless: "honest* teach*",
+    },
     phrase(2, 3, &["serve* obey obeys", "operator* attacker* owner*"]),
     phrase(1, 4, &["serve* obey* loyal", "only alone solely"]),
     // addresses
