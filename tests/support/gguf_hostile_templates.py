@@ -191,6 +191,21 @@ def attribute_of_the_engine_that_the_message_names() -> str:
     return "{% set f = range %}{{ f[messages[0].content] }}"
 
 
+@hostile("KG-TPL-ALIAS")
+def keyword_in_fullwidth_letters() -> str:
+    return "{{ dict(__\N{FULLWIDTH LATIN SMALL LETTER G}lobals__=1) }}"
+
+
+@hostile("KG-TPL-ALIAS")
+def variable_that_is_another_one() -> str:
+    return "{% set \N{FULLWIDTH LATIN SMALL LETTER X} = messages[0].content %}{{ x }}"
+
+
+@hostile("KG-TPL-FORMAT")
+def format_method_kept_in_a_variable() -> str:
+    return "{% set f = messages[0].content.format %}{{ f(messages) }}"
+
+
 @hostile("KG-TPL-FORMAT")
 def format_string_that_reads_attributes() -> str:
     return "{{ '{0.__class__}'.format(messages) }}"

@@ -3,9 +3,10 @@
 use super::ast::{Applied, Arguments, BinaryOp, CompareOp, Expr, ExprKind, Span, UnaryOp};
 use super::builtins::{self, Evaluated};
 use super::check::Checker;
+use super::formats;
 use super::known;
 use super::names::Lookup;
-use super::rules::{TPL_ATTR, TPL_DUNDER, TPL_UNK};
+use super::rules::{TPL_ATTR, TPL_DUNDER, TPL_FORMAT, TPL_UNK};
 use super::size::Size;
 use super::value::{Object, Value};
 
@@ -25,7 +26,7 @@ impl<'a> Checker<'a, '_> {
             ExprKind::Bool(value) => Value::Bool(*value),
             ExprKind::Int(value) => Value::Int(*value),
             ExprKind::Float(value) => Value::Float(*value),
-            ExprKind::Str(text) => self.literal(text),
+            ExprKind::Str(text) => self.literal(text, expr.span),
             ExprKind::Name(name) => self.name(name, expr),
             ExprKind::Tuple(items) | ExprKind::List(items) => {
                 let items = items.iter().map(|item| self.eval(item)).collect();
@@ -71,7 +72,12 @@ impl<'a> Checker<'a, '_> {
         }
     }
 
-    fn literal(&mut self, text: &str) -> Value {
+    /// A format string that reads `__class__` is made for `format`, by whatever way it comes there.
+    fn literal(&mut self, text: &str, span: Span) -> Value {
+        if text.contains("__") && formats::reads(text).iter().any(|(_, part)| known::is_dunder(part)) {
+            self.report
+                .add(TPL_FORMAT, span, || "has a format string that reads a double-underscore attribute".to_owned());
+        }
         if self.spend(text.len() / 64) { Value::text(text) } else { Value::Unknown }
     }
 

@@ -95,6 +95,8 @@ fn methods_that_are_kept_are_judged() {
             "{% set f = messages[0].content.format %}{{ f(messages) }}",
             "{% set d = {'f': messages[0].content['format']} %}{{ d.f(messages) }}{{ d['f'](messages) }}",
             "{{ (messages[0].content.format)(messages) }}",
+            "{{ namespace(**{'f': '{0.__class__}'}).f.format(1) }}",
+            "{{ dict([('f', '{0.__class__}')]).f.format(1) }}",
             "{% macro a(f) %}{{ f(1) }}{% endmacro %}{{ a(messages[0].content.format) }}",
         ],
     );
