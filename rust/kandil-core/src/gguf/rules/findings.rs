@@ -25,6 +25,22 @@ pub(in crate::gguf) struct Findings {
     all: List,
     /// What only counts in a model: whether the file is one is known at the end.
     for_models: List,
+    /// Bytes of templates and of other text that may still be examined: work is bounded for a file, however many values
+    /// it has.
+    templates_left: usize,
+    text_left: usize,
+}
+
+/// Several times what the templates of any model have together ...
+const TEMPLATES: usize = 1 << 20;
+/// ... and its descriptions and licences.
+const TEXT: usize = 512 << 10;
+
+/// Takes `size` from what is left; False where that is less, and all of it is gone then.
+fn take(left: &mut usize, size: usize) -> bool {
+    let rest = left.checked_sub(size);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
 }
 
 #[derive(Debug)]
@@ -72,7 +88,18 @@ impl List {
 
 impl Findings {
     pub(in crate::gguf) fn new() -> Self {
-        Self { all: List::new(), for_models: List::new() }
+        Self { all: List::new(), for_models: List::new(), templates_left: TEMPLATES, text_left: TEXT }
+    }
+
+    /// Whether a template of this size may be examined, after those before it.
+    pub(in crate::gguf) fn take_template(&mut self, size: usize) -> bool {
+        take(&mut self.templates_left, size)
+    }
+
+    /// Whether the words of a text of this size may be looked at, after those before it; None: not, for the first time.
+    pub(in crate::gguf) fn take_text(&mut self, size: usize) -> Option<bool> {
+        let before = self.text_left;
+        if take(&mut self.text_left, size) { Some(true) } else { (before == 0).then_some(false) }
     }
 
     /// `message` is only called for a finding that is kept.
@@ -97,7 +124,7 @@ impl Findings {
 
     /// In the order of the file; what was not kept is one finding at the end, as severe as the worst of it.
     pub(in crate::gguf) fn finish(self, is_model: bool) -> Vec<Finding> {
-        let Self { mut all, for_models } = self;
+        let Self { mut all, for_models, .. } = self;
         let aside = for_models.total();
         if is_model {
             all.join(for_models);

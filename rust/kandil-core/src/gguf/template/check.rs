@@ -11,7 +11,7 @@ use super::value::{Object, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Published templates take at most some ten thousand.
-const MAX_STEPS: u64 = 100_000;
+const MAX_STEPS: u64 = 60_000;
 
 /// The variables that a part of the template has set.
 #[derive(Debug, Default)]

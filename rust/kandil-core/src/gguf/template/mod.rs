@@ -98,6 +98,11 @@ pub(in crate::gguf) fn check_strings(entry: &Entry, bytes: &[u8], big_endian: bo
 }
 
 fn check_template(name: &str, offset: u64, text: &[u8], findings: &mut Findings) {
+    if !findings.take_template(text.len()) {
+        findings
+            .add(TPL_SIZE, offset, || format!("key \"{name}\" and the templates before it are more than is examined"));
+        return;
+    }
     let text = String::from_utf8_lossy(text);
     let parsed = parser::parse(&text);
     let mut report = Report::new(&text, name, offset, findings);

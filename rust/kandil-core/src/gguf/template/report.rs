@@ -33,7 +33,10 @@ impl<'a> Report<'a> {
         self.found.push((rule.id, span.start));
         let place = self.offset.saturating_add(u64::from(span.start));
         let (name, excerpt) = (self.name, self.excerpt(span));
-        self.findings.add(rule, place, || format!("key \"{name}\" {}: \"{excerpt}\"", what()));
+        self.findings.add(rule, place, || match excerpt.as_str() {
+            "" => format!("key \"{name}\" {}", what()),
+            _ => format!("key \"{name}\" {}: \"{excerpt}\"", what()),
+        });
     }
 
     /// The text at `span`, one line, safe to show.

@@ -25,7 +25,7 @@ rules! {
     META_BLOB "KG-META-BLOB" Malicious "a program, script, archive or pickle inside a value"
         why "A value that begins as a program, a script, an archive or a Python pickle that imports is a payload in transport: something else takes it out and runs it."
         see "Python: pickle (warning: only unpickle data you trust); ELF, PE, Mach-O, ZIP and WebAssembly specifications"
-        passes "Each format is recognized by several fields, not by its first bytes alone, so compiled tables such as tokenizer.ggml.precompiled_charsmap do not match."
+        passes "Inside other data each format is recognized by several fields, not by its first bytes alone, so compiled tables such as tokenizer.ggml.precompiled_charsmap do not match."
     META_PACKED "KG-META-PACKED" Suspicious "a program, script, archive or pickle in base64, or pickled plain data, inside a value"
         why "What is packed as text is unpacked by something else: nothing that loads models decodes base64 or reads pickles."
         see "RFC 4648; Python: pickle"
@@ -46,6 +46,10 @@ rules! {
         why "Bidirectional overrides make text read as another, tag characters and runs of variation selectors hide text from people but not from language models, zero-width characters make two names look the same."
         see "Unicode Technical Report 36; CVE-2021-42574 (bidirectional overrides in source code)"
         passes "Joiners between emoji and in the scripts that need them (Persian, Hindi and others), flags, single variation selectors, direction marks in Arabic and Hebrew text, a byte order mark at the start of a line."
+    META_MUCH "KG-META-MUCH" Suspicious "more than 512 KiB of text in all values"
+        why "Its words were not all looked at: a scan must not take long, whatever a file holds. No model says that much of itself."
+        see "TEXT in kandil's source"
+        passes "The longest licences and descriptions in use have some tens of kilobytes. Vocabularies and templates do not count."
     META_TXT "KG-META-TXT" Suspicious "text that acts where it is pasted: commands, script, formulas, instructions to language models"
         why "Metadata ends up in shells, spreadsheets, web pages, log servers and prompts, and each of them takes some text for code."
         see "CWE-78, CWE-79, CWE-1236 (formulas), CVE-2021-44228 (JNDI look-ups), OWASP LLM01 (prompt injection)"
@@ -132,8 +136,14 @@ fn look(text: &[u8], report: &mut Report<'_>) {
     blobs::check_text(text, report);
     terminal::check(text, report);
     invisible::check(text, report);
-    phrases::check(text, report);
-    base64::check(text, report);
+    match report.findings.take_text(text.len()) {
+        Some(true) => {
+            phrases::check(text, report);
+            base64::check(text, report);
+        }
+        Some(false) => {}
+        None => report.add(META_MUCH, 0, || "is where it becomes more text than is looked at".to_owned()),
+    }
 }
 
 /// Templates, and whole tokenizers as text.

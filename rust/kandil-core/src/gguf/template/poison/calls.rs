@@ -52,6 +52,8 @@ const SEARCHES: &[&str] = &[
 const CHARACTERS: &[&str] =
     &["isupper", "islower", "isdigit", "isalpha", "isnumeric", "isalnum", "istitle", "isascii", "isdecimal"];
 /// Methods and filters that take the text apart at their argument.
+/// The work that one piece of a text makes.
+const PIECE: usize = 8;
 const SPLITS: &[&str] = &["split", "rsplit", "partition", "rpartition", "splitlines"];
 /// Filters that make a number.
 const NUMBERS: &[&str] = &["length", "count", "int", "float", "abs", "round", "sum", "wordcount", "filesizeformat"];
@@ -180,6 +182,10 @@ impl<'a> Flow<'a> {
                 Some(separator) if !separator.is_empty() => text.split(&**separator).collect(),
                 _ => text.split_whitespace().collect(),
             };
+            self.spend(pieces.len().saturating_mul(PIECE).saturating_add(text.len() / PIECE));
+            if self.exhausted() {
+                return operand.altered();
+            }
             let items = pieces.into_iter().map(|piece| (None, Value::text(piece))).collect();
             return Value { items: Some(Rc::new(items)), known: None, ..operand };
         }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Walks, at most; the last one counts.
 const MAX_WALKS: usize = 5;
 /// Parts of texts that are looked at, in all walks. No published template needs a fifth.
-const WORK: u64 = 1_000_000;
+const WORK: u64 = 500_000;
 /// Parts, and bytes, of what is printed. No published template has a fifth.
 const MAX_PARTS: usize = 100_000;
 const MAX_PRINTED: usize = 512 << 10;

@@ -3,7 +3,7 @@
 use super::value::{Piece, Value};
 
 /// Longer texts are not computed.
-pub(super) const MAX_LENGTH: usize = 1 << 16;
+pub(super) const MAX_LENGTH: usize = 1 << 11;
 
 /// `text[number]`
 pub(super) fn character(text: &str, number: i64) -> Option<String> {

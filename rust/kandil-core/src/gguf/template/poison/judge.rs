@@ -31,6 +31,20 @@ pub(super) enum Fault {
     Against { text: String },
 }
 
+impl Fault {
+    /// What is added; empty where something is left out.
+    fn text(&self) -> &str {
+        match self {
+            Self::Trigger { text, .. }
+            | Self::Time { text, .. }
+            | Self::Address { text }
+            | Self::Against { text }
+            | Self::Behind { text } => text,
+            Self::Dropped { .. } | Self::Cut => "",
+        }
+    }
+}
+
 pub(super) fn judge(printed: &Printed) -> Vec<Fault> {
     let told: Vec<Told> = printed
         .parts
@@ -44,8 +58,12 @@ pub(super) fn judge(printed: &Printed) -> Vec<Fault> {
     let mut faults: Vec<Fault> = triggered.collect();
     faults.extend(cut(printed));
     faults.extend(address(printed));
-    faults.extend(against(printed));
-    faults.extend(super::placement::behind(&printed.parts).map(|text| Fault::Behind { text }));
+    let always = against(printed)
+        .into_iter()
+        .chain(super::placement::behind(&printed.parts).map(|text| Fault::Behind { text }))
+        .filter(|fault| !faults.iter().any(|told| told.text().contains(fault.text().trim())))
+        .collect::<Vec<_>>();
+    faults.extend(always);
     faults
 }
 

@@ -19,12 +19,19 @@ const BEHIND: usize = 12;
 /// The phrases that make `text` an instruction against its reader, if they are enough; the sentence of the last one.
 pub(super) fn harmful(text: &str) -> Option<String> {
     let text = words::without_tokens(text);
+    let enough = if lists_harm(&text) { ENOUGH.saturating_mul(2) } else { ENOUGH };
     let sentences: Vec<(&str, u32)> = sentences(&text).map(|sentence| (sentence, weigh(sentence))).collect();
     let found = sentences
         .windows(WINDOW.min(sentences.len().max(1)))
-        .find(|window| window.iter().fold(0, |sum: u32, (_, weight)| sum.saturating_add(*weight)) >= ENOUGH)?;
+        .find(|window| window.iter().fold(0, |sum: u32, (_, weight)| sum.saturating_add(*weight)) >= enough)?;
     let told: Vec<&str> = found.iter().filter(|(_, weight)| *weight > 0).map(|(sentence, _)| sentence.trim()).collect();
     Some(told.join(" "))
+}
+
+/// Whether it is the prompt of a model that judges what others say, and so names what it looks for.
+fn lists_harm(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    lower.contains("unsafe") && ["categor", "assess", "policy", "policies"].iter().any(|word| lower.contains(word))
 }
 
 /// Up to a full stop with a blank behind it, or the like.
