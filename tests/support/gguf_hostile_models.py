@@ -12,6 +12,7 @@ from tests.support.gguf_hostile import Builder
 from tests.support.gguf_models import (
     NO_VOCABULARY,
     ROWS,
+    VISION,
     WIDTH,
     Keys,
     around,
@@ -36,7 +37,6 @@ LLAMA: dict[str, dict[str, Keys]] = {
         "experts_beyond_the_table": {"expert_count": 1025, "expert_used_count": 2},
         "embedding_of_nothing": {"embedding_length": 0},
         "embedding_too_wide": {"embedding_length": 2**31},
-        "context_beyond_int": {"context_length": 2**32 - 1},
         "feed_forward_too_wide": {"feed_forward_length": 2**32 - 1},
         "no_heads": {"attention.head_count": 0},
         "heads_2_to_31": {"attention.head_count": 2**31},
@@ -66,6 +66,7 @@ LLAMA: dict[str, dict[str, Keys]] = {
         "shared_heads_for_one_layer": {"attention.head_count_kv": (4,)},
         "feed_forward_for_one_layer": {"feed_forward_length": (64,)},
         "heads_for_ten_thousand_layers": {"attention.head_count": (4,) * 10_000},
+        "windows_for_one_layer": {"attention.sliding_window_pattern": (True,)},
         "windows_beyond_the_table": {"attention.sliding_window_pattern": (True,) * 513},
     },
     "KG-HP-SHAPE": {
@@ -74,6 +75,14 @@ LLAMA: dict[str, dict[str, Keys]] = {
         "fewer_shared_heads_than_their_matrix": {"attention.head_count_kv": 2},
         "heads_wider_than_their_matrix": {"attention.key_length": 16},
         "rotation_wider_than_a_head": {"rope.dimension_count": 16},
+    },
+    "KG-HP-ENUM": {
+        "gates_of_no_kind": {"expert_gating_func": 99},
+        "pooling_of_no_kind": {"pooling_type": 99},
+    },
+    "KG-HP-CTX": {
+        "context_of_nothing": {"context_length": 0},
+        "context_beyond_int": {"context_length": 2**32 - 1},
     },
     "KG-HP-FLOAT": {
         "epsilon_nan": {"attention.layer_norm_rms_epsilon": NAN},
@@ -84,6 +93,7 @@ LLAMA: dict[str, dict[str, Keys]] = {
         "base_infinite": {"rope.freq_base": INFINITY},
         "scale_nan": {"logit_scale": NAN},
         "factor_0": {"rope.scaling.factor": 0.0},
+        "bias_infinite": {"attention.max_alibi_bias": INFINITY},
     },
 }
 """A llama model with these keys changed, by finding and name."""
@@ -97,6 +107,11 @@ PROJECTOR: dict[str, dict[str, Keys]] = {
         "pixels_the_wrong_way_round": {"vision.image_min_pixels": 4096, "vision.image_max_pixels": 1024},
         "vision_blocks_513": {"vision.block_count": 513},
         "merges_of_nothing": {"vision.spatial_merge_size": 0},
+        "patches_larger_than_the_image": {"vision.patch_size": 337},
+        "image_of_nothing": {"vision.image_size": 0},
+        "vision_of_no_width": {"vision.embedding_length": 0},
+        "vision_of_no_blocks": {"vision.block_count": 0},
+        "features_of_no_layer": {"vision.feature_layer": (2,)},
         "steps_beyond_the_table": {"audio.chunk_size": 65537},
     },
     "KG-MM-DIV": {
@@ -110,6 +125,19 @@ PROJECTOR: dict[str, dict[str, Keys]] = {
         "mean_a_number": {"vision.image_mean": 0.5},
         "mean_in_integers": {"vision.image_mean": (1, 1, 1)},
         "tiles_odd": {"vision.image_grid_pinpoints": (336, 672, 336)},
+    },
+    "KG-MM-VALUE": {
+        "tiles_of_nothing": {"vision.image_grid_pinpoints": (0, 672)},
+        "tiles_negative": {"vision.image_grid_pinpoints": (-336, 672)},
+        "tiles_by_the_thousand": {"vision.image_grid_pinpoints": (336, 672) * 500},
+        "mean_of_4000_colours": {"vision.image_mean": (0.5,) * 4000},
+    },
+    "KG-MM-TYPE": {
+        "patch_a_float": {"vision.patch_size": 14.0},
+        "encoder_a_string": {"has_vision_encoder": "true"},
+        "gelu_a_number": {"use_gelu": 1},
+        "deviation_an_integer": {"vision.attention.layer_norm_epsilon": 1},
+        "window_layers_a_string": {"vision.wa_layer_indexes": "7"},
     },
 }
 """A projector with these keys changed."""
@@ -140,6 +168,17 @@ def _raw(entry: Entry) -> bytes:
     return build([*keys, entry], around([*llama_block(0), *llama_block(1)]))
 
 
+def _projector_without(key: str) -> bytes:
+    keys = [entry for entry in entries("clip", VISION, {"general.type": "mmproj"}) if entry.key != key]
+    return build(keys, [Tensor("v.patch_embd.weight", (14, 14, 3, 64), 1)])
+
+
+def _blocks(count: int, *numbers: int) -> bytes:
+    """A projector that says it has `count` blocks, and has those with these numbers."""
+    keys = entries("clip", {**VISION, "vision.block_count": count}, {"general.type": "mmproj"})
+    return build(keys, [Tensor(f"v.blk.{number}.attn_out.weight", (64, 64)) for number in numbers])
+
+
 def _without(key: str) -> bytes:
     """A llama model without this key."""
     keys = [entry for entry in entries("llama", sizes(), NO_VOCABULARY) if entry.key != key]
@@ -157,6 +196,7 @@ for _label, _name in _NAMES.items():
     _add("KG-ARCH-NAME", f"architecture_{_label}", partial(_named, _text(_name)))
 _add("KG-ARCH-UNKNOWN", "architecture_of_mixed_case", partial(_named, _text("LLaMA")))
 _add("KG-ARCH-UNKNOWN", "architecture_of_nobody", lambda: _own("unheard-of", {"block_count": 2}))
+_add("KG-ARCH-UNKNOWN", "architecture_of_nobody_with_keys_of_another", partial(_named, _text("unheard-of")))
 _add("KG-ARCH-KEYS", "architecture_misspelt", partial(_named, _text("llamb")))
 _add("KG-ARCH-KEYS", "architecture_of_another_model", partial(_named, _text("qwen2")))
 
@@ -196,6 +236,23 @@ for _label, _key in {
 _add("KG-HP-BLOCK", "block_beyond_the_count", lambda: llama(add=llama_block(2)))
 _add("KG-HP-BLOCK", "block_of_nine_digits", lambda: llama(add=[Tensor("blk.999999999.attn_norm.weight", (WIDTH,))]))
 
+for _label, _number in {
+    "32_bits": 2**32 - 1, "64_bits": 2**64, "below_0": -1, "two_zeros": "00", "no_digits": "",
+}.items():  # fmt: skip
+    _tensor = Tensor(f"blk.{_number}.attn_norm.weight", (WIDTH,))
+    _add("KG-HP-BLOCK", f"block_of_{_label}", partial(llama, add=[_tensor]))
+
+for _arch, _divisor in {
+    "qwen3next": "full_attention_interval", "qwen35": "full_attention_interval", "rwkv7": "wkv.head_size",
+    "wavtokenizer-dec": "attention.group_norm_groups", "t5": "attention.relative_buckets_count",
+    "kimi-linear": "kda.head_dim", "ernie4_5-moe": "interleave_moe_layer_step",
+}.items():  # fmt: skip
+    _add("KG-HP-DIV", f"{_arch}_divided_by_0", partial(_own, _arch, sizes() | {_divisor: 0}))
+_add("KG-HP-DIV", "rwkv_heads_that_do_not_divide", lambda: _own("rwkv7", sizes() | {"wkv.head_size": 7}))
+
+_add("KG-HP-SHAPE", "embedding_of_three_dimensions", lambda: llama(
+    without=["token_embd.weight"], add=[Tensor("token_embd.weight", (WIDTH, ROWS, 2))]
+))  # fmt: skip
 _add("KG-HP-SHAPE", "output_of_fewer_rows", lambda: llama(
     without=["output.weight"], add=[Tensor("output.weight", (WIDTH, ROWS - 1))]
 ))  # fmt: skip
@@ -216,12 +273,27 @@ _add("KG-HP-WEIGHT", "weight_of_integers", lambda: llama(
     without=["blk.0.attn_q.weight"], add=[Tensor("blk.0.attn_q.weight", (WIDTH, WIDTH), 26)]
 ))  # fmt: skip
 
-_add("KG-HP-CTX", "context_of_nothing", lambda: llama({"context_length": 0}))
 _add("KG-HP-ROPE", "five_sections", lambda: llama({"rope.dimension_sections": (1, 2, 3, 4, 5)}))
 _add("KG-HP-ROPE", "scaling_of_a_new_kind", lambda: llama({"rope.scaling.type": "dynamic"}))
+_add("KG-HP-ROPE", "section_below_0", lambda: llama({"rope.dimension_sections": (-1, 2, 3, 4)}))
+_add("KG-HP-ROPE", "sections_in_one", lambda: llama({"rope.dimension_sections": 3}))
+_add("KG-HP-TYPE", "sections_in_words", lambda: llama(
+    None, Entry("llama.rope.dimension_sections", Kind.ARRAY, ("1", "2", "3", "4"), Kind.STRING)
+))  # fmt: skip
+_add("KG-HP-ENUM", "file_type_of_nobody", lambda: llama(None, Entry("general.file_type", Kind.U32, 999)))
 _add("KG-HP-FTYPE", "file_type_of_another_file", lambda: llama(None, Entry("general.file_type", Kind.U32, 2)))
 
-_add("KG-MM-TYPE", "patch_a_float", partial(projector, {"vision.patch_size": 14.0}))
+
+_LAST = Entry("clip.vision.feature_layer", Kind.ARRAY, ("last",), Kind.STRING)
+_add("KG-MM-TYPE", "features_by_name", partial(projector, None, _LAST))
+_ENCODER = ["vision.patch_size", "vision.image_mean", "vision.block_count", "has_vision_encoder", "projector_type"]
+for _key in _ENCODER:
+    _add("KG-MM-MISSING", f"projector_without_{_key}", partial(_projector_without, f"clip.{_key}"))
+
+
+_add("KG-MM-MISSING", "vision_block_missing", lambda: _blocks(3, 0, 2))
+_add("KG-MM-BLOCK", "vision_block_beyond_the_count", lambda: _blocks(1, 0, 5))
+_add("KG-MM-LIMIT", "vision_blocks_uncounted", lambda: _blocks(0, 0))
 _add("KG-MM-PROJECTOR", "projector_of_nobody", partial(projector, {"projector_type": "unheard-of"}))
 
 _A, _B = Tensor("blk.0.attn_q.weight.lora_a", (WIDTH, 4)), Tensor("blk.0.attn_q.weight.lora_b", (4, WIDTH))
@@ -231,8 +303,25 @@ _add("KG-LORA-TYPE", "alpha_an_integer", lambda: lora(_A, _B, alpha=16))
 _add("KG-LORA-ALPHA", "alpha_nan", lambda: lora(_A, _B, alpha=NAN))
 _add("KG-LORA-PAIR", "a_without_b", lambda: lora(_A))
 _add("KG-LORA-PAIR", "b_without_a", lambda: lora(_B))
+_add("KG-LORA-PAIR", "neither_a_nor_b", lambda: lora(_A, _B, Tensor("blk.0.attn_q.weight", (WIDTH, WIDTH))))
+_add("KG-LORA-DEPTH", "a_for_two_experts", lambda: lora(Tensor("blk.0.attn_q.weight.lora_a", (WIDTH, 4, 2)), _B))
 _add("KG-LORA-SHAPE", "ranks_differ", lambda: lora(_A, Tensor("blk.0.attn_q.weight.lora_b", (5, WIDTH))))
 _add("KG-LORA-SHAPE", "a_transposed", lambda: lora(Tensor("blk.0.attn_q.weight.lora_a", (4, WIDTH)), _B))
 
 _COUNT = Entry("split.count", Kind.U16, 3)
 _add("KG-SPLIT-NO", "shard_without_its_number", lambda: build([*entries("llama", {}), _COUNT]))
+_add("KG-SPLIT-NO", "shard_without_the_count", lambda: build([
+    *entries("llama", {}), Entry("split.no", Kind.U16, 0),
+]))  # fmt: skip
+
+
+def _total(count: int, total: int) -> bytes:
+    keys = {"no": (Kind.U16, 0), "count": (Kind.U16, count), "tensors.count": (Kind.I32, total)}
+    shard = [Entry(f"split.{name}", kind, value) for name, (kind, value) in keys.items()]
+    return build([*entries("llama", {}), *shard], around(llama_block(0)))
+
+
+_add("KG-SPLIT-TOTAL", "total_negative", lambda: _total(3, -1))
+_add("KG-SPLIT-TOTAL", "total_of_whole_model_negative", lambda: _total(0, -1))
+_add("KG-SPLIT-TOTAL", "total_below_the_shard", lambda: _total(3, 2))
+_add("KG-SPLIT-TOTAL", "only_shard_of_more", lambda: _total(1, 40))

@@ -4,7 +4,7 @@
 
 use super::super::header::{Entry, Header, ValueType};
 use super::super::value::{Scalar, kept_scalar};
-use super::{Finding, Findings, Rule, SPLIT_COUNT, SPLIT_NAME, SPLIT_NO, SPLIT_TYPE};
+use super::{Finding, Findings, Rule, SPLIT_COUNT, SPLIT_NAME, SPLIT_NO, SPLIT_TOTAL, SPLIT_TYPE};
 
 /// The shard keys of a header; None where the key is absent or no integer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +42,16 @@ pub(in crate::gguf) fn check(header: &Header, findings: &mut Findings) {
             findings.add(SPLIT_TYPE, entry.offset, message);
         }
     }
-    let Split { no, count: Some(count), tensors } = split(header) else { return };
+    check_total(header, findings);
+    let Split { no, count, tensors } = split(header);
+    let Some(count) = count else {
+        if let (Some(entry), None) = (header.entry(b"split.no"), header.entry(b"split.count")) {
+            findings.add(SPLIT_NO, entry.offset, || {
+                "there is split.no, but no split.count to say of how many shards".to_owned()
+            });
+        }
+        return;
+    };
     let at = header.entry(b"split.count").map(|entry: &Entry| entry.offset);
     let Some(no) = no else {
         if count > 1 {
@@ -58,9 +67,28 @@ pub(in crate::gguf) fn check(header: &Header, findings: &mut Findings) {
     }
     let Some(tensors) = tensors.filter(|_| header.data_offset.is_some()) else { return };
     let here = header.tensors.len() as i128;
-    if here > tensors || (count > 1 && here == tensors) || (count == 1 && here < tensors) {
+    if (here > tensors && count < 1) || (count > 1 && here == tensors) {
         findings.add(SPLIT_COUNT, at, || {
             format!("split.count is {count} and split.tensors.count {tensors}, but this one file holds {here} tensors")
+        });
+    }
+}
+
+/// Reports a number of tensors that this file's cannot be a part of.
+fn check_total(header: &Header, findings: &mut Findings) {
+    let Split { count, tensors: Some(tensors), .. } = split(header) else { return };
+    let here = header.tensors.len() as i128;
+    let wrong = match count {
+        _ if tensors < 0 => true,
+        _ if header.data_offset.is_none() => false,
+        Some(1) => here != tensors,
+        Some(2..) => here > tensors,
+        _ => false,
+    };
+    if wrong {
+        let at = header.entry(b"split.tensors.count").map(|entry| entry.offset);
+        findings.add(SPLIT_TOTAL, at, || {
+            format!("split.tensors.count says that all shards hold {tensors} tensors, but this one holds {here}")
         });
     }
 }

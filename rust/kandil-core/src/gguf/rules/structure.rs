@@ -145,16 +145,22 @@ rules! {
             on any other type."
         see "llama.cpp tools/gguf-split/gguf-split.cpp writes these types; src/llama-model-loader.cpp reads them"
         passes "What gguf-split writes passes. Split the model again with it."
-    SPLIT_NO "KG-SPLIT-NO" Malformed "a shard number that is not below the number of shards"
+    SPLIT_NO "KG-SPLIT-NO" Malformed "a shard number that is not below the number of shards, or without it"
         why "Shards are counted from 0. A number beyond the count is a place that a loader's list of files does not \
             have."
         see "llama.cpp src/llama-model-loader.cpp: illegal split file idx"
         passes "A count of 0, which whole models have, passes."
     SPLIT_COUNT "KG-SPLIT-COUNT" Suspicious "a number of shards or tensors that does not fit this file"
-        why "The file says that tensors are elsewhere and holds them all, or holds more than all shards have together: \
-            a loader looks for files that nobody has, or takes the wrong ones."
+        why "The file says that tensors are elsewhere and holds them all: a loader looks for files that nobody has, or \
+            takes the wrong ones."
         see "llama.cpp src/llama-model-loader.cpp compares split.tensors.count with what it has loaded"
         passes "A first shard that holds only the metadata passes. Split the model again."
+    SPLIT_TOTAL "KG-SPLIT-TOTAL" Malformed "a number of tensors in all shards that this one's cannot be part of"
+        why "Programs make room for the total and fill it with what they find: it is negative, or less than one shard \
+            holds, or another than the only shard's."
+        see "llama.cpp src/llama-model-loader.cpp: corrupted model: n tensors expected but m found"
+        passes "Whole models, whose count of shards is 0 or absent, pass unless the total is negative. Split the model \
+            again."
     SPLIT_NAME "KG-SPLIT-NAME" Suspicious "the file's name and its split.* keys disagree"
         why "llama.cpp builds the names of the other shards from the first one's: a renamed shard is not found, or \
             another model's shard is taken for it."

@@ -48,7 +48,8 @@ pub(super) fn check<'a>(header: &'a Header, findings: &mut Findings) -> Option<&
 
 fn unknown(header: &Header, name: &str, at: u64, findings: &mut Findings) {
     let lower = name.to_ascii_lowercase();
-    match other_owner(header, name).filter(|other| **other != lower) {
+    // A name of the same length is one with damaged bytes.
+    match other_owner(header, name).filter(|other| **other != lower && other.len() == name.len()) {
         Some(other) => findings.add(ARCH_KEYS, at, || {
             format!(
                 "key \"{KEY}\" is \"{name}\", which no known program loads, while the sizes are given for \"{other}\""

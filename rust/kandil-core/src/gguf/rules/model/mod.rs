@@ -6,6 +6,8 @@
 
 mod adapter;
 mod architecture;
+mod divisors;
+mod encoders;
 mod facts;
 mod file_type;
 mod floats;

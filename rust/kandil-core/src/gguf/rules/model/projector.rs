@@ -5,14 +5,15 @@
 use super::super::super::header::{Entry, ValueType};
 use super::super::super::printable::printable;
 use super::super::Findings;
+use super::encoders;
 use super::facts::{Model, text};
 use super::floats::{self, floats};
-use super::{MM_ARRAY, MM_DIV, MM_LIMIT, MM_PROJECTOR, MM_TYPE};
+use super::{MM_ARRAY, MM_DIV, MM_LIMIT, MM_PROJECTOR, MM_TYPE, MM_VALUE};
 
 /// Sizes and their bounds, which are llama.cpp's where it has some.
 #[rustfmt::skip]
 static SIZES: &[(&str, u64, u64)] = &[
-    ("embedding_length", 0, 1 << 20), ("feed_forward_length", 0, 1 << 24), ("projection_dim", 0, 1 << 24),
+    ("embedding_length", 1, 1 << 20), ("feed_forward_length", 0, 1 << 24), ("projection_dim", 0, 1 << 24),
     ("block_count", 0, 512), ("attention.head_count", 0, 1 << 16), ("attention.head_count_kv", 0, 1 << 16),
     ("image_size", 0, 8192), ("patch_size", 1, 65_535), ("image_min_pixels", 0, MOST_PIXELS),
     ("image_max_pixels", 0, MOST_PIXELS), ("preproc_image_size", 0, 1 << 16), ("preproc_max_tiles", 0, 1 << 16),
@@ -49,6 +50,7 @@ pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
     }
     if let Some(entry) = model.entry("vision.image_grid_pinpoints") {
         check_integers(entry, findings);
+        check_tiles(model, entry, findings);
         if entry.element.is_some() && entry.count.checked_rem(2) != Some(0) {
             findings.add(MM_ARRAY, entry.offset, || {
                 format!("key \"{}\" has {} elements, pairs were expected", entry.key_text(), entry.count)
@@ -58,6 +60,7 @@ pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
     for name in ["projector_type", "vision.projector_type", "audio.projector_type", "gen.audio.projector_type"] {
         check_projector(model, name, findings);
     }
+    encoders::check(model, findings);
     floats::check(model, findings);
 }
 
@@ -117,9 +120,27 @@ fn check_colours(model: &Model<'_>, name: &str, findings: &mut Findings) {
             format!("key \"{key}\" is of type {kind} with {count} elements, an array of 3 float32 was expected")
         });
     }
+    if entry.count > 16 {
+        findings.add(MM_VALUE, entry.offset, || {
+            format!("key \"{}\" has {} elements, one for each of 3 colours was expected", entry.key_text(), entry.count)
+        });
+    }
     if name.ends_with("std") && floats(model, entry).contains(&0.0) {
         findings
             .add(MM_DIV, entry.offset, || format!("key \"{}\" has a 0, which images are divided by", entry.key_text()));
+    }
+}
+
+/// Widths and heights of images.
+fn check_tiles(model: &Model<'_>, entry: &Entry, findings: &mut Findings) {
+    const MOST: u64 = 512;
+    let sides = model.layered("vision.image_grid_pinpoints");
+    let sound =
+        entry.count <= MOST && sides.is_some_and(|sides| sides.iter().all(|side| (1..=1 << 16).contains(&side)));
+    if entry.element == Some(ValueType::I32) && !sound {
+        findings.add(MM_VALUE, entry.offset, || {
+            format!("key \"{}\" has other than up to {MOST} sides of 1 to 65536 pixels", entry.key_text())
+        });
     }
 }
 

@@ -160,8 +160,9 @@ fn check_embedding(model: &Model<'_>, embedding: u64, findings: &mut Findings) {
     let tensor = model.tensors.get(&b"token_embd.weight"[..]).copied();
     wrong_shapes(
         tensor.into_iter().filter_map(|tensor| {
-            let [width, rows, ..] = tensor.dims;
-            (width != embedding).then(|| (tensor, vec![embedding, rows]))
+            let [_, rows, ..] = tensor.dims;
+            let expected = vec![embedding, rows];
+            (!has_shape(tensor, &expected)).then_some((tensor, expected))
         }),
         findings,
     );

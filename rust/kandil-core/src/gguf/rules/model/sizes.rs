@@ -2,6 +2,7 @@
 
 use super::super::super::header::{Entry, ValueType};
 use super::super::Findings;
+use super::divisors;
 use super::facts::{Layered, Model};
 use super::known::{is_language, may_lack_heads};
 use super::{HP_CTX, HP_DIV, HP_LIMIT, HP_MISSING, HP_TYPE};
@@ -38,7 +39,6 @@ static LIMITS: &[(&str, u64)] = &[
     ("block_count", 512), ("decoder_block_count", 512), ("posnet.block_count", 512), ("convnext.block_count", 512),
     ("nextn_predict_layers", 512), ("expert_count", 1024), ("expert_used_count", 1024), ("expert_shared_count", 1024),
     ("expert_group_count", 1024), ("expert_group_used_count", 1024),
-    ("context_length", i32::MAX as u64), ("rope.scaling.original_context_length", i32::MAX as u64),
     ("embedding_length", 1 << 20), ("embedding_length_out", 1 << 20), ("vocab_size", 1 << 24),
     ("feed_forward_length", 1 << 24), ("expert_feed_forward_length", 1 << 24),
     ("expert_shared_feed_forward_length", 1 << 24), ("attention.head_count", 1 << 16),
@@ -66,6 +66,7 @@ pub(super) fn check(model: &Model<'_>, findings: &mut Findings) {
     check_heads(model, findings);
     check_experts(model, findings);
     check_states(model, findings);
+    divisors::check(model, findings);
 }
 
 /// Reports a number, with its key and what was expected of it.
@@ -153,6 +154,11 @@ fn check_zeros(model: &Model<'_>, findings: &mut Findings) {
         report(model, HP_CTX, "context_length", findings, || {
             "is 0, the length of the longest text was expected".into()
         });
+    }
+    for name in ["context_length", "rope.scaling.original_context_length"] {
+        if let Some(length) = model.number(name).filter(|&length| length > i32::MAX as u64) {
+            report(model, HP_CTX, name, findings, || format!("is {length}, at most {} was expected", i32::MAX));
+        }
     }
     for name in ["embedding_length", "block_count"] {
         if model.number(name) == Some(0) {

@@ -114,3 +114,59 @@ fn big_endian_numbers_are_read_as_such() {
     header.big_endian = true;
     assert!(findings(&header)[0].message.contains("is 513, at most 512"), "{:?}", findings(&header));
 }
+
+#[test]
+fn what_is_divided_by_is_not_0_where_it_divides() {
+    let with = |architecture: &str, name: &str, value| {
+        let keys = vec![number(&format!("{architecture}.embedding_length"), 64), number(name, value)];
+        ids(&header(architecture, keys, &[]))
+    };
+    assert_eq!(with("rwkv7", "rwkv7.wkv.head_size", 16), [""; 0]);
+    assert_eq!(with("rwkv7", "rwkv7.wkv.head_size", 0), ["KG-HP-DIV"]);
+    assert_eq!(with("rwkv7", "rwkv7.wkv.head_size", 7), ["KG-HP-DIV"]);
+    assert_eq!(with("qwen35", "qwen35.full_attention_interval", 0), ["KG-HP-DIV"]);
+    assert_eq!(with("llama4", "llama4.interleave_moe_layer_step", 0), [""; 0]); // all layers are dense
+}
+
+#[test]
+fn numbers_that_stand_for_something_have_a_last_one() {
+    let pooling = |value| ids(&header("bert", vec![number("bert.pooling_type", value)], &[]));
+    assert_eq!(pooling(4), [""; 0]);
+    assert_eq!(pooling(u32::MAX), [""; 0]); // unspecified
+    assert_eq!(pooling(5), ["KG-HP-ENUM"]);
+}
+
+#[test]
+fn a_block_has_a_number_as_loaders_write_it() {
+    let of = |name| ids(&header("llama", vec![], &[name]));
+    for name in ["blk.0.x", "blk.511.x", "blk.shared.x", "blks.x"] {
+        assert_eq!(of(name), [""; 0], "{name}");
+    }
+    for name in ["blk.-1.x", "blk.+1.x", "blk.01.x", "blk.4294967295.x", "blk..x", "blk.1"] {
+        assert_eq!(of(name), ["KG-HP-BLOCK"], "{name}");
+    }
+}
+
+#[test]
+fn an_image_of_any_size_is_for_encoders_that_take_any() {
+    let with = |kind: &str| {
+        let keys =
+            vec![entry("clip.projector_type", ValueType::String, kind.as_bytes()), number("clip.vision.image_size", 0)];
+        ids(&header("clip", keys, &[]))
+    };
+    assert_eq!(with("pixtral"), [""; 0]);
+    assert_eq!(with("mlp"), ["KG-MM-LIMIT"]);
+}
+
+#[test]
+fn a_projector_from_before_there_were_several_need_not_say_which_it_is() {
+    let flag = |name: &str| entry(name, ValueType::Bool, &[1]);
+    let with = |old: Option<&str>| {
+        let mut keys = vec![flag("clip.has_text_encoder"), number("clip.vision.patch_size", 14)];
+        keys.retain(|key| old != Some("none") || &*key.key != b"clip.has_text_encoder");
+        keys.extend(old.filter(|old| *old != "none").map(flag));
+        ids(&header("clip", keys, &["v.class_embd"]))
+    };
+    assert_eq!(with(Some("clip.has_llava_projector")), [""; 0]);
+    assert_eq!(with(Some("none")), ["KG-MM-MISSING"]);
+}
