@@ -260,11 +260,11 @@ _add("KG-HP-SHAPE", "norm_of_one_more", lambda: llama(
     without=["blk.1.ffn_norm.weight"], add=[Tensor("blk.1.ffn_norm.weight", (WIDTH + 1,))]
 ))  # fmt: skip
 
-for _label, _tensor in {
+for _label, _missing in {
     "no_token_embeddings": "token_embd.weight", "no_output_norm": "output_norm.weight",
     "no_queries": "blk.1.attn_q.weight", "no_feed_forward_down": "blk.1.ffn_down.weight",
 }.items():  # fmt: skip
-    _add("KG-HP-TENSOR", _label, partial(llama, without=[_tensor]))
+    _add("KG-HP-TENSOR", _label, partial(llama, without=[_missing]))
 _add("KG-HP-TENSOR", "one_more_block_than_tensors", lambda: llama({"block_count": 3}))
 _add("KG-HP-TENSOR", "output_renamed", lambda: llama(
     without=["output.weight"], add=[Tensor("outpux.weight", (WIDTH, ROWS))]
