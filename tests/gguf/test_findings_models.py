@@ -64,8 +64,8 @@ def test_messages_name_key_value_and_expectation(tmp_path: Path) -> None:
 
 def test_bounds_are_inclusive(tmp_path: Path) -> None:
     """The largest that loaders take passes; one more does not."""
-    for builder, key, most in ((projector, "vision.image_size", 8192), (projector, "vision.patch_size", 65_535)):
+    for builder, key, most in ((projector, "vision.image_size", 8192), (projector, "vision.patch_size", 336)):
         assert findings(tmp_path / "a", builder({key: most})) == []
         assert [found.id for found in findings(tmp_path / "a", builder({key: most + 1}))] == ["KG-MM-LIMIT"]
     assert findings(tmp_path / "a", llama({"context_length": 2**31 - 1})) == []
-    assert [found.id for found in findings(tmp_path / "a", llama({"context_length": 2**31}))] == ["KG-HP-LIMIT"]
+    assert [found.id for found in findings(tmp_path / "a", llama({"context_length": 2**31}))] == ["KG-HP-CTX"]
