@@ -239,8 +239,8 @@ _add("KG-HP-BLOCK", "block_of_nine_digits", lambda: llama(add=[Tensor("blk.99999
 for _label, _number in {
     "32_bits": 2**32 - 1, "64_bits": 2**64, "below_0": -1, "two_zeros": "00", "no_digits": "",
 }.items():  # fmt: skip
-    _tensor = Tensor(f"blk.{_number}.attn_norm.weight", (WIDTH,))
-    _add("KG-HP-BLOCK", f"block_of_{_label}", partial(llama, add=[_tensor]))
+    _norm = Tensor(f"blk.{_number}.attn_norm.weight", (WIDTH,))
+    _add("KG-HP-BLOCK", f"block_of_{_label}", partial(llama, add=[_norm]))
 
 for _arch, _divisor in {
     "qwen3next": "full_attention_interval", "qwen35": "full_attention_interval", "rwkv7": "wkv.head_size",
