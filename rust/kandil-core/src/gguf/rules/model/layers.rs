@@ -96,7 +96,7 @@ fn check_numbers(model: &Model<'_>, findings: &mut Findings) {
         let Some(rest) = name.strip_prefix(b"blk.") else { return false };
         let number = rest.split(|&byte| byte == b'.').next().unwrap_or_default();
         match number {
-            [] | [b'-' | b'+' | b' ', ..] | [b'0', b'0'..=b'9', ..] => true,
+            [b'-' | b'+' | b' ', ..] | [b'0', b'0'..=b'9', ..] => true,
             [b'0'..=b'9', ..] => block_of(name).is_none(),
             _ => false,
         }
