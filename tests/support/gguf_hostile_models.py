@@ -237,7 +237,7 @@ _add("KG-HP-BLOCK", "block_beyond_the_count", lambda: llama(add=llama_block(2)))
 _add("KG-HP-BLOCK", "block_of_nine_digits", lambda: llama(add=[Tensor("blk.999999999.attn_norm.weight", (WIDTH,))]))
 
 for _label, _number in {
-    "32_bits": 2**32 - 1, "64_bits": 2**64, "below_0": -1, "two_zeros": "00", "no_digits": "",
+    "32_bits": 2**32 - 1, "64_bits": 2**64, "below_0": -1, "two_zeros": "00",
 }.items():  # fmt: skip
     _norm = Tensor(f"blk.{_number}.attn_norm.weight", (WIDTH,))
     _add("KG-HP-BLOCK", f"block_of_{_label}", partial(llama, add=[_norm]))
