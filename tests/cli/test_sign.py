@@ -58,6 +58,12 @@ def test_a_passphrase_comes_from_a_pipe_or_is_asked_for(run: type_of_run, folder
         cwd=folder, input=b"open sesame\n", capture_output=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
+    wrong = subprocess.run(
+        [sys.executable, "-m", "kandil", "sign", "m", "--key", "key.pem", "--force", "--passphrase-stdin"],
+        cwd=folder, input=b"open barley\n", capture_output=True, check=False,
+    )  # fmt: skip
+    assert wrong.returncode == 1
+    assert b"hint: the key is there, its passphrase is another" in wrong.stderr
 
 
 @pytest.mark.parametrize("content", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])

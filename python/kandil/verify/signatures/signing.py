@@ -102,7 +102,8 @@ def sign(  # noqa: D417
                 private_key=private_key, signing_certificate=certificate, certificate_chain=chain
             )
     except Exception as error:  # it documents none, and has its own for each kind of key that it does not take
-        raise SigningFailed(f"{private_key}: {_reason(error)}", hint=_KEY_HINT) from error
+        hint = _LOCKED_HINT if "password" in str(error).lower() else _KEY_HINT
+        raise SigningFailed(f"{private_key}: {_reason(error)}", hint=hint) from error
     how: dict[str, object] = {"method": "files", "hash_type": "sha256", "allow_symlinks": planned.links}
     if planned.root.is_dir():
         how["ignore_paths"] = sorted({*UNSIGNED, _relative(planned.signature, planned.root)})
@@ -121,6 +122,7 @@ def sign(  # noqa: D417
         raise SigningFailed(f"{planned.signature}: {error.strerror or error}") from error
 
 
+_LOCKED_HINT = "the key is there, its passphrase is another"
 _KEY_HINT = "an elliptic-curve key in PEM is needed: openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
 
 
