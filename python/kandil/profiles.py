@@ -6,7 +6,79 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The file, or files, that a local model is."""
+
+    size_bytes: int | None
+    size_exact: bool = True
+    """False: somebody rounded `size_bytes`."""
+    sha256: str | None = None
+    quantization: str | None = None
+    """As llama.cpp writes it: ``Q4_K_M``, ``F16``."""
+    parameters: int | None = None
+    architecture: str | None = None
+    """GGUF's ``general.architecture``."""
+    shape: Mapping[str, int | bool | float | tuple[int, ...]] | None = None
+    """The architecture's numbers under GGUF's names without the architecture: ``block_count``,
+    ``attention.head_count_kv``, … None where nobody wrote them down."""
+    repo: str | None = None
+    file: str | None = None
+    revision: str | None = None
+    license: str | None = None
+    manifest_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars a million tokens, as listed; 0 is listed as free."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of a model: curated, or said by its user. None is not known, never no."""
+
+    id: str
+    """Unique, and what to type: ``claude-sonnet-5-5``, ``groq/gpt-oss-120b``, ``qwen2.5-coder:7b``."""
+    name: str
+    source: Literal["cloud", "ollama", "gguf", "user"]
+    provider: str
+    """The id of a `Provider`."""
+    protocol: Literal["openai", "anthropic", "gemini", "ollama"]
+    base_url: str
+    api_model: str
+    """What the provider calls it in a request."""
+    kind: Literal["chat", "completion", "embedding", "vision", "other"] = "chat"
+    context_window: int | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    supports_vision: bool | None = None
+    supports_tools: bool | None = None
+    supports_reasoning: bool | None = None
+    supports_json: bool | None = None
+    price: Price | None = None
+    status: Literal["active", "preview", "deprecated", "retired"] = "active"
+    shutdown_date: str | None = None
+    successor: str | None = None
+    """The `id` of the profile that takes its place."""
+    released: str | None = None
+    knowledge_cutoff: str | None = None
+    weights: Weights | None = None
+    note: str | None = None
+    sources: tuple[str, ...] = ()
+    date: str
+    """The day of the facts."""
+
 
 VERIFIED_BY_SOURCES: Final = 2
 """So many independent sources must give one digest before a file of that name and size is expected to have it."""

@@ -1,0 +1,73 @@
+"""Small files that must not be lost: written whole or not at all, and by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from kandil.errors import FileUnwritable
+from kandil.paths import make_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def write(path: Path, content: bytes) -> None:
+    """The file has this content, on the disk, readable by its owner alone; a link leads where it led.
+
+    Raises:
+        FileUnwritable: and the file is what it was.
+    """
+    target = path.resolve()
+    try:
+        make_private(target.parent)
+        descriptor, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise FileUnwritable(str(path), error.strerror or str(error)) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, target)
+        _keep_name(target.parent)
+    except OSError as error:
+        raise FileUnwritable(str(path), error.strerror or str(error)) from error
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(made)
+
+
+def _keep_name(folder: Path) -> None:
+    """The folder's names survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """No other process is between its reading and its writing of `path` while this one is; waits for those before it.
+
+    The lock is on ``.<name>.lock`` beside the file, because the file itself is replaced.
+
+    Raises:
+        FileUnwritable: there can be no lock here, so nothing could be written either.
+    """
+    target = path.resolve()
+    try:
+        make_private(target.parent)
+        descriptor = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FileUnwritable(str(path), error.strerror or str(error)) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
