@@ -1,7 +1,7 @@
 """Where kandil keeps its files.
 
-The folders are the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR`` and
-``KANDIL_CONFIG_DIR`` name others.
+The folders are the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR``,
+``KANDIL_CONFIG_DIR`` and ``KANDIL_STATE_DIR`` name others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,16 @@ def config_file() -> Path:
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_config_dir("kandil", appauthor=False)) / "config.toml"
+
+
+def state_dir() -> Path:
+    """What may be lost without harm: what kandil saw last. ``KANDIL_STATE_DIR``."""
+    override = os.environ.get("KANDIL_STATE_DIR")
+    if override:
+        return Path(override).expanduser()
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_state_dir("kandil", appauthor=False))
 
 
 def models_dir() -> Path:

@@ -1,0 +1,47 @@
+"""What must never be written down: API keys, told by their shape.
+
+Shapes after the providers' documentation and the public rules of gitleaks, betterleaks and TruffleHog.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Final
+
+_ISSUED: Final = re.compile(
+    r"""(?<![A-Za-z0-9])(?:
+      sk-(?=[\w-]*\d)(?:[A-Za-z0-9]{16}|[\w-]{32})   # OpenAI's, and many more: sk-proj-, sk-ant-api03-, sk-or-v1-
+    | (?:gsk_|hf_|xai-|pplx-|csk-|r8_|fw_|gh[pousr]_|github_pat_|glpat-|jina_|tvly-)[A-Za-z0-9_]{20}
+    | nvapi-[\w-]{20} | tgp_v1_[\w-]{20} | ya29\.[\w-]{20} | AQ\.[\w-]{30}
+    | AIza[\w-]{30} | (?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])
+    | eyJ[\w-]{10,}\.eyJ[\w-]{10}                     # a JSON Web Token
+    | [0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])    # Z.ai: an id and its secret
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----
+    )""",
+    re.VERBOSE,
+)
+_RUN: Final = re.compile(r"[A-Za-z0-9]{20,}")
+_SWITCHES: Final = 0.35
+"""Random letters and digits change between lower case, upper case and digits at two places of three; names do rarely."""
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether `text` holds what looks like an API key: one of a known issuer's shape, or a long random token.
+
+    Digests, UUIDs, names of models, paths and addresses do not. Keys that are only hexadecimal, or shaped like UUIDs,
+    cannot be told from digests and are not seen.
+    """
+    return _ISSUED.search(text) is not None or any(_random(word) for word in text.split())
+
+
+def _random(word: str) -> bool:
+    if "/" in word or "\\" in word:  # a path or an address: parts of those are random without being secret
+        return False
+    return any(_switching(run) for run in _RUN.findall(word))
+
+
+def _switching(run: str) -> bool:
+    kinds = [(character.isdigit(), character.isupper()) for character in run]
+    switches = sum(one != other for one, other in pairwise(kinds))
+    return len(set(kinds)) == 3 and switches >= _SWITCHES * len(run)  # noqa: PLR2004 (lower case, upper case, digits)
