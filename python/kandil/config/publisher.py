@@ -1,21 +1,19 @@
-"""The user's settings: ``config.toml`` in kandil's configuration folder. No file means no settings.
+"""Whom the user trusts to sign models: ``[publishers.NAME]`` in ``config.toml``.
 
-Nothing secret belongs there, and nothing in a project's folder is read: a cloned repository must not choose whom its
-user trusts.
+Nothing in a project's folder is read: a cloned repository must not choose whom its user trusts.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kandil import paths
-from kandil.errors import ConfigInvalid
+from kandil.config.document import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kandil.config.document import Document
 
 _KINDS = ({"public_key"}, {"certificates"}, {"identity", "issuer", "trust_root"})
 
@@ -40,33 +38,28 @@ class Publisher:
 def publishers(file: Path | None = None) -> tuple[Publisher, ...]:
     """The ``[publishers.NAME]`` tables, in the file's order. Paths in them are relative to the file's folder.
 
+    They are the user's alone: no file in a project's folder is read.
+
     Raises:
         ConfigInvalid: the file cannot be read, or a table says too little, too much or something of another type.
+        ConfigTooNew: a later kandil wrote the file.
     """
-    file = file or paths.config_file()
-    tables = _load(file).get("publishers", {})
+    return of_document(read(file or paths.config_file()))
+
+
+def of_document(document: Document) -> tuple[Publisher, ...]:
+    """The publishers that the document names. Raises: ConfigInvalid."""
+    tables = document.data.get("publishers", {})
     if not isinstance(tables, dict):
-        raise ConfigInvalid(str(file), "publishers", "tables [publishers.NAME] were expected")
-    return tuple(_publisher(file, name, table) for name, table in tables.items())
+        raise document.invalid(("publishers",), "tables [publishers.NAME] were expected", value=True)
+    return tuple(_publisher(document, name, table) for name, table in tables.items())
 
 
-def _load(file: Path) -> Mapping[str, object]:
-    try:
-        with file.open("rb") as opened:
-            return tomllib.load(opened)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigInvalid(str(file), "", f"cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no TOML, or no UTF-8; the message names line and column
-        raise ConfigInvalid(str(file), "", str(error)) from error
-
-
-def _publisher(file: Path, name: str, table: object) -> Publisher:
-    where = f"publishers.{name}"
+def _publisher(document: Document, name: str, table: object) -> Publisher:
+    where = ("publishers", name)
     if not isinstance(table, dict) or set(table) not in _KINDS:
         wanted = "; or ".join(" and ".join(sorted(kind)) for kind in _KINDS)
-        raise ConfigInvalid(str(file), where, f"it has to say {wanted}, and nothing else")
+        raise document.invalid(where, f"it has to say {wanted}, and nothing else")
     values: dict[str, object] = dict(table)
     certificates = values.get("certificates")
     if isinstance(certificates, str):
@@ -74,13 +67,13 @@ def _publisher(file: Path, name: str, table: object) -> Publisher:
     for key, value in values.items():
         several = key == "certificates" and isinstance(value, list) and value and all(type(one) is str for one in value)
         if not several and not (isinstance(value, str) and value):
-            raise ConfigInvalid(str(file), f"{where}.{key}", "a text in quotes was expected")
+            raise document.invalid((*where, key), "a text in quotes was expected", value=True)
 
     def path(value: object) -> Path:
         try:
-            return file.parent / Path(str(value)).expanduser()
+            return document.file.parent / Path(str(value)).expanduser()
         except RuntimeError as error:  # ~nobody
-            raise ConfigInvalid(str(file), where, f"{value}: there is no such user") from error
+            raise document.invalid(where, f"{value}: there is no such user") from error
 
     return Publisher(
         name,
