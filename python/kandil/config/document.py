@@ -101,7 +101,7 @@ def parse(file: Path, text: str) -> Document:
     except ValueError as error:
         raise _broken(file, text, str(error)) from error
     document = Document(file, text, data, keys.VERSION)
-    version = data.get("version", 1)
+    version = data.get("version", 1 if data else keys.VERSION)
     if type(version) is not int or version < 1:
         raise document.invalid(("version",), f"expected {keys.VERSION}, not {shown(version)}", value=True)
     if version > keys.VERSION:
