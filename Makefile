@@ -28,7 +28,7 @@ demo: $(MADE)/wheel ## build, install into .venv, write a small library of good 
 test: test-rust test-python ## every test, Rust and Python; the Python ones run against the installed wheel
 
 test-rust: $(MADE)/packages Cargo.lock
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --all-features --locked
 
 test-python: $(MADE)/wheel
 	$(BIN)/python -m pytest $(PYTEST)
@@ -51,7 +51,7 @@ types: $(MADE)/wheel
 
 rust-lint: $(MADE)/packages Cargo.lock
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 deny: Cargo.lock
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check; \

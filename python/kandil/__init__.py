@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kandil._core import Header, Rule, Sha256, __version__, rules, sha256
     from kandil.errors import KandilError
+    from kandil.profiles import Profile
     from kandil.verify import FileResult, Finding, Summary, sha256_files, verify
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "Header",
     "KandilError",
+    "Profile",
     "Rule",
     "Sha256",
     "Summary",
@@ -40,6 +42,7 @@ _HOMES = {
     "Finding": "kandil.verify",
     "Header": "kandil._core",
     "KandilError": "kandil.errors",
+    "Profile": "kandil.profiles",
     "Rule": "kandil._core",
     "Sha256": "kandil._core",
     "Summary": "kandil.verify",

@@ -22,8 +22,20 @@ __all__ = [
     "Stat",
     "Tensor",
     "__version__",
+    "alias",
+    "alias_names",
+    "check_profile",
     "enter_sandbox",
+    "fact_source",
     "kernels",
+    "normal_name",
+    "profile",
+    "profile_ids",
+    "profile_names",
+    "profiles_named",
+    "provider",
+    "provider_ids",
+    "published_files",
     "rules",
     "sha256",
     "walk",
@@ -266,3 +278,39 @@ class Header:
         soon. Empty for what a :class:`Run` gives, which keeps no tensors. Raises InterruptedError where ``go_on`` said
         so, OSError, and ValueError where the file has changed.
         """
+
+def profile(id: str) -> str | None:
+    """The profile with this id, as JSON."""
+
+def profile_ids() -> list[str]:
+    """Every profile's id, sorted."""
+
+def profile_names() -> list[tuple[str, str]]:
+    """Every name that leads to a profile, and the id that it leads to."""
+
+def profiles_named(name: str) -> list[str]:
+    """The ids of the profiles whose surest name this is, in another spelling; several: none is meant alone."""
+
+def provider(id: str) -> str | None:
+    """The provider with this id, as JSON."""
+
+def provider_ids() -> list[str]:
+    """Every provider's id, sorted."""
+
+def alias(name: str) -> str | None:
+    """What this alias stands for, as JSON."""
+
+def alias_names() -> list[str]:
+    """Every alias, sorted."""
+
+def fact_source(name: str) -> str | None:
+    """The title of a source of facts."""
+
+def published_files() -> str:
+    """Every published GGUF file, as a JSON list."""
+
+def normal_name(name: str) -> str:
+    """The form in which two spellings of one name are the same."""
+
+def check_profile(fields: dict[str, object]) -> list[tuple[str, str]]:
+    """What is wrong with a profile of the user's: (field, what). Raises TypeError, ValueError, OverflowError."""

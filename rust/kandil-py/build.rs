@@ -1,23 +1,26 @@
-//! Copies `profiles/*.toml` into `OUT_DIR/_profiles`, from where the wheel takes them.
+//! Checks `profiles/*.toml` and compiles them in, as `OUT_DIR/catalogue.rs`. A mistake ends the build.
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::process::ExitCode;
+use std::{env, fs};
 
-fn main() -> io::Result<()> {
-    let source = Path::new("../../profiles");
-    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("_profiles");
+use kandil_profiles::catalogue::Catalogue;
+
+fn main() -> ExitCode {
+    let folder = Path::new("../../profiles");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={}", source.display());
-    if target.exists() {
-        fs::remove_dir_all(&target)?; // a profile that was renamed must not live on
-    }
-    fs::create_dir_all(&target)?;
-    for entry in fs::read_dir(source)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_name().expect("a file in a folder has a name");
-            fs::copy(&path, target.join(name))?;
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("catalogue.rs");
+    match Catalogue::read(folder) {
+        Ok(catalogue) => {
+            fs::write(&target, catalogue.to_rust()).expect("cargo's OUT_DIR can be written");
+            ExitCode::SUCCESS
+        }
+        Err(mistakes) => {
+            for mistake in mistakes {
+                println!("cargo::error=profiles/{mistake}");
+            }
+            ExitCode::FAILURE
         }
     }
-    Ok(())
 }

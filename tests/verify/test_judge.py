@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from kandil.profiles import PublishedFile, PublishedFiles
+from kandil.profiles.published import PublishedFile, PublishedFiles
 from kandil.verify import judge as module
 from kandil.verify.facts import Facts
 from kandil.verify.hints import hint

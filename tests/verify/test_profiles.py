@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from kandil.profiles import published_files
+from kandil.profiles.published import published_files
 
 
 def test_the_list_is_sound() -> None:

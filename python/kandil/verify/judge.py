@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kandil.profiles import published_files
+from kandil.profiles.published import published_files
 from kandil.verify.facts import day
 from kandil.verify.hints import LOADED_BADLY, LOADED_ODDLY, hint
 from kandil.verify.item import Expected

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod gguf;
 mod library;
+mod profiles;
 mod rules;
 #[cfg(target_os = "linux")]
 mod sandbox;
@@ -25,5 +26,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
     #[cfg(target_os = "linux")]
     m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
+    profiles::register(m)?;
     gguf::register(m)
 }
