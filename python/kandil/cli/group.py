@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
+    "config": "Show and change kandil's settings.",
     "inspect": "Show what a GGUF file says of itself.",
     "rules": "List and explain what is looked for in GGUF files.",
     "sign": "Sign a model file or folder.",
@@ -27,6 +28,7 @@ kandil verify              every model file on this machine
 kandil verify ~/models     one folder
 kandil inspect FILE.gguf   what a file says of itself
 kandil rules               what is looked for in files
+kandil config show         the settings in force
 
 `kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
 """

@@ -81,6 +81,11 @@ def read(file: Path) -> Document:
         return Document(file, "", {}, keys.VERSION)
     except OSError as error:
         raise ConfigInvalid(str(file), "", f"cannot be read: {error.strerror}") from error
+    return decoded(file, content)
+
+
+def decoded(file: Path, content: bytes) -> Document:
+    """The document that `content` would be as that file. Raises: as `read`."""
     if len(content) > LARGEST_BYTES:
         raise ConfigInvalid(str(file), "", f"is larger than {LARGEST_BYTES >> 20} MiB")
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kandil import files, paths
 from kandil.config import keys, values
-from kandil.config.document import Document, parse, read, said
+from kandil.config.document import Document, decoded, parse, read, said
 from kandil.config.migration import back_up, has_crlf, migrated, with_version
 from kandil.config.publisher import of_document
 from kandil.errors import ConfigInvalid, SecretInConfig, SettingInvalid, SettingUnknown
@@ -89,6 +89,8 @@ def remove(path: KeyPath, *, file: Path | None = None, dry_run: bool = False) ->
 def migrate(*, file: Path | None = None, dry_run: bool = False) -> Path | None:
     """The file is of this version. Where it was older, the copy that was kept of it. Raises: as `assign`."""
     file = file or paths.config_file()
+    if read(file).version == keys.VERSION:
+        return None
     with _alone(file, dry_run=dry_run):
         before = read(file)
         after = migrated(before)
@@ -100,22 +102,43 @@ def migrate(*, file: Path | None = None, dry_run: bool = False) -> Path | None:
         return copy
 
 
-def replace(file: Path, text: str, *, seen: str) -> None:
-    """The file has this text, if it still has the text that was `seen`; of an older version, a copy is kept.
+def replace(file: Path, content: bytes, *, seen: bytes | None) -> None:
+    """The file has this content, if it still has what was `seen` (None: there was no file), even something broken.
+
+    Content of an older version is migrated, and the file kept as it was.
 
     Raises:
-        ConfigInvalid: the file could not be used, or has changed meanwhile.
+        ConfigInvalid: the content could not be used, or the file has changed meanwhile.
         FileUnwritable: and the file is what it was.
     """
-    with _alone(file, dry_run=False):
-        before = read(file)
-        if before.text != seen.removeprefix("\ufeff"):
-            raise ConfigInvalid(str(file), "", "somebody else has changed it meanwhile")
-        after = parse(file, text)
+    with files.locked(file):
+        if (file.read_bytes() if file.exists() else None) != seen:
+            raise ConfigInvalid(str(file), "", "something else has changed it meanwhile")
+        after = decoded(file, content)
         check(after)
-        if before.version != keys.VERSION:
-            back_up(before)
+        if after.version == keys.VERSION:
+            files.write(file, content)
+            return
+        if seen:
+            back_up(after)
         _write(migrated(after))
+
+
+def template() -> str:
+    """A file to begin with: it says nothing but its version, and names what it could say."""
+    lines = [
+        f"version = {keys.VERSION}",
+        "",
+        "# `kandil config keys` explains every setting; more can be set than these.",
+    ]
+    table = ""
+    for setting in keys.SETTINGS:
+        section, _, name = setting.key.partition(".")
+        if setting.variable and setting.default is not None:
+            lines += ["", f"[{section}]"] if section != table else []
+            lines.append(f"# {name} = {values.written(setting.default)}")
+            table = section
+    return "\n".join([*lines, ""])
 
 
 def check(document: Document) -> None:

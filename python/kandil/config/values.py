@@ -37,18 +37,26 @@ def expected(setting: Setting) -> str:
     return _EXPECTED[setting.kind]
 
 
-def shown(value: object) -> str:
-    """A value as TOML has it, shortened."""
+def written(value: object) -> str:
+    """A value as TOML has it, but for what cannot be seen, which is for who shows it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        value = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+        escapes = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"))
+        for character, escape in escapes:
+            value = value.replace(character, escape)
+        return f'"{value}"'
     if isinstance(value, list):
-        return "[" + ", ".join(map(shown, value)) + "]" if value else "an empty list"
+        return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, int) and abs(value) > _HUGE:  # Python refuses to write very large ones
         return "a number of many digits"
     return "a table" if isinstance(value, dict) else str(value)
+
+
+def shown(value: object) -> str:
+    """A value as TOML has it, shortened for a message."""
+    text = written(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def is_valid(setting: Setting, value: object) -> bool:

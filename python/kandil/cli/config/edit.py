@@ -1,0 +1,123 @@
+"""`kandil config edit`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kandil.cli.group import Settings, common_options
+
+if TYPE_CHECKING:
+    from kandil.errors import KandilError
+
+HELP = """Edit the user's config.toml in $VISUAL or $EDITOR.
+
+A copy is edited. It takes the file's place when it is sound; otherwise what is wrong is said, and in a terminal it can
+be edited again. What was typed is never lost: a copy that is not taken stays, and its place is named.
+
+\b
+Examples:
+  kandil config edit
+  EDITOR='code --wait' kandil config edit
+
+\b
+Exit: 0 replaced, or nothing was changed; 1 there is no editor, or it failed; 9 the copy cannot be used.
+"""
+
+
+@click.command("edit", help=HELP, short_help="Edit the file; what is wrong is said before it is replaced.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    from kandil import paths
+    from kandil.cli.config.text import write_object
+    from kandil.cli.escape import printable
+    from kandil.config import editing
+
+    settings = ctx.find_object(Settings)
+    assert settings is not None
+    file, editor = paths.config_file(), _editor()
+    seen = file.read_bytes() if file.exists() else None
+    before = seen or editing.template().encode()
+    copy = Path(tempfile.mkdtemp(prefix="kandil-config-")) / file.name  # editors put files of their own beside it
+    copy.write_bytes(before)
+    try:
+        changed = _edit(editor, copy, file, seen)
+    except BaseException:
+        if copy.exists() and copy.read_bytes() != before:
+            print(f"what you wrote is in {printable(copy)}", file=sys.stderr)
+        else:
+            shutil.rmtree(copy.parent)
+        raise
+    shutil.rmtree(copy.parent)
+    if settings.json:
+        write_object("kandil.config.edit/1", path=file, changed=changed)
+    else:
+        print(f"{printable(file)}: {'replaced' if changed else 'nothing was changed'}")
+    return 0
+
+
+def _edit(editor: list[str], copy: Path, file: Path, seen: bytes | None) -> bool:
+    """Whether the copy took the file's place: edited until it can, or its user gives up. Raises: KandilError."""
+    from kandil.config import editing
+    from kandil.errors import KandilError
+
+    before = copy.read_bytes()
+    while True:
+        _run(editor, copy)
+        content = copy.read_bytes()
+        if content == before:
+            return False
+        try:
+            editing.replace(file, content, seen=seen)
+        except KandilError as error:
+            if not _again(error):
+                raise
+        else:
+            return True
+
+
+def _editor() -> list[str]:
+    """The command to edit with. Raises: KandilError."""
+    from kandil.errors import KandilError
+
+    for name in ("VISUAL", "EDITOR"):
+        try:
+            if words := shlex.split(os.environ.get(name, "")):
+                return words
+        except ValueError as error:
+            raise KandilError(f"{name} is no command: {error}", hint="export EDITOR=nano") from error
+    usual = ("sensible-editor", "nano", "vi") if sys.stdin.isatty() else ()
+    for name in usual:
+        if shutil.which(name):
+            return [name]
+    raise KandilError("there is no editor to use", hint="set EDITOR, or use `kandil config set KEY VALUE`")
+
+
+def _run(editor: list[str], copy: Path) -> None:
+    from kandil.errors import KandilError
+
+    try:
+        code = subprocess.run([*editor, str(copy)], check=False).returncode  # noqa: S603 (the user's own editor)
+    except OSError as error:
+        raise KandilError(f"cannot run {editor[0]}: {error.strerror}", hint="set EDITOR") from error
+    if code:
+        raise KandilError(f"{editor[0]} ended with {code}; nothing was replaced")
+
+
+def _again(error: KandilError) -> bool:
+    """Whether the user wants to mend it."""
+    from kandil.cli.escape import printable
+
+    if not sys.stdin.isatty():
+        return False
+    print(f"error: {printable(error.message)}", file=sys.stderr)
+    return click.confirm("Edit it again?", default=True, err=True)

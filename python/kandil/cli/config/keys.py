@@ -1,0 +1,48 @@
+"""`kandil config keys`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kandil.cli.group import Settings, common_options
+
+HELP = """List every setting: what it takes, what is built in, and who may say it.
+
+A * stands for a name: of a provider, a model, an alias, a publisher.
+
+\b
+Examples:
+  kandil config keys
+  kandil config keys --json | jq -r '.keys[] | select(.variable) | .variable'
+"""
+
+
+@click.command("keys", help=HELP, short_help="List every setting and what it takes.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    from kandil.cli.config.text import write_object
+    from kandil.cli.terminal import Paint
+    from kandil.config.effective import described
+    from kandil.config.keys import SETTINGS
+    from kandil.config.values import written
+
+    settings = ctx.find_object(Settings)
+    assert settings is not None
+    if settings.json:
+        write_object("kandil.config.keys/1", keys=[described(setting) for setting in SETTINGS])
+        return 0
+    paint = Paint(sys.stdout, no_color=settings.no_color)
+    for setting in SETTINGS:
+        known = described(setting)
+        built_in = "" if setting.default is None else f"; built in: {written(setting.default)}"
+        print(paint("bold", setting.key))
+        print(f"  {setting.doc}")
+        print(f"  takes {known['takes']}{built_in}")
+        who = [f"variable {setting.variable}"] if setting.variable else []
+        who += [] if setting.project else ["not in a project's file"]
+        if who:
+            print(f"  {'; '.join(who)}")
+    return 0

@@ -1,0 +1,42 @@
+"""`kandil config path`."""
+
+from __future__ import annotations
+
+import click
+
+from kandil.cli.group import Settings, common_options
+
+HELP = """Print where the user's config.toml is, or would be, and the project's file where there is one.
+
+\b
+Examples:
+  kandil config path
+  kandil config path --json | jq -r .user.path
+"""
+
+
+@click.command("path", help=HELP, short_help="Print where the files are.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    from pathlib import Path
+
+    from kandil import paths
+    from kandil.cli.config.text import write_object
+    from kandil.cli.escape import printable
+    from kandil.config.effective import project_file
+
+    settings = ctx.find_object(Settings)
+    assert settings is not None
+    user, project = paths.config_file(), project_file(Path.cwd())
+    if settings.json:
+        write_object(
+            "kandil.config.path/1",
+            user={"path": user, "exists": user.exists()},
+            project={"path": project} if project else None,
+        )
+        return 0
+    print(printable(user))
+    if project:
+        print(printable(project))
+    return 0
