@@ -261,3 +261,66 @@ class RuntimeNotFound(KandilError):
             f"{path} cannot be loaded with: {reason}", hint="name a libllama or libggml-base, or its folder"
         )
         self.path, self.reason = path, reason
+
+
+class NameUnknown(KandilError):
+    """No model has this name. `candidates` are the ids of those that it is like, the best first."""
+
+    exit_code = 3
+    code = "name-unknown"
+
+    def __init__(self, query: str, candidates: tuple[str, ...], *, clear: bool = False) -> None:
+        if not query.strip():
+            message, hint = "an empty name names no model", "`kandil model list` shows what there is"
+        else:
+            message = f"no model is called {query!r}"
+            hint = (
+                f"did you mean {', '.join(candidates[:1] if clear else candidates)}?"
+                if candidates
+                else "`kandil model list --available` shows every name; `kandil model add NAME --manual` describes a "
+                "model of your own"
+            )
+        super().__init__(message, hint=hint)
+        self.query = query
+        self.candidates = candidates
+        self.clear = clear
+
+
+class NameAmbiguous(KandilError):
+    """Several models have this name; `candidates` are their ids."""
+
+    exit_code = 3
+    code = "name-ambiguous"
+
+    def __init__(self, query: str, candidates: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{query!r} is the name of {len(candidates)} models", hint=f"name one: {', '.join(candidates)}"
+        )
+        self.query = query
+        self.candidates = candidates
+
+
+class NameTaken(KandilError):
+    """A model of kandil's, or an alias, has this name."""
+
+    exit_code = 2
+    code = "name-taken"
+
+    def __init__(self, name: str, holder: str) -> None:
+        whose = "is the name of a model" if name == holder else f"stands for {holder}"
+        super().__init__(f"{name!r} {whose}", hint="take another name, or say --shadow to give it a new meaning")
+        self.name = name
+        self.holder = holder
+
+
+class AliasUnknown(KandilError):
+    """The user has no alias of this name."""
+
+    exit_code = 3
+    code = "alias-unknown"
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        have = f"yours are {', '.join(known)}" if known else "you have none"
+        super().__init__(f"no alias of yours is called {name!r}", hint=f"{have}; kandil's own cannot be removed")
+        self.name = name
+        self.known = known

@@ -16,6 +16,13 @@ def write_json(value: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
+def write_report(schema: str, **fields: object) -> None:
+    """Prints the one object that a command reports under --json."""
+    from kandil import __version__
+
+    write_json({"schema": schema, **fields, "kandil_version": __version__})
+
+
 def as_json(value: dict[str, object]) -> str:
     """One line of ASCII. Bytes that are not UTF-8 are shown escaped, NaN and infinities as strings."""
     return json.dumps(_plain(value), allow_nan=False).replace("\x7f", "\\u007f")
