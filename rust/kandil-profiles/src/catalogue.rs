@@ -123,6 +123,7 @@ impl Catalogue {
             provider: id,
             protocol: provider.text_of("protocol").unwrap_or_default(),
             base_url: provider.text_of("base_url"),
+            hosted: provider.get("auth").is_some(),
         };
         for entry in self.entries(file, table, "models") {
             self.check(file, &entry.node, Kind::Table(schema::MODEL), &dotted("models", &entry.name));
@@ -141,7 +142,7 @@ impl Catalogue {
     }
 
     fn add_gguf(&mut self, file: &str, date: &str, table: &Node) {
-        let place = Place { file, date, provider: "local", protocol: "openai", base_url: None };
+        let place = Place { file, date, provider: "local", protocol: "openai", base_url: None, hosted: false };
         for repo in table.entries().iter().filter(|entry| !["schema", "date"].contains(&entry.name.as_str())) {
             let license = repo.node.text_of("license");
             let mut models: BTreeMap<(&str, &str), Vec<(&str, &Node)>> = BTreeMap::new();

@@ -42,6 +42,8 @@ pub(crate) struct Place<'a> {
     pub(crate) provider: &'a str,
     pub(crate) protocol: &'a str,
     pub(crate) base_url: Option<&'a str>,
+    /// The provider takes a key: its models do not run here.
+    pub(crate) hosted: bool,
 }
 
 /// The same value in JSON.
@@ -113,10 +115,11 @@ impl Place<'_> {
         {
             given.insert(name.into(), json!(supports.contains(&json!(field))));
         }
-        if !weights.is_empty() {
+        if !weights.is_empty() && !self.hosted {
             given.insert("weights".into(), Json::Object(weights));
         }
-        let mut profile = self.profile(&format!("{model}:{tag}"), node.line, "ollama", given);
+        let mut profile =
+            self.profile(&format!("{model}:{tag}"), node.line, if self.hosted { "cloud" } else { "ollama" }, given);
         for other in also.iter().filter_map(Json::as_str) {
             profile.names.push(Name::new(format!("{model}:{other}"), 1));
             if other == "latest" {
@@ -126,7 +129,9 @@ impl Place<'_> {
         if tag == "latest" {
             profile.names.push(Name::new(model, 1));
         }
-        profile.shape_name = Some(profile.id.clone());
+        if !self.hosted {
+            profile.shape_name = Some(profile.id.clone());
+        }
         profile
     }
 
