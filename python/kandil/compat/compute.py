@@ -1,0 +1,112 @@
+"""What llama.cpp computes in: an estimate of its largest compute buffer (``llama_context::sched_reserve``).
+
+The buffer is as large as the worst moment of the graph for 512 tokens at once. What that is was found by asking
+llama.cpp about published models of twenty architectures, as the tests do again: the last matrix product, with a
+number for each word of the vocabulary and token; the widest feed-forward part or scan of a layer; without flash
+attention, the scores of all heads against all tokens. Some rows as long as the embedding lie beside them; the masks
+of attention last throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kandil.compat.architectures import NO_CACHE
+from kandil.compat.cache import TOKENS_AT_ONCE, Cache, cells_of, padded
+
+if TYPE_CHECKING:
+    from kandil.compat.shape import Numbers
+
+_F32: Final = 4
+_ROWS: Final = 5
+_ROWS_OF: Final = {"cohere2": 6, "llama4": 6, "rwkv6": 6, "rwkv6qwen2": 6, "rwkv7": 6, "arwkv7": 6}
+_MIXING_ROWS: Final = 10
+"""What rwkv's time mixing holds beside those, at its worst moment."""
+_STREAM_ROWS: Final = 12
+"""What gemma3n's streams hold."""
+_HELD: Final = {"nemotron": 2, "nemotron_h": 2, "nemotron_h_moe": 2, "gpt-oss": 2} | dict.fromkeys(NO_CACHE, 1)
+"""Rows as long as a feed-forward part is wide; else the gate, what it gates, and their product: three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Numbers for each token that is computed at once, at the worst moments."""
+
+    width: int
+    """Of a token's embedding."""
+    output: int
+    """Of the last product, with what lies beside it."""
+    layer: int
+    """Of the widest layer."""
+    state: int = 0
+    """Numbers of each sequence, in the widest layer."""
+    scores: int = 0
+    """Without flash attention: of attention, but for the scores themselves."""
+    heads: int = 0
+    """Without flash attention: scores for each cell."""
+    masks: tuple[bool, int] = (False, 0)
+    """Whether there is one for all tokens, and the window of the other."""
+    mask_bytes: int = 2
+    most_cells: int | None = None
+    """Without a cache, tokens attend to those alone that are computed with them."""
+
+    def at(self, context: int, sequences: int = 1, *, output: bool = True) -> int:
+        """In bytes; without `output`, of a device that computes other layers than the last."""
+        every, window = self.masks
+        cells, seen = cells_of(context, window, sequences)
+        tokens = min(cells, TOKENS_AT_ONCE)
+        cells = min(cells, self.most_cells or cells)
+        masked = (cells if every else 0) + (seen if window else 0)
+        layer = max(self.layer * tokens + self.state * sequences, (self.scores + self.heads * cells) * tokens)
+        return max(self.output * tokens if output else 0, layer) * _F32 + masked * tokens * self.mask_bytes
+
+    def input_at(self, context: int) -> int:
+        """In bytes: what is read into, where every layer lies elsewhere."""
+        return min(padded(context), TOKENS_AT_ONCE) * self.width * _F32
+
+
+def workspace_of(architecture: str, numbers: Numbers, cache: Cache, *, flash_attention: bool = True) -> Workspace:
+    """Raises ShapeUnusable."""
+    width = numbers.one("embedding_length")
+    rows = _ROWS_OF.get(architecture, _ROWS) * width
+    rows += numbers.one("embedding_length_per_layer_input", 0) * len(cache.layers)
+    encoder = architecture in NO_CACHE
+    attends = cache.attends or encoder
+    masks = (attends, cache.window if any(layer.windowed for layer in cache.layers) else 0)
+    # Encoders give a row for a token or a sequence, and no word.
+    output = rows + (0 if encoder else numbers.one("vocab_size", 0))
+    scan, state = _scan(architecture, numbers, width)
+    layer = rows + max(_feed_forward(architecture, numbers, width), scan)
+    layer += _STREAM_ROWS * width if architecture == "gemma3n" else 0
+    most = TOKENS_AT_ONCE if encoder else None
+    if flash_attention or not attends:
+        return Workspace(width, output, layer, state, masks=masks, most_cells=most)
+    heads = numbers.most("attention.head_count")
+    usual = width // heads if heads else 0
+    queries = heads * numbers.one("attention.key_length", usual)
+    longest = max((one.key_length + one.value_length for one in cache.layers), default=0)
+    return Workspace(width, output, layer, state, rows + 3 * queries + longest, heads, masks, _F32, most)
+
+
+def _feed_forward(architecture: str, numbers: Numbers, width: int) -> int:
+    """Of the experts that are used, and of the widest dense layer."""
+    held = _HELD.get(architecture, 3)
+    dense = numbers.most("feed_forward_length")
+    used = numbers.most("expert_used_count")
+    if not used:
+        return held * dense
+    hidden = numbers.most("expert_feed_forward_length") or dense
+    # What each expert gives back is a row of its own.
+    experts = used * (held * hidden + width)
+    return max(held * dense, experts) if numbers.one("leading_dense_block_count", 0) else experts
+
+
+def _scan(architecture: str, numbers: Numbers, width: int) -> tuple[int, int]:
+    """Of a recurrent layer: for each token, what goes in, what is convolved and was, what comes out; and the state."""
+    if head := numbers.one("wkv.head_size", 0):
+        return _MIXING_ROWS * width, width * head
+    inner, state = numbers.one("ssm.inner_size", 0), numbers.one("ssm.state_size", 0)
+    convolved = inner + 2 * numbers.one("ssm.group_count", 0) * state
+    into = inner + (inner if architecture in ("mamba", "jamba") else convolved)
+    return (into + 2 * convolved + inner, inner * state) if inner else (0, 0)
