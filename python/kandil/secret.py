@@ -12,8 +12,8 @@ from typing import Final
 _ISSUED: Final = re.compile(
     r"""(?<![A-Za-z0-9])(?:
       sk-(?=[\w-]*\d)(?:[A-Za-z0-9]{16}|[\w-]{32})   # OpenAI's, and many more: sk-proj-, sk-ant-api03-, sk-or-v1-
-    | (?:gsk_|hf_|xai-|pplx-|csk-|r8_|fw_|gh[pousr]_|github_pat_|glpat-|jina_|tvly-)[A-Za-z0-9_]{20}
-    | nvapi-[\w-]{20} | tgp_v1_[\w-]{20} | ya29\.[\w-]{20} | AQ\.[\w-]{30}
+    | (?:gsk_|hf_|pplx-|csk-|r8_|fw_|gh[pousr]_|github_pat_|glpat-|jina_|tvly-)[A-Za-z0-9]{20}
+    | xai-\w{20} | nvapi-[\w-]{20} | tgp_v1_[\w-]{20} | ya29\.[\w-]{20} | AQ\.[\w-]{30}
     | AIza[\w-]{30} | (?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])
     | eyJ[\w-]{10,}\.eyJ[\w-]{10}                     # a JSON Web Token
     | [0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])    # Z.ai: an id and its secret
@@ -23,7 +23,7 @@ _ISSUED: Final = re.compile(
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9]{20,}")
 _SWITCHES: Final = 0.35
-"""Random letters and digits change between lower case, upper case and digits at two places of three; names do rarely."""
+"""Random letters and digits change between lower case, upper case and digits in two places of three; names rarely."""
 
 
 def looks_like_key(text: str) -> bool:

@@ -209,12 +209,20 @@ def _edited(document: Document, path: KeyPath, value: Value | None) -> str:
         edited = toml.as_string()
         if has_crlf(text):
             edited = re.sub(r"(?<!\r)\n", "\r\n", edited)
-        same = tomllib.loads(edited) == wanted
+        read_again = tomllib.loads(edited)
+        # a table that dotted keys alone made goes with the last of them
+        same = read_again == wanted if value is not None else _filled(read_again) == _filled(wanted)
     except (TOMLKitError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise _by_hand(document, path) from error
     if not same:
         raise _by_hand(document, path)
     return edited
+
+
+def _filled(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Without empty tables."""
+    pruned = {key: _filled(value) if isinstance(value, dict) else value for key, value in table.items()}
+    return {key: value for key, value in pruned.items() if value != {}}
 
 
 def _by_hand(document: Document, path: KeyPath) -> ConfigInvalid:
@@ -232,11 +240,16 @@ def _remove(table: MutableMapping[str, Any], path: KeyPath) -> None:
 
 def _set(table: MutableMapping[str, Any], path: KeyPath, value: Value, *, plain: bool = False) -> None:
     import tomlkit  # noqa: PLC0415
+    from tomlkit.items import InlineTable  # noqa: PLC0415
 
     for depth, part in enumerate(path[:-1], 1):
         if part not in table:
-            # [models."x"] needs no [models] above it
-            table[part] = {} if plain else tomlkit.table(is_super_table=depth < len(path) - 1)
+            if plain:
+                table[part] = {}
+            elif isinstance(table, InlineTable):
+                table[part] = tomlkit.inline_table()
+            else:  # [models."x"] needs no [models] above it
+                table[part] = tomlkit.table(is_super_table=depth < len(path) - 1)
         table = table[part]
     new = path[-1] not in table
     table[path[-1]] = value

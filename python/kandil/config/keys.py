@@ -164,8 +164,11 @@ def nearest(key: KeyPath | str) -> tuple[str, ...]:
     path = tuple(key.split(".")) if isinstance(key, str) else key
     if renamed := RENAMED.get(".".join(path)):
         return (renamed,)
-    known = {key_text(_like(setting.path, path)): setting for setting in SETTINGS}
-    close = get_close_matches(key_text(path), known, n=NEAR, cutoff=0.75)
+    known = [key_text(_like(setting.path, path)) for setting in SETTINGS]
+    if is_table(path):
+        return tuple(key for key in known if key.startswith(f"{path[0]}."))
+    tables = dict.fromkeys(setting.path[0] for setting in SETTINGS)
+    close = get_close_matches(key_text(path), [*known, *tables], n=NEAR, cutoff=0.75)
     return tuple(close) or tuple(_same_name(path, known))
 
 
