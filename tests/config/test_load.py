@@ -299,6 +299,7 @@ def test_a_variable_is_checked_like_a_file(file: Path) -> None:
         ("models.qwen2.5-coder:7b.top_p", ("models", "qwen2.5-coder:7b", "top_p")),
         ("models.hf.co/org/repo:Q4_K_M.top_p", ("models", "hf.co/org/repo:Q4_K_M", "top_p")),
         ("aliases.gpt4.1", ("aliases", "gpt4.1")),
+        (" aliases . a b ", ("aliases", "a b")),
         ('aliases."a\\"b"', ("aliases", 'a"b')),
     ],
 )
@@ -306,7 +307,7 @@ def test_keys_are_read_as_they_are_typed(given: str, path: tuple[str, ...]) -> N
     assert parsed_key(given) == path
 
 
-@pytest.mark.parametrize("given", ["", ".", "cache.", "cache..x", 'models."x', 'models."x"y', "a b", '"\\q"'])
+@pytest.mark.parametrize("given", ["", ".", "cache.", "cache..x", 'models."x', 'models."x"y', '"\\q"'])
 def test_what_is_no_key_is_refused(given: str) -> None:
     with pytest.raises(SettingUnknown):
         parsed_key(given)
@@ -318,6 +319,7 @@ def test_the_nearest_setting_has_the_name_that_was_typed() -> None:
     assert nearest(("models", "a.b", "temprature"))[0] == 'models."a.b".temperature'
     assert nearest("top_p") == ("models.NAME.top_p",)
     assert nearest("cache") == ("cache.ttl_seconds", "cache.max_size_mb")
+    assert nearest("aliasses.x") == ("aliases",)
     assert nearest("nonsense") == ()
 
 

@@ -93,7 +93,7 @@ RENAMED: Final = {
 """What version 1 called settings that version 2 has under another name."""
 
 NEAR: Final = 3
-_GIVEN: Final = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^."'\s]+)\s*(\.|$)""")
+_GIVEN: Final = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^."']+?)\s*(\.|$)""")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -168,13 +168,14 @@ def nearest(key: KeyPath | str) -> tuple[str, ...]:
     if is_table(path):
         return tuple(key for key in known if key.startswith(f"{path[0]}."))
     tables = dict.fromkeys(setting.path[0] for setting in SETTINGS)
-    close = get_close_matches(key_text(path), [*known, *tables], n=NEAR, cutoff=0.75)
-    return tuple(close) or tuple(_same_name(path, known))
+    close = get_close_matches(key_text(path), known, n=NEAR, cutoff=0.75)
+    return tuple(close or _same_name(path, known) or get_close_matches(path[0], tables, n=1, cutoff=0.75))
 
 
 def _like(own: KeyPath, path: KeyPath) -> KeyPath:
     """The setting's key with the name that was typed, so that only the rest is compared."""
-    filled = (path[at] if part == "*" and len(path) == len(own) else part for at, part in enumerate(own))
+    named = len(path) == len(own) > 1 + 1
+    filled = (path[at] if part == "*" and named else part for at, part in enumerate(own))
     return tuple("NAME" if part == "*" else part for part in filled)
 
 
