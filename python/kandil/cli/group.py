@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "config": "Show and change kandil's settings.",
     "inspect": "Show what a GGUF file says of itself.",
+    "model": "See what models there are, and which fit this machine.",
     "rules": "List and explain what is looked for in GGUF files.",
     "sign": "Sign a model file or folder.",
     "verify": "Check that model files are the published ones, and sound.",

@@ -1,0 +1,43 @@
+"""`kandil model`: which models there are, which fit, and what they are called. One module a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from kandil.cli.group import LazyGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HELP = """See what models there are, whether they fit this machine, and what they are called.
+
+\b
+kandil model list                     those on this machine, and those that you added
+kandil model fit                      what this machine can run, with how much context
+kandil model show qwen2.5-coder:7b    everything that is known of one
+
+A model's name may be its id, an alias, a provider's own name or hf.co/OWNER/REPO:QUANT, in any spelling. A name that is
+only like one is asked about, or refused where nobody is there to ask.
+"""
+
+
+class ModelGroup(LazyGroup):
+    summaries: ClassVar[Mapping[str, str]] = {
+        "add": "Add a model of your own.",
+        "alias": "Give a model another name.",
+        "aliases": "List the other names of models.",
+        "fit": "Rank what this machine can run.",
+        "list": "List the models on this machine and those that you added.",
+        "rm": "Forget a model that you added.",
+        "show": "Show everything that is known of a model.",
+    }
+
+    def home(self, name: str) -> str:
+        return f"kandil.cli.model.{name}"
+
+
+@click.group("model", cls=ModelGroup, help=HELP, short_help="See what models there are, and which fit.")
+def command() -> None:
+    pass
