@@ -246,6 +246,14 @@ def test_what_was_written_is_not_lost(run: type_of_run, file: Path, tmp_path: Pa
     assert copy.stat().st_mode & 0o077 == 0 or copy.parent.stat().st_mode & 0o077 == 0
 
 
+def test_a_folder_in_the_files_place_is_said(run: type_of_run, file: Path) -> None:
+    file.mkdir()
+    for args in (["show"], ["set", "cache.ttl_seconds", "5"], ["reload"], ["edit"]):
+        done = run("config", *args, EDITOR="true")
+        assert done.returncode == 9
+        assert done.stderr.startswith(f"error: {file}: cannot be read: Is a directory\n")
+
+
 def test_a_failed_editor_leaves_nothing_behind(run: type_of_run, tmp_path: Path) -> None:
     for takes in ("false", "no-such-editor", "'"):
         assert run("config", "edit", EDITOR=takes, TMPDIR=str(tmp_path)).returncode == 1

@@ -41,7 +41,9 @@ def loaded(code: str, **environment: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("args", [["--version"], ["--help"], ["-h"], ["verify", "--help"], ["inspect", "-h"]])
+@pytest.mark.parametrize(
+    "args", [["--version"], ["--help"], ["-h"], ["verify", "--help"], ["inspect", "-h"], ["config", "set", "-h"]]
+)
 def test_help_and_version_import_only_click(args: list[str]) -> None:
     ours = loaded(_KANDIL.format(args))
     assert {name for name in ours - loaded(_CLICK.format(args)) if not name.startswith("kandil")} <= {"__future__"}

@@ -151,6 +151,27 @@ def test_a_file_that_cannot_be_used_is_left_alone(file: Path, text: str, error: 
     assert {one.name for one in file.parent.iterdir()} == {"config.toml", ".config.toml.lock"}
 
 
+def test_what_tomlkit_cannot_follow_is_left_alone(file: Path) -> None:
+    deep = 300
+    written(file, text := f"version = 2\nunknown = {'[' * deep}{']' * deep}\n")
+    assert [note.key for note in load(file, environment={}).warnings] == ["unknown"]
+    with pytest.raises(ConfigInvalid, match="nothing was written") as caught:
+        editing.assign(("cache", "ttl_seconds"), 5, file=file)
+    assert "kandil config edit" in (caught.value.hint or "")
+    assert file.read_text() == text
+
+
+def test_a_change_that_would_break_another_setting_is_refused(file: Path) -> None:
+    text = "version = 2\n[publishers.a]\nidentity = 'i'\nissuer = 'j'\ntrust_root = 'r'\n"
+    written(file, text)
+    with pytest.raises(ConfigInvalid, match=r"publishers\.a: with this change it has to say .*issuer") as caught:
+        editing.remove(("publishers", "a", "issuer"), file=file)
+    assert "nothing was written" in (caught.value.hint or "")
+    assert file.read_text() == text
+    editing.remove(("publishers", "a"), file=file)
+    assert load(file, environment={}).publishers == ()
+
+
 def test_what_is_wrong_can_be_mended_by_a_change(file: Path) -> None:
     written(file, "version = 2\n[limits]\nmax_concurrent_requests = 'x'\n[api.x]\napi_key = 'mine'\n")
     with pytest.raises(SecretInConfig):

@@ -166,6 +166,7 @@ def test_without_a_repository_the_home_folder_ends_the_search(tmp_path: Path, ho
         ('[defaults]\nmodel = "a\\u001b[2J"\n', "defaults.model", 2, 9, "a text"),
         ('[api]\nq = {protocol = "smtp"}\n', "api.q.protocol", 2, 17, '"anthropic"'),
         ('version = "2"\n', "version", 1, 11, "expected 2"),
+        (f"version = 0x{'f' * 9000}\n", "version", 1, 11, "expected 2"),
         ("version = 0\n", "version", 1, 11, "expected 2"),
     ],
 )  # fmt: skip

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kandil.config.positions import KeyPath
 
 LARGEST_BYTES: Final = 1 << 20
+_LAST_VERSION: Final = 1_000_000  # what is larger is no version
 _AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _SECRET_NAMES: Final = re.compile(r"(?:api_?|auth_?|access_?|secret_?)?(?:key|token|secret|password)", re.IGNORECASE)
 
@@ -74,20 +75,26 @@ def read(file: Path) -> Document:
         ConfigInvalid: it cannot be read, or is no TOML.
         ConfigTooNew: a later kandil wrote it.
     """
+    content = content_of(file)
+    return Document(file, "", {}, keys.VERSION) if content is None else decoded(file, content)
+
+
+def content_of(file: Path) -> bytes | None:
+    """What is in the file, whatever that is; None where there is no file. Raises: ConfigInvalid."""
     try:
         with file.open("rb") as opened:
             content = opened.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
-        return Document(file, "", {}, keys.VERSION)
+        return None
     except OSError as error:
         raise ConfigInvalid(str(file), "", f"cannot be read: {error.strerror}") from error
-    return decoded(file, content)
+    if len(content) > LARGEST_BYTES:
+        raise ConfigInvalid(str(file), "", f"is larger than {LARGEST_BYTES >> 20} MiB")
+    return content
 
 
 def decoded(file: Path, content: bytes) -> Document:
     """The document that `content` would be as that file. Raises: as `read`."""
-    if len(content) > LARGEST_BYTES:
-        raise ConfigInvalid(str(file), "", f"is larger than {LARGEST_BYTES >> 20} MiB")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -107,7 +114,7 @@ def parse(file: Path, text: str) -> Document:
         raise _broken(file, text, str(error)) from error
     document = Document(file, text, data, keys.VERSION)
     version = data.get("version", 1 if data else keys.VERSION)
-    if type(version) is not int or version < 1:
+    if type(version) is not int or not 0 < version <= _LAST_VERSION:
         raise document.invalid(("version",), f"expected {keys.VERSION}, not {shown(version)}", value=True)
     if version > keys.VERSION:
         raise ConfigTooNew(str(file), version, keys.VERSION)

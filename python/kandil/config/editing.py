@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kandil import files, paths
 from kandil.config import keys, values
-from kandil.config.document import Document, decoded, parse, read, said
+from kandil.config.document import Document, content_of, decoded, parse, read, said
 from kandil.config.migration import back_up, has_crlf, migrated, with_version
 from kandil.config.publisher import of_document
 from kandil.errors import ConfigInvalid, SecretInConfig, SettingInvalid, SettingUnknown
@@ -112,7 +113,7 @@ def replace(file: Path, content: bytes, *, seen: bytes | None) -> None:
         FileUnwritable: and the file is what it was.
     """
     with files.locked(file):
-        if (file.read_bytes() if file.exists() else None) != seen:
+        if content_of(file) != seen:
             raise ConfigInvalid(str(file), "", "something else has changed it meanwhile")
         after = decoded(file, content)
         check(after)
@@ -147,6 +148,25 @@ def check(document: Document) -> None:
     of_document(document)
 
 
+def _check_change(before: Document, after: Document) -> None:
+    """Raises: ConfigInvalid, which says whether it is the change that is wrong, or the file was before."""
+    try:
+        check(after)
+    except ConfigInvalid as error:
+        if not _is_sound(before):
+            raise
+        hint = "nothing was written; `kandil config edit` changes several settings at once"
+        raise ConfigInvalid(error.path, error.key, f"with this change {error.reason}", hint=hint) from error
+
+
+def _is_sound(document: Document) -> bool:
+    try:
+        check(document)
+    except ConfigInvalid:
+        return False
+    return True
+
+
 @contextmanager
 def _alone(file: Path, *, dry_run: bool) -> Iterator[None]:
     if dry_run:  # what is only looked at needs no lock, and leaves no folder behind
@@ -168,7 +188,7 @@ def _change(file: Path, path: KeyPath, value: Value | None, *, dry_run: bool) ->
         if not change.changes:
             return change
         after = parse(file, _edited(current, path, value))
-        check(after)
+        _check_change(current, after)
         if dry_run:
             return change
         copy = back_up(old) if change.migrated else None
@@ -177,8 +197,9 @@ def _change(file: Path, path: KeyPath, value: Value | None, *, dry_run: bool) ->
 
 
 def _write(document: Document) -> None:
-    marked = document.file.exists() and document.file.read_bytes().startswith(b"\xef\xbb\xbf")
-    files.write(document.file, (b"\xef\xbb\xbf" if marked else b"") + document.text.encode())
+    before = content_of(document.file) or b""
+    mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+    files.write(document.file, mark + document.text.encode())
 
 
 def _at(data: Mapping[str, Any], path: KeyPath) -> Value | dict[str, Any] | None:
@@ -196,9 +217,9 @@ def _edited(document: Document, path: KeyPath, value: Value | None) -> str:
     import tomlkit  # noqa: PLC0415 - only what writes needs it
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
 
-    wanted: dict[str, Any] = deepcopy(dict(document.data)) or {"version": keys.VERSION}
     text = document.text if document.data else with_version(document.text)
     try:
+        wanted: dict[str, Any] = deepcopy(dict(document.data)) or {"version": keys.VERSION}
         toml = tomlkit.parse(text)
         if value is None:
             _remove(toml, path)
@@ -212,7 +233,7 @@ def _edited(document: Document, path: KeyPath, value: Value | None) -> str:
         read_again = tomllib.loads(edited)
         # a table that dotted keys alone made goes with the last of them
         same = read_again == wanted if value is not None else _filled(read_again) == _filled(wanted)
-    except (TOMLKitError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (TOMLKitError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise _by_hand(document, path) from error
     if not same:
         raise _by_hand(document, path)

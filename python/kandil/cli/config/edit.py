@@ -41,11 +41,12 @@ def command(ctx: click.Context) -> int:
     from kandil.cli.config.text import write_object
     from kandil.cli.escape import printable
     from kandil.config import editing
+    from kandil.config.document import content_of
 
     settings = ctx.find_object(Settings)
     assert settings is not None
     file, editor = paths.config_file(), _editor()
-    seen = file.read_bytes() if file.exists() else None
+    seen = content_of(file)
     before = seen or editing.template().encode()
     copy = Path(tempfile.mkdtemp(prefix="kandil-config-")) / file.name  # editors put files of their own beside it
     copy.write_bytes(before)

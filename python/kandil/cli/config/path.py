@@ -19,6 +19,7 @@ Examples:
 @common_options
 @click.pass_context
 def command(ctx: click.Context) -> int:
+    import os
     from pathlib import Path
 
     from kandil import paths
@@ -32,7 +33,7 @@ def command(ctx: click.Context) -> int:
     if settings.json:
         write_object(
             "kandil.config.path/1",
-            user={"path": user, "exists": user.exists()},
+            user={"path": user, "exists": os.path.exists(user)},
             project={"path": project} if project else None,
         )
         return 0

@@ -34,7 +34,7 @@ def command(ctx: click.Context, *, dry_run: bool) -> int:
     settings = ctx.find_object(Settings)
     assert settings is not None
     file, config = paths.config_file(), load()
-    backup = migrate(file=file, dry_run=dry_run) if file.exists() else None
+    backup = migrate(file=file, dry_run=dry_run)
     now, before = snapshot.current(file), snapshot.last(file) or {}
     names = sorted(key for key in {*now, *before} if now.get(key) != before.get(key))
     changes = [{"key": key, "before": before.get(key), "after": now.get(key)} for key in names]
