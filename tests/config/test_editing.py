@@ -181,6 +181,12 @@ def test_what_is_wrong_can_be_mended_by_a_change(file: Path) -> None:
     assert load(file, environment={}).limits.max_concurrent_requests == 5
 
 
+def test_what_only_equals_is_not_the_same(file: Path) -> None:
+    written(file, "version = 2\nlimits.rate_limit_retry = 1\n")
+    assert editing.assign(("limits", "rate_limit_retry"), value=True, file=file).changes
+    assert file.read_text() == "version = 2\nlimits.rate_limit_retry = true\n"
+
+
 @pytest.mark.parametrize("key", ["nonsense", "version", "cache.ttl", "models.x.nonsense"])
 def test_what_is_no_setting_cannot_be_removed(file: Path, key: str) -> None:
     written(file, "version = 2\n")

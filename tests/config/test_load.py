@@ -135,6 +135,15 @@ def test_the_project_file_is_found_upwards_as_far_as_the_repository(tmp_path: Pa
     assert effective.project_file(deep) == deep / ".kandil.toml"
 
 
+def test_where_the_working_directory_is_gone_there_is_no_project(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert load(file, environment={}).warnings == ()
+
+
 def test_without_a_repository_the_home_folder_ends_the_search(tmp_path: Path, home: Path) -> None:
     (home / "work").mkdir()
     (home / ".kandil.toml").touch()

@@ -45,7 +45,7 @@ class Change:
 
     @property
     def changes(self) -> bool:
-        return self.before != self.after
+        return type(self.before) is not type(self.after) or self.before != self.after  # True == 1
 
 
 def parsed(path: KeyPath, text: str) -> Value:

@@ -131,26 +131,27 @@ def load(
     """
     own = document.read(file or paths.config_file())
     layers = [_Layer("user", own, document.said(own))]
-    if found := project_file(folder or Path.cwd()):
+    if found := project_file(folder):
         theirs = document.read(found)
         layers.insert(0, _Layer("project", theirs, document.said(theirs, project=True)))
     variables = dict(_of_environment(os.environ if environment is None else environment))
     return _config(tuple(layers), variables)
 
 
-def project_file(folder: Path) -> Path | None:
-    """The nearest ``.kandil.toml`` from `folder` upwards, as far as the repository's root or the home folder.
+def project_file(folder: Path | None = None) -> Path | None:
+    """The nearest ``.kandil.toml`` from `folder`, the working directory, up to the repository's root or home.
 
-    Outside both, only `folder` itself is looked at: what others put in ``/tmp`` is none of ours.
+    Outside both, only `folder` itself is looked at: what others put above it is none of ours.
     """
-    home = Path("~").expanduser() if os.environ.get("HOME") else None
+    try:
+        folder = folder or Path.cwd()
+    except FileNotFoundError:  # somebody has removed it
+        return None
+    home = os.path.expanduser("~")
     upwards = [folder, *folder.parents]
-    end = next((at for at, one in enumerate(upwards) if one == home or (one / ".git").exists()), 0)
-    for one in upwards[: end + 1]:
-        candidate = one / keys.PROJECT_FILE
-        if candidate.is_file():
-            return candidate
-    return None
+    end = next((at for at, one in enumerate(upwards) if str(one) == home or os.path.exists(one / ".git")), 0)
+    candidates = (one / keys.PROJECT_FILE for one in upwards[: end + 1])
+    return next(filter(os.path.isfile, candidates), None)
 
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[tuple[KeyPath, tuple[str, Value]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from kandil.config.keys import Setting, Value
@@ -88,6 +87,8 @@ def _is_text(value: object) -> bool:
 
 
 def _is_address(value: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - few files say an address
+
     if not value.isascii() or not value.isprintable() or set(value) & set(' \\<>"?#'):
         return False
     try:

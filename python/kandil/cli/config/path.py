@@ -20,7 +20,6 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context) -> int:
     import os
-    from pathlib import Path
 
     from kandil import paths
     from kandil.cli.config.text import write_object
@@ -29,7 +28,7 @@ def command(ctx: click.Context) -> int:
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    user, project = paths.config_file(), project_file(Path.cwd())
+    user, project = paths.config_file(), project_file()
     if settings.json:
         write_object(
             "kandil.config.path/1",
