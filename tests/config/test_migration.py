@@ -101,6 +101,7 @@ def test_what_ends_lines_as_on_windows_still_does(file: Path) -> None:
     ("old", "new"),
     [
         ("version = 1 # old\ncache.ttl = 5\n", "version = 2 # old\ncache.ttl_seconds = 5\n"),
+        ('"cache" . "\\u0074tl" = 5\n', 'version = 2\n"cache" . ttl_seconds = 5\n'),
         ("cache = {'ttl' = 5, x = 1}\n", "version = 2\ncache = {ttl_seconds = 5, x = 1}\n"),
         ("[publishers.a]\npublic_key = 'a.pub'\n", "version = 2\n[publishers.a]\npublic_key = 'a.pub'\n"),
     ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kandil import files
 from kandil.config import keys
 from kandil.config.document import parse, said
-from kandil.config.positions import places
+from kandil.config.positions import SEGMENT, places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +29,9 @@ def migrated(document: Document) -> Document:
     changes = []
     for old, new in keys.RENAMED.items():
         if place := found.get(tuple(old.split("."))):
-            end = place.key + len(_segment(text, place.key))
-            changes.append((place.key, end, new.rpartition(".")[2]))
+            segment = SEGMENT.match(text, place.key)
+            assert segment is not None
+            changes.append((place.key, segment.end(1), new.rpartition(".")[2]))
     if version := found.get(("version",)):
         changes.append((version.value, version.end, str(keys.VERSION)))
     for start, end, replacement in sorted(changes, reverse=True):
@@ -47,15 +48,6 @@ def with_version(text: str) -> str:
 def has_crlf(text: str) -> bool:
     """Whether every line ends as on Windows."""
     return "\r\n" in text and text.count("\r\n") == text.count("\n")
-
-
-def _segment(text: str, start: int) -> str:
-    """The last part of a key, as it was written: these have no characters that TOML escapes."""
-    quote = text[start] if text[start] in "\"'" else ""
-    end = start + len(quote)
-    while text[end].isalnum() or text[end] == "_":
-        end += 1
-    return text[start : end + len(quote)]
 
 
 def back_up(document: Document) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 KeyPath = tuple[str, ...]
 
 _BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SEGMENT: Final = re.compile(r"""[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*""")
+SEGMENT: Final = re.compile(r"""[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*""")
 _STRING: Final = re.compile(
     r'''"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?'{3,5}(?!')|"(?:[^"\\]|\\.)*"|'[^']*\'''', re.DOTALL
 )
@@ -36,6 +37,7 @@ class Place:
     """Behind the value."""
 
 
+@lru_cache(maxsize=2)  # one question is seldom the last: a user's file and a project's
 def places(text: str) -> Mapping[KeyPath, Place]:
     """Every key and table of the document. Of an array's tables, the first that has the key."""
     return _Scan(text).places
@@ -75,7 +77,7 @@ class _Scan:
     def key(self, table: KeyPath) -> tuple[KeyPath, list[int]]:
         """The dotted key that begins here, and where each of its own segments does."""
         starts: list[int] = []
-        while match := _SEGMENT.match(self.text, self.at):
+        while match := SEGMENT.match(self.text, self.at):
             starts.append(match.start(1))
             table = (*table, unquoted(match[1]))
             self.at = match.end()

@@ -17,10 +17,10 @@ _HUGE: Final = 10**30
 
 _EXPECTED: Final = {
     "flag": "true or false",
-    "text": "a text in quotes",
+    "text": "a text",
     "url": "an https:// address (http:// only on this machine) without name, password, query and fragment",
-    "path": "a path in quotes",
-    "paths": "a path in quotes, or a list of paths",
+    "path": "a path",
+    "paths": "a path, or a list of paths",
 }
 
 
