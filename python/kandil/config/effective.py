@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from kandil import paths
 from kandil.config import document, keys, values
-from kandil.config.keys import Setting, Value, parsed_key, setting_at
+from kandil.config.keys import Value, parsed_key, setting_at
 from kandil.config.publisher import Publisher, of_document
 from kandil.errors import SecretInConfig, SettingInvalid, SettingUnknown
 from kandil.secret import looks_like_key
@@ -201,15 +201,3 @@ def _section(kind: type[Section], merged: Mapping[KeyPath, Value | None], *table
 def _sections(kind: type[Section], merged: Mapping[KeyPath, Value | None], table: str) -> Mapping[str, Section]:
     names = dict.fromkeys(path[1] for path in merged if path[0] == table)
     return MappingProxyType({name: _section(kind, merged, table, name) for name in names})
-
-
-def described(setting: Setting) -> dict[str, object]:
-    """All that is known of a setting, as plain values."""
-    return {
-        "key": setting.key,
-        "takes": values.expected(setting),
-        "default": setting.default,
-        "variable": setting.variable,
-        "project": setting.project,
-        "doc": setting.doc,
-    }
