@@ -1,8 +1,9 @@
 """What llama.cpp itself would allocate for a file: `python llama_memory.py LIBRARY FILE`, questions on standard input.
 
-A question is a line of JSON, {"context", "key_type", "value_type", "flash", "sequences"}; so is each answer, in bytes by
-buffer type: {"CPU": {"weights", "context", "compute"}}. Nothing is allocated but recurrent states (`no_alloc`, with which
-llama.cpp's own fitting of parameters measures), so that models of any size can be asked for.
+A question is a line of JSON, {"context", "key_type", "value_type", "flash", "sequences"}; so is each answer, in
+bytes by buffer type: {"CPU": {"weights", "context", "compute"}}, or nothing where llama.cpp refuses. Recurrent
+states alone are allocated (`no_alloc`, as when llama.cpp fits its own parameters), so that models of any size can
+be asked about.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 _TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
 _NO_LAYERS_ON_GPU, _LOAD_MODE, _EXTRA_BUFFERS, _NO_ALLOC = 16, 24, 74, 76
 _CONTEXT, _SEQUENCES, _FLASH, _TYPE_K, _TYPE_V, _SWA_FULL, _UNIFIED = 0, 12, 52, 104, 108, 140, 141
+_BREAKDOWN = "_Z26llama_get_memory_breakdownPK13llama_context"
 
 
 class _Parameters(ctypes.Structure):
@@ -29,7 +31,7 @@ class _Map(ctypes.Structure):
     _fields_ = (("words", ctypes.c_uint64 * 6),)
 
 
-def _library(path: str) -> Any:  # noqa: ANN401 (ctypes')
+def _library(path: str) -> Any:
     library = ctypes.CDLL(path)
     for name in ("llama_model_default_params", "llama_context_default_params"):
         getattr(library, name).restype = _Parameters
@@ -42,9 +44,8 @@ def _library(path: str) -> Any:  # noqa: ANN401 (ctypes')
     library.llama_log_set.argtypes = (pointer, pointer)
     library.ggml_backend_buft_name.argtypes = (pointer,)
     library.ggml_backend_buft_name.restype = ctypes.c_char_p
-    library.breakdown = library._Z26llama_get_memory_breakdownPK13llama_context  # noqa: SLF001 (C++'s name)
-    library.breakdown.argtypes = (pointer,)
-    library.breakdown.restype = _Map
+    getattr(library, _BREAKDOWN).argtypes = (pointer,)
+    getattr(library, _BREAKDOWN).restype = _Map
     return library
 
 
@@ -56,7 +57,7 @@ def _set(parameters: _Parameters, place: int, usual: int, value: int, code: str 
     struct.pack_into(code, parameters.bytes, place, value)
 
 
-def _model(library: Any, path: str) -> int:  # noqa: ANN401
+def _model(library: Any, path: str) -> int:
     parameters = library.llama_model_default_params()
     _set(parameters, _NO_LAYERS_ON_GPU, -1, 0)
     _set(parameters, _LOAD_MODE, -1, 0)
@@ -75,7 +76,7 @@ def _nodes(address: int) -> Iterator[tuple[int, ...]]:
         yield from _nodes(words[3])
 
 
-def _answer(library: Any, model: int, question: dict[str, Any]) -> dict[str, dict[str, int]]:  # noqa: ANN401
+def _answer(library: Any, model: int, question: dict[str, Any]) -> dict[str, dict[str, int]]:
     parameters = library.llama_context_default_params()
     _set(parameters, _CONTEXT, 512, question["context"])
     _set(parameters, _SEQUENCES, 1, question["sequences"])
@@ -88,7 +89,7 @@ def _answer(library: Any, model: int, question: dict[str, Any]) -> dict[str, dic
     if not context:
         return {}
     found = {}
-    for kind, *sizes in _nodes(library.breakdown(context).words[2]):
+    for kind, *sizes in _nodes(getattr(library, _BREAKDOWN)(context).words[2]):
         name = library.ggml_backend_buft_name(kind).decode()
         found[name] = dict(zip(("weights", "context", "compute"), sizes, strict=True))
     library.llama_free(context)

@@ -93,8 +93,9 @@ def _exact(found: Known, room: Room, ask: _Ask, disk: int) -> Report:
     assert numbers is not None
     assert cache is not None
     assert weights is not None
-    work = workspace_of(found.architecture, numbers, cache, flash_attention=ask.flash_attention)
-    own = rates(cache, ask.key_type, ask.value_type, flash_attention=ask.flash_attention)
+    types = (ask.key_type, ask.value_type)
+    work = workspace_of(found.architecture, numbers, cache, types, flash_attention=ask.flash_attention)
+    own = rates(cache, *types, flash_attention=ask.flash_attention)
     model = Model(weights, own, cache.window, work, ask.sequences)
     trained = found.trained_context
     context = ask.context or min(USUAL_CONTEXT, trained or USUAL_CONTEXT)

@@ -9,7 +9,7 @@ of attention last throughout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from kandil.compat.architectures import NO_CACHE
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kandil.compat.shape import Numbers
 
 _F32: Final = 4
+_F16: Final = 2
 _ROWS: Final = 5
 _ROWS_OF: Final = {"cohere2": 6, "llama4": 6, "rwkv6": 6, "rwkv6qwen2": 6, "rwkv7": 6, "arwkv7": 6}
 _MIXING_ROWS: Final = 10
@@ -41,10 +42,12 @@ class Workspace:
     """Of the widest layer."""
     state: int = 0
     """Numbers of each sequence, in the widest layer."""
+    attention: int = 0
+    """Of the widest layer's attention, but for the scores."""
     scores: int = 0
-    """Without flash attention: of attention, but for the scores themselves."""
-    heads: int = 0
-    """Without flash attention: scores for each cell."""
+    """Without flash attention: for each cell."""
+    cast_bytes: int = 0
+    """With flash attention: of each cell, of the layer with the longest; it does not read F32."""
     masks: tuple[bool, int] = (False, 0)
     """Whether there is one for all tokens, and the window of the other."""
     mask_bytes: int = 2
@@ -58,16 +61,19 @@ class Workspace:
         tokens = min(cells, TOKENS_AT_ONCE)
         cells = min(cells, self.most_cells or cells)
         masked = (cells if every else 0) + (seen if window else 0)
-        layer = max(self.layer * tokens + self.state * sequences, (self.scores + self.heads * cells) * tokens)
-        return max(self.output * tokens if output else 0, layer) * _F32 + masked * tokens * self.mask_bytes
+        attention = (self.attention + self.scores * cells) * tokens * _F32 + self.cast_bytes * cells
+        layer = (self.layer * tokens + self.state * sequences) * _F32
+        return max(self.output * tokens * _F32 if output else 0, layer, attention) + masked * tokens * self.mask_bytes
 
     def input_at(self, context: int) -> int:
         """In bytes: what is read into, where every layer lies elsewhere."""
         return min(padded(context), TOKENS_AT_ONCE) * self.width * _F32
 
 
-def workspace_of(architecture: str, numbers: Numbers, cache: Cache, *, flash_attention: bool = True) -> Workspace:
-    """Raises ShapeUnusable."""
+def workspace_of(
+    architecture: str, numbers: Numbers, cache: Cache, types: tuple[str, str], *, flash_attention: bool = True
+) -> Workspace:
+    """`types` are those of keys and values. Raises ShapeUnusable."""
     width = numbers.one("embedding_length")
     rows = _ROWS_OF.get(architecture, _ROWS) * width
     rows += numbers.one("embedding_length_per_layer_input", 0) * len(cache.layers)
@@ -77,16 +83,19 @@ def workspace_of(architecture: str, numbers: Numbers, cache: Cache, *, flash_att
     # Encoders give a row for a token or a sequence, and no word.
     output = rows + (0 if encoder else numbers.one("vocab_size", 0))
     scan, state = _scan(architecture, numbers, width)
-    layer = rows + max(_feed_forward(architecture, numbers, width), scan)
-    layer += _STREAM_ROWS * width if architecture == "gemma3n" else 0
-    most = TOKENS_AT_ONCE if encoder else None
-    if flash_attention or not attends:
-        return Workspace(width, output, layer, state, masks=masks, most_cells=most)
+    widest = rows + max(_feed_forward(architecture, numbers, width), scan)
+    widest += _STREAM_ROWS * width if architecture == "gemma3n" else 0
+    workspace = Workspace(width, output, widest, state, masks=masks, most_cells=TOKENS_AT_ONCE if encoder else None)
+    if not attends:
+        return workspace
     heads = numbers.most("attention.head_count")
-    usual = width // heads if heads else 0
-    queries = heads * numbers.one("attention.key_length", usual)
-    longest = max((one.key_length + one.value_length for one in cache.layers), default=0)
-    return Workspace(width, output, layer, state, rows + 3 * queries + longest, heads, masks, _F32, most)
+    queries = heads * numbers.one("attention.key_length", width // heads if heads else 0)
+    keys = max(layer.key_length for layer in cache.layers)
+    values = max(layer.value_length for layer in cache.layers)
+    if flash_attention:
+        cast = keys * (types[0] == "f32") + values * (types[1] == "f32")
+        return replace(workspace, attention=rows + queries, cast_bytes=_F16 * cast)
+    return replace(workspace, attention=rows + 3 * queries + keys + values, scores=heads, mask_bytes=_F32)
 
 
 def _feed_forward(architecture: str, numbers: Numbers, width: int) -> int:

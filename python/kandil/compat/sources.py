@@ -71,11 +71,11 @@ def _of_headers(headers: Sequence[Header]) -> Known:
 
 def _of_profile(profile: Profile) -> Known:
     weights = profile.weights
-    size = weights.size_bytes if weights else None
-    if profile.source == "cloud":
-        return Known(profile.id, "cloud", size, profile.context_window)
+    if weights is None:  # the profile is not local
+        return Known(profile.id, "cloud", None, profile.context_window)
+    size = weights.size_bytes
     found = Known(profile.id, "size", size, profile.context_window)
-    if weights is None or size is None:
+    if size is None:
         return found
     if not weights.size_exact:
         found = replace(found, warnings=("the size of the file is rounded",))
