@@ -161,6 +161,17 @@ def test_what_tomlkit_cannot_follow_is_left_alone(file: Path) -> None:
     assert file.read_text() == text
 
 
+def test_a_key_is_not_written_whatever_it_was_given_as(file: Path) -> None:
+    written(file, COMMENTED)
+    key = "gsk_" + "a1B2c3D4e5" * 5
+    for path, value in (("aliases", key), "x"), (("aliases", "x"), key), (("models", "x", "system"), f"say {key}"):
+        with pytest.raises(SecretInConfig) as caught:
+            editing.assign(path, value, file=file)
+        assert key not in f"{caught.value.message} {vars(caught.value)}"
+        assert "kandil auth set" in (caught.value.hint or "")
+    assert file.read_text() == COMMENTED
+
+
 def test_a_change_that_would_break_another_setting_is_refused(file: Path) -> None:
     text = "version = 2\n[publishers.a]\nidentity = 'i'\nissuer = 'j'\ntrust_root = 'r'\n"
     written(file, text)

@@ -155,6 +155,8 @@ def _check_change(before: Document, after: Document) -> None:
     except ConfigInvalid as error:
         if not _is_sound(before):
             raise
+        if isinstance(error, SecretInConfig):
+            raise SecretInConfig(error.path, error.key, None) from error
         hint = "nothing was written; `kandil config edit` changes several settings at once"
         raise ConfigInvalid(error.path, error.key, f"with this change {error.reason}", hint=hint) from error
 

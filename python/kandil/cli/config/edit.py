@@ -38,8 +38,8 @@ Exit: 0 replaced, or nothing was changed; 1 there is no editor, or it failed; 9 
 @click.pass_context
 def command(ctx: click.Context) -> int:
     from kandil import paths
-    from kandil.cli.config.text import write_object
     from kandil.cli.escape import printable
+    from kandil.cli.json_lines import write_report
     from kandil.config import editing
     from kandil.config.document import content_of
 
@@ -60,7 +60,7 @@ def command(ctx: click.Context) -> int:
         raise
     shutil.rmtree(copy.parent)
     if settings.json:
-        write_object("kandil.config.edit/1", path=file, changed=changed)
+        write_report("kandil.config.edit/1", path=file, changed=changed)
     else:
         print(f"{printable(file)}: {'replaced' if changed else 'nothing was changed'}")
     return 0

@@ -26,8 +26,9 @@ Exit: 0 printed; 1 it has no value; 9 no such setting, or a file cannot be used.
 @common_options
 @click.pass_context
 def command(ctx: click.Context, *, key: str) -> int:
-    from kandil.cli.config.text import note_fields, setting_fields, warn, write_object
+    from kandil.cli.config.text import note_fields, setting_fields, warn
     from kandil.cli.escape import printable
+    from kandil.cli.json_lines import write_report
     from kandil.config import load
     from kandil.config.keys import key_text, parsed_key
     from kandil.config.values import written
@@ -39,7 +40,7 @@ def command(ctx: click.Context, *, key: str) -> int:
     shown = setting_fields(config, path)  # an unknown key ends here
     value = shown["value"]
     if settings.json:
-        write_object("kandil.config.setting/1", **shown, warnings=note_fields(config.warnings))
+        write_report("kandil.config.setting/1", **shown, warnings=note_fields(config.warnings))
     elif value is not None:
         print(printable(value, lines=True) if isinstance(value, str) else printable(written(value)))
     else:

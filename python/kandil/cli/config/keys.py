@@ -27,7 +27,7 @@ Examples:
 @common_options
 @click.pass_context
 def command(ctx: click.Context) -> int:
-    from kandil.cli.config.text import write_object
+    from kandil.cli.json_lines import write_report
     from kandil.cli.terminal import Paint
     from kandil.config.keys import SETTINGS
     from kandil.config.values import expected, written
@@ -35,7 +35,7 @@ def command(ctx: click.Context) -> int:
     settings = ctx.find_object(Settings)
     assert settings is not None
     if settings.json:
-        write_object("kandil.config.keys/1", keys=[_fields(setting) for setting in SETTINGS])
+        write_report("kandil.config.keys/1", keys=[_fields(setting) for setting in SETTINGS])
         return 0
     paint = Paint(sys.stdout, no_color=settings.no_color)
     for setting in SETTINGS:

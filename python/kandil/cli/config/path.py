@@ -22,15 +22,15 @@ def command(ctx: click.Context) -> int:
     import os
 
     from kandil import paths
-    from kandil.cli.config.text import write_object
     from kandil.cli.escape import printable
+    from kandil.cli.json_lines import write_report
     from kandil.config.effective import project_file
 
     settings = ctx.find_object(Settings)
     assert settings is not None
     user, project = paths.config_file(), project_file()
     if settings.json:
-        write_object(
+        write_report(
             "kandil.config.path/1",
             user={"path": user, "exists": os.path.exists(user)},
             project={"path": project} if project else None,

@@ -27,7 +27,8 @@ Exit: 0 the files are sound; 9 a file cannot be used.
 @click.pass_context
 def command(ctx: click.Context, *, dry_run: bool) -> int:
     from kandil import paths
-    from kandil.cli.config.text import note_fields, setting_line, value_text, warn, write_object
+    from kandil.cli.config.text import note_fields, setting_line, value_text, warn
+    from kandil.cli.json_lines import write_report
     from kandil.config import load, snapshot
     from kandil.config.editing import migrate
 
@@ -41,7 +42,7 @@ def command(ctx: click.Context, *, dry_run: bool) -> int:
     if not dry_run:
         snapshot.keep(file, now)
     if settings.json:
-        write_object(
+        write_report(
             "kandil.config.reload/1",
             path=file, changes=changes, backup=backup, dry_run=dry_run, warnings=note_fields(config.warnings),
         )  # fmt: skip

@@ -24,8 +24,9 @@ Exit: 0 shown; 9 a file cannot be used.
 @common_options
 @click.pass_context
 def command(ctx: click.Context, *, origin: bool) -> int:
-    from kandil.cli.config.text import note_fields, setting_fields, setting_line, warn, write_object
+    from kandil.cli.config.text import note_fields, setting_fields, setting_line, warn
     from kandil.cli.escape import printable
+    from kandil.cli.json_lines import write_report
     from kandil.config import load
     from kandil.config.keys import key_text
 
@@ -34,7 +35,7 @@ def command(ctx: click.Context, *, origin: bool) -> int:
     config = load()
     if settings.json:
         shown = [setting_fields(config, path) for path in config.values]
-        write_object("kandil.config/1", settings=shown, warnings=note_fields(config.warnings))
+        write_report("kandil.config/1", settings=shown, warnings=note_fields(config.warnings))
         return 0
     lines = {path: setting_line(key_text(path), value) for path, value in config.values.items()}
     width = max(map(len, lines.values()))

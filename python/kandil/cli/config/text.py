@@ -51,11 +51,12 @@ def warn(notes: Iterable[object], settings: Settings) -> None:
 
 def show_change(change: Change, settings: Settings, *, dry_run: bool) -> None:
     """What `set` and `unset` did, or would do."""
+    from kandil.cli.json_lines import write_report
     from kandil.config.keys import key_text
 
     key, notes = key_text(change.key), _beside(change)
     if settings.json:
-        write_object(
+        write_report(
             "kandil.config.change/1",
             path=change.file, key=key, before=change.before, after=change.after, changed=change.changes,
             dry_run=dry_run, backup=change.backup, notes=notes,
@@ -82,10 +83,3 @@ def _beside(change: Change) -> list[str]:
     if origin.kind in ("environment", "project"):
         notes.append(f"{origin} says another value, and goes before this one")
     return notes
-
-
-def write_object(schema: str, **fields: object) -> None:
-    from kandil import __version__
-    from kandil.cli.json_lines import write_json
-
-    write_json({"schema": schema, **fields, "kandil_version": __version__})
