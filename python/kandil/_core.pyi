@@ -14,6 +14,7 @@ __all__ = [
     "Entry",
     "Finding",
     "Header",
+    "Names",
     "Outcome",
     "Progress",
     "Rule",
@@ -314,3 +315,16 @@ def normal_name(name: str) -> str:
 
 def check_profile(fields: dict[str, object]) -> list[tuple[str, str]]:
     """What is wrong with a profile of the user's: (field, what). Raises TypeError, ValueError, OverflowError."""
+
+@final
+class Names:
+    """Names, prepared to be ranked by how like they are to what somebody typed."""
+
+    def __new__(cls, names: Sequence[str]) -> Self: ...
+    def rank(self, query: str, limit: int = 5) -> list[tuple[int, float]]:
+        """The best for the query, best first: index and score, from 0 to 1, where 1 is the same name.
+
+        What scores below 0.3 is left out. Of names that score the same the shorter is better, then the earlier. Without
+        the GIL.
+        """
+    def __len__(self) -> int: ...

@@ -1,12 +1,14 @@
-//! The algorithms of kandil, free of Python: SHA-256 of many files at once, GGUF scanning.
+//! The algorithms of kandil, free of Python: SHA-256 of many files at once, GGUF scanning, names.
 //!
 //! * [`sha256`]: one stream, and many streams in the lanes of vector registers.
 //! * [`gguf`]: a resumable scanner that is fed with the bytes that are hashed.
 //! * [`library`]: walks, reads, hashes and scans a whole library on all cores.
+//! * [`names`]: ranks names of models by how like they are to what somebody typed.
 //! * `sandbox` (Linux): takes away from a process all that loading a file does not need.
 
 pub mod gguf;
 pub mod library;
+pub mod names;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 pub mod sha256;

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod gguf;
 mod library;
+mod names;
 mod profiles;
 mod rules;
 #[cfg(target_os = "linux")]
@@ -26,6 +27,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
     #[cfg(target_os = "linux")]
     m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
+    m.add_class::<names::Names>()?;
     profiles::register(m)?;
     gguf::register(m)
 }

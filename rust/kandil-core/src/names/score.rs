@@ -1,0 +1,195 @@
+//! A query against one name.
+
+use super::Names;
+use super::atoms::{Atom, atoms, joined};
+use super::similarity::Pattern;
+
+/// What scores less is no answer.
+pub(super) const FLOOR: f32 = 0.3;
+/// So many names are looked at closely, if more are not asked for.
+const CLOSELY: usize = 160;
+/// A joined match is a little less than a plain one.
+const JOINED: f32 = 0.97;
+/// What is left of a score when a number of the query is in no part of the name.
+const NUMBER_MISSED: f32 = 0.6;
+/// What a name loses when none of its own atoms were asked for.
+const NOT_ASKED_FOR: f32 = 0.22;
+/// What a name loses when its atoms come in another order.
+const DISORDER: f32 = 0.04;
+
+/// One or two neighbouring atoms of a query, with the words that are like it.
+struct Unit {
+    /// The first atom, and how many there are.
+    at: usize,
+    span: usize,
+    weight: f32,
+    /// (word, similarity), by word.
+    alike: Vec<(u32, f32)>,
+}
+
+pub(super) struct Query {
+    units: Vec<Unit>,
+    atoms: Vec<Atom>,
+    /// Of each atom.
+    weights: Vec<f32>,
+}
+
+/// A match of a part of the query and a part of the name.
+struct Match {
+    gain: f32,
+    at: usize,
+    span: usize,
+    name_at: usize,
+    name_span: usize,
+}
+
+impl Query {
+    pub(super) fn new(query: &str, names: &Names) -> Query {
+        let atoms = atoms(query);
+        let mut units: Vec<Unit> = Vec::new();
+        let mut weights = Vec::new();
+        for (at, atom) in atoms.iter().enumerate() {
+            let unit = Unit::new(at, 1, atom.clone(), names);
+            weights.push(unit.weight);
+            units.push(unit);
+        }
+        for (at, two) in atoms.windows(2).enumerate() {
+            let mut unit = Unit::new(at, 2, joined(&two[0], &two[1]), names);
+            unit.weight = weights[at] + weights[at + 1];
+            units.push(unit);
+        }
+        Query { units, atoms, weights }
+    }
+
+    /// The names that are worth a close look: those that have the most of what the query has.
+    pub(super) fn candidates(&self, names: &Names, limit: usize) -> Vec<usize> {
+        let mut gains = vec![0.0_f32; names.len()];
+        let mut seen = vec![0_u8; names.len()];
+        for (number, unit) in self.units.iter().enumerate() {
+            let mark = u8::try_from(number + 1).unwrap_or(u8::MAX);
+            let mut alike: Vec<&(u32, f32)> = unit.alike.iter().collect();
+            alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            // What both of two atoms give is not given again by their pair.
+            let weight = if unit.span == 1 { unit.weight } else { unit.weight * 0.5 };
+            for (word, similarity) in alike {
+                for name in names.by_word.get(*word as usize) {
+                    let name = *name as usize;
+                    if std::mem::replace(&mut seen[name], mark) != mark {
+                        gains[name] += weight * similarity;
+                    }
+                }
+            }
+        }
+        let most = CLOSELY.max(limit.saturating_mul(2));
+        let worth = |name: usize| gains[name] - 0.1 * names.weights[name];
+        let mut found: Vec<(f32, usize)> =
+            (0..names.len()).filter(|name| gains[*name] > 0.0).map(|name| (worth(name), name)).collect();
+        let better = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if found.len() > most {
+            found.select_nth_unstable_by(most, better);
+            found.truncate(most);
+        }
+        found.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// How like the name is, from 0 to 1.
+    pub(super) fn score(&self, names: &Names, name: usize) -> f32 {
+        let asked: f32 = self.weights.iter().sum();
+        if asked <= 0.0 {
+            return 0.0;
+        }
+        let singles = names.singles.get(name);
+        let taken = self.taken(singles, names.pairs.get(name));
+        let gained: f32 = taken.iter().map(|one| one.gain).sum();
+        let mut rest: f32 = names.weights[name];
+        for one in &taken {
+            rest -= (one.name_at..one.name_at + one.name_span)
+                .map(|at| names.words[singles[at] as usize].weight)
+                .sum::<f32>();
+        }
+        let missed = (0..self.atoms.len())
+            .filter(|at| self.atoms[*at].number && !taken.iter().any(|one| (one.at..one.at + one.span).contains(at)))
+            .count();
+        let mut score = gained / asked;
+        for _ in 0..missed {
+            score *= NUMBER_MISSED;
+        }
+        score *= 1.0 - NOT_ASKED_FOR * (rest / names.weights[name]).clamp(0.0, 1.0);
+        (score * (1.0 - DISORDER * disorder(&taken))).clamp(0.0, 1.0)
+    }
+
+    /// The matches that give most, none of which shares an atom with another.
+    fn taken(&self, singles: &[u32], pairs: &[u32]) -> Vec<Match> {
+        let mut matches = Vec::new();
+        for unit in &self.units {
+            for (name_at, word) in singles.iter().enumerate() {
+                if let Some(similarity) = unit.similarity(*word) {
+                    let factor = if unit.span == 2 { JOINED } else { 1.0 };
+                    let gain = unit.weight * similarity * factor;
+                    matches.push(Match { gain, at: unit.at, span: unit.span, name_at, name_span: 1 });
+                }
+            }
+            if unit.span == 1 {
+                for (name_at, word) in pairs.iter().enumerate() {
+                    if let Some(similarity) = unit.similarity(*word) {
+                        let gain = unit.weight * similarity * JOINED;
+                        matches.push(Match { gain, at: unit.at, span: 1, name_at, name_span: 2 });
+                    }
+                }
+            }
+        }
+        matches.sort_by(|a, b| {
+            b.gain
+                .total_cmp(&a.gain)
+                .then(a.at.cmp(&b.at))
+                .then(a.at.abs_diff(a.name_at).cmp(&b.at.abs_diff(b.name_at)))
+        });
+        let (mut used, mut name_used) = (0_u64, 0_u64);
+        matches.retain(|one| {
+            let (bits, name_bits) = (span(one.at, one.span), span(one.name_at, one.name_span));
+            let free = used & bits == 0 && name_used & name_bits == 0;
+            if free {
+                used |= bits;
+                name_used |= name_bits;
+            }
+            free
+        });
+        matches
+    }
+}
+
+impl Unit {
+    fn new(at: usize, span: usize, atom: Atom, names: &Names) -> Unit {
+        let pattern = Pattern::new(atom);
+        let mut alike = Vec::new();
+        let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
+        for (id, word) in names.words.iter().enumerate() {
+            let similarity = pattern.similarity(&word.atom, word.mask);
+            if similarity > 0.0 {
+                alike.push((u32::try_from(id).unwrap_or(super::NONE), similarity));
+                if similarity > best {
+                    (best, weight) = (similarity, word.weight.max(0.3 * super::base_weight(pattern.atom())));
+                }
+            }
+        }
+        Unit { at, span, weight, alike }
+    }
+
+    fn similarity(&self, word: u32) -> Option<f32> {
+        self.alike.binary_search_by_key(&word, |(id, _)| *id).ok().map(|at| self.alike[at].1)
+    }
+}
+
+fn span(at: usize, length: usize) -> u64 {
+    ((1 << length) - 1) << at
+}
+
+/// The share of neighbours in the query whose matches stand in another order in the name.
+fn disorder(taken: &[Match]) -> f32 {
+    let mut places: Vec<(usize, usize)> = taken.iter().map(|one| (one.at, one.name_at)).collect();
+    places.sort_unstable();
+    let turned = places.windows(2).filter(|two| two[0].1 > two[1].1).count();
+    #[expect(clippy::cast_precision_loss, reason = "a few atoms")]
+    let share = turned as f32 / places.len().saturating_sub(1).max(1) as f32;
+    share
+}

@@ -1,0 +1,216 @@
+//! How alike two atoms are, from 0 to 1.
+
+use super::atoms::Atom;
+
+/// An atom of a query, made ready to be compared with many.
+pub(super) struct Pattern {
+    atom: Atom,
+    letters: Vec<char>,
+    /// The letters that it has, as bits.
+    mask: u64,
+    /// A number's digits without dots and letters.
+    digits: String,
+    /// Where each ASCII letter stands, as bits; the algorithm's PM.
+    places: [u64; 128],
+}
+
+const LONGEST: usize = 64;
+
+/// The bits of the letters in a text; several letters share a bit.
+pub(super) fn mask(text: &str) -> u64 {
+    text.chars().fold(0, |mask, letter| mask | 1 << (letter as u32 % 64))
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+impl Pattern {
+    pub(super) fn new(atom: Atom) -> Pattern {
+        let letters: Vec<char> = atom.text.chars().take(LONGEST).collect();
+        let mut places = [0; 128];
+        for (at, letter) in letters.iter().enumerate() {
+            if let Some(place) = places.get_mut(*letter as usize) {
+                *place |= 1 << at;
+            }
+        }
+        Pattern { mask: mask(&atom.text), digits: digits(&atom.text), letters, places, atom }
+    }
+
+    pub(super) fn atom(&self) -> &Atom {
+        &self.atom
+    }
+
+    /// How alike the other is; 0 is not at all. `mask` is of its text.
+    pub(super) fn similarity(&self, other: &Atom, mask: u64) -> f32 {
+        if self.atom.text == other.text {
+            return 1.0;
+        }
+        if self.atom.number || other.number {
+            return if self.atom.number && other.number { self.of_numbers(other) } else { 0.0 };
+        }
+        self.of_words(other, mask)
+    }
+
+    /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`.
+    fn of_numbers(&self, other: &Atom) -> f32 {
+        let (mine, theirs) = (self.atom.text.as_str(), other.text.as_str());
+        if let Some(unit) = theirs.strip_prefix(mine) {
+            return match unit {
+                "b" => 0.95,
+                _ if unit.chars().all(char::is_alphabetic) => 0.75,
+                _ if unit.starts_with('.') => 0.35, // an older or newer version of the same line
+                _ => 0.0,
+            };
+        }
+        if mine.strip_suffix('b') == Some(theirs) {
+            return 0.55;
+        }
+        if digits(theirs) != self.digits {
+            return 0.0;
+        }
+        let letters = |text: &str| text.chars().filter(|one| one.is_alphabetic()).collect::<String>();
+        match (letters(mine), letters(theirs)) {
+            (mine, theirs) if mine == theirs => 0.9,
+            (mine, theirs) if mine.is_empty() && theirs == "b" => 0.85,
+            (mine, theirs) if mine.is_empty() || theirs.is_empty() => 0.6,
+            _ => 0.0,
+        }
+    }
+
+    fn of_words(&self, other: &Atom, mask: u64) -> f32 {
+        let length = self.letters.len();
+        let missing = (self.mask & !mask).count_ones() as usize;
+        let edits = match length {
+            0..=2 => 0,
+            3..=4 => 1,
+            5..=8 => 2,
+            _ => 3,
+        };
+        if missing > edits {
+            return 0.0;
+        }
+        let theirs = other.text.chars().count();
+        if missing == 0 && theirs > length {
+            if other.text.starts_with(&self.atom.text) {
+                #[expect(clippy::cast_precision_loss, reason = "lengths are small")]
+                let share = length as f32 / theirs as f32;
+                return if length == 1 { 0.2 } else { 0.62 + 0.35 * share };
+            }
+            if length >= 4 && other.text.contains(&self.atom.text) {
+                return 0.6;
+            }
+        }
+        if edits == 0 || theirs > length + edits || length > theirs + edits {
+            return 0.0;
+        }
+        let distance = self.distance(&other.text);
+        if distance > edits {
+            return 0.0;
+        }
+        let same_start = self.letters.first().copied() == other.text.chars().next();
+        #[expect(clippy::cast_precision_loss, reason = "lengths are small")]
+        let similarity = 1.0 - distance as f32 / length.max(theirs) as f32;
+        (if same_start { similarity + 0.04 } else { similarity - 0.06 }).clamp(0.0, 0.96)
+    }
+
+    /// Edits between the two, a transposition of neighbours being one: optimal string alignment, bit-parallel as in
+    /// H. Hyyrö, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances" (2003).
+    fn distance(&self, text: &str) -> usize {
+        let (mut vertical_up, mut vertical_down, mut diagonal, mut before) = (!0_u64, 0_u64, 0_u64, 0_u64);
+        let mut distance = self.letters.len();
+        let last = 1_u64 << (self.letters.len() - 1);
+        for letter in text.chars().take(LONGEST) {
+            let places = self.places_of(letter);
+            let swapped = ((!diagonal & places) << 1) & before;
+            diagonal =
+                ((places & vertical_up).wrapping_add(vertical_up) ^ vertical_up) | places | vertical_down | swapped;
+            let up = vertical_down | !(diagonal | vertical_up);
+            let down = diagonal & vertical_up;
+            distance += usize::from(up & last != 0);
+            distance -= usize::from(down & last != 0);
+            let up = (up << 1) | 1;
+            vertical_up = (down << 1) | !(diagonal | up);
+            vertical_down = up & diagonal;
+            before = places;
+        }
+        distance
+    }
+
+    fn places_of(&self, letter: char) -> u64 {
+        self.places.get(letter as usize).copied().unwrap_or_else(|| {
+            self.letters.iter().enumerate().filter(|(_, one)| **one == letter).fold(0, |bits, (at, _)| bits | 1 << at)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str) -> Atom {
+        Atom { text: text.to_owned(), number: text.contains(|one: char| one.is_ascii_digit()) }
+    }
+
+    fn similarity(mine: &str, theirs: &str) -> f32 {
+        Pattern::new(word(mine)).similarity(&word(theirs), mask(theirs))
+    }
+
+    /// The same by its definition.
+    fn plain_distance(a: &str, b: &str) -> usize {
+        let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+        let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+        for i in 0..=a.len() {
+            for j in 0..=b.len() {
+                table[i][j] = if i == 0 || j == 0 {
+                    i + j
+                } else {
+                    let changed = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let mut least = changed.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        least = least.min(table[i - 2][j - 2] + 1);
+                    }
+                    least
+                };
+            }
+        }
+        table[a.len()][b.len()]
+    }
+
+    #[test]
+    fn the_distance_is_that_of_its_definition() {
+        let mut seed = 7_u32;
+        let mut next = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % below
+        };
+        for _ in 0..20_000 {
+            let mut text =
+                |least: u32| (0..least + next(9)).map(|_| ['a', 'b', 'c', 'é'][next(4) as usize]).collect::<String>();
+            let (a, b) = (text(1), text(0));
+            assert_eq!(Pattern::new(word(&a)).distance(&b), plain_distance(&a, &b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_never_taken_for_others() {
+        for (mine, theirs) in [("7b", "70b"), ("70b", "7b"), ("3.1", "3.2"), ("7", "17b"), ("q4", "q5"), ("8", "b")] {
+            assert_eq!(similarity(mine, theirs).to_bits(), 0, "{mine} {theirs}");
+        }
+        for (mine, theirs) in [("32", "32b"), ("31", "3.1"), ("4", "q4"), ("7b", "7"), ("3", "3.1")] {
+            assert!(similarity(mine, theirs) > 0.0, "{mine} {theirs}");
+        }
+    }
+
+    #[test]
+    fn words_forgive_what_people_mistype() {
+        for (mine, theirs) in
+            [("qwn", "qwen"), ("codr", "coder"), ("claud", "claude"), ("sonet", "sonnet"), ("gmeini", "gemini")]
+        {
+            assert!(similarity(mine, theirs) > 0.7, "{mine} {theirs} {}", similarity(mine, theirs));
+        }
+        for (mine, theirs) in [("ai", "qi"), ("opus", "aya"), ("llama", "gemma")] {
+            assert!(similarity(mine, theirs) < 0.5, "{mine} {theirs}");
+        }
+    }
+}
