@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from kandil import hardware
 from kandil.compat import assess
 from kandil.compat.room import VRAM_RESERVE_BYTES, ram_reserve_bytes
 from tests.support.gguf_sized import Headers
@@ -268,3 +269,17 @@ def test_each_further_sequence_has_a_state_of_its_own(header: Headers) -> None:
     model = header("mamba_2_8b")
     sizes = [assess(model, machine(64), sequences=count).ram.cache_bytes for count in (1, 2, 3)]
     assert [after - before for before, after in pairwise(sizes)] == [sizes[0]] * 2
+
+
+async def test_this_machine() -> None:
+    """As it is found: a small model is judged by what is free."""
+    found = await hardware.detect()
+    report = assess(profile(size_bytes=1 << 20, architecture="llama", shape=llama_2_7b()), found, context=256)
+    assert report.verdict == ("unknown" if found.memory is None else "fits")
+    assert report.vram_usable_bytes >= 0
+
+
+def test_a_source_of_gpus_that_failed_is_a_warning(header: Headers) -> None:
+    failed = hardware.Source("nvidia", "unknown", ("no answer within 2 s",))
+    report = assess(header("llama_3_1_8b"), replace(machine(64), sources=(failed,)))
+    assert "nvidia" in report.warnings[0]

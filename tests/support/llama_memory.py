@@ -1,9 +1,9 @@
 """What llama.cpp itself would allocate for a file: `python llama_memory.py LIBRARY FILE`, questions on standard input.
 
 A question is a line of JSON, {"context", "key_type", "value_type", "flash", "sequences"}; so is each answer, in
-bytes by buffer type: {"CPU": {"weights", "context", "compute"}}, or nothing where llama.cpp refuses. Recurrent
-states alone are allocated (`no_alloc`, as when llama.cpp fits its own parameters), so that models of any size can
-be asked about.
+bytes by buffer type: {"CPU": {"weights", "context", "compute"}}, or nothing where llama.cpp refuses. Without
+``--allocate``, recurrent states alone are allocated (`no_alloc`, as when llama.cpp fits its own parameters), so
+that models of any size can be asked about.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def _set(parameters: _Parameters, place: int, usual: int, value: int, code: str 
     struct.pack_into(code, parameters.bytes, place, value)
 
 
-def _model(library: Any, path: str) -> int:
+def _model(library: Any, path: str, *, allocate: bool) -> int:
     parameters = library.llama_model_default_params()
     _set(parameters, _NO_LAYERS_ON_GPU, -1, 0)
     _set(parameters, _LOAD_MODE, -1, 0)
     _set(parameters, _EXTRA_BUFFERS, 1, 0, "B")
-    _set(parameters, _NO_ALLOC, 0, 1, "B")
+    _set(parameters, _NO_ALLOC, 0, int(not allocate), "B")
     model = library.llama_model_load_from_file(path.encode(), parameters)
     return int(model) if model else sys.exit("llama.cpp does not load it")
 
@@ -102,7 +102,7 @@ def main() -> None:
         quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
         library.llama_log_set(quiet, None)
     library.llama_backend_init()
-    model = _model(library, sys.argv[2])
+    model = _model(library, sys.argv[2], allocate="--allocate" in sys.argv)
     for line in sys.stdin:
         print(json.dumps(_answer(library, model, json.loads(line))), flush=True)
 

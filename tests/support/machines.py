@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from kandil._core import Header
 from kandil.compat import shape_of
-from kandil.hardware.disk import Disk
-from kandil.hardware.gpu import Gpu
-from kandil.hardware.memory import Memory
+from kandil.hardware import Disk, Gpu, Hardware, Memory
 from kandil.profiles import Profile
 from kandil.profiles.profile import Weights
 
 GIB = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What an assessment asks of `kandil.hardware.Hardware`."""
-
-    memory: Memory | None
-    gpus: tuple[Gpu, ...] | None = ()
-    disk: Disk | None = None
-
-
 def machine(
     ram_gib: float | None, *vram_gib: float | None, unified: bool = False, disk_gib: float | None = None
-) -> Machine:
+) -> Hardware:
     """With so much RAM free, and an eighth more in all; with GPUs with so much free. None: it is not known."""
     free = None if ram_gib is None else round(ram_gib * GIB)
     memory = None if free is None else Memory(free * 9 // 8, free, free * 9 // 8, free)
     sizes = [None if one is None else round(one * GIB) for one in vram_gib]
     gpus = tuple(Gpu("nvidia", f"GPU {number}", size, size, unified) for number, size in enumerate(sizes))
     disk = None if disk_gib is None else Disk("/models", round(disk_gib * GIB), round(disk_gib * GIB) * 2)
-    return Machine(memory, gpus, disk)
+    return Hardware(None, memory, disk, gpus, ())
 
 
 def profile(name: str = "model:7b", *, cloud: bool = False, context: int | None = None, **weights: Any) -> Profile:

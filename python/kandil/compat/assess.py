@@ -9,7 +9,7 @@ from kandil.compat.cache import CELLS, TYPES, padded, rates
 from kandil.compat.compute import workspace_of
 from kandil.compat.placement import Loads, Model, on_gpus
 from kandil.compat.report import Need, Report, Share, Verdict
-from kandil.compat.room import Device, Hardware, Room, room_of
+from kandil.compat.room import Device, Room, room_of
 from kandil.compat.shape import ShapeUnusable
 from kandil.compat.sources import Known, coarser, known
 from kandil.profiles import Profile
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kandil._core import Header
+    from kandil.hardware import Hardware
 
 USUAL_CONTEXT: Final = 4096
 """What a model is assessed with unless it is asked for more, or was trained with less."""
@@ -234,7 +235,7 @@ def _report(
 
 
 def _warnings(found: Known, room: Room, verdict: Verdict, context: int | None) -> list[str]:
-    said = [f"the free memory of {name} is not known: it is not counted on" for name in room.unknown_gpus]
+    said = [f"{what} is not known, and not counted on" for what in room.unknown_gpus]
     if verdict == "pages":
         said.append("the weights are more than memory holds: they are read from the disk again for each token")
     trained = found.trained_context

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kandil.hardware.disk import Disk
-    from kandil.hardware.gpu import Gpu
-    from kandil.hardware.memory import Memory
+    from kandil.hardware import Hardware
 
 _MIB: Final = 1 << 20
 RAM_RESERVE_SHARE: Final = 20
@@ -19,17 +15,7 @@ RAM_RESERVE_LEAST_BYTES: Final = 512 * _MIB
 RAM_RESERVE_MOST_BYTES: Final = 4096 * _MIB
 VRAM_RESERVE_BYTES: Final = 1024 * _MIB
 """Of each GPU, for the driver's context and the display: what llama.cpp's own fitting leaves (``--fit-target``)."""
-
-
-class Hardware(Protocol):
-    """What is asked of `kandil.hardware.Hardware`. None: it could not be read."""
-
-    @property
-    def memory(self) -> Memory | None: ...
-    @property
-    def gpus(self) -> Sequence[Gpu] | None: ...
-    @property
-    def disk(self) -> Disk | None: ...
+_GPU_SOURCES: Final = frozenset({"nvidia", "amd", "intel", "apple"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +38,20 @@ class Room:
     devices: tuple[Device, ...]
     disk_free_bytes: int | None
     unknown_gpus: tuple[str, ...] = ()
-    """Those whose free memory is not known: they are not counted on."""
+    """Those whose free memory is not known, and sources that may know of more: they are not counted on."""
 
 
 def room_of(hardware: Hardware, ram_bytes: int | None = None, vram_bytes: int | None = None) -> Room:
     """What is free less the reserve. What the caller says may be used is taken as it is, of one GPU."""
-    memory, gpus = hardware.memory, hardware.gpus or ()
+    memory, gpus = hardware.memory, hardware.gpus
     total = memory.total_bytes if memory else None
     usable = memory.available_bytes - ram_reserve_bytes(memory.total_bytes) if memory else None
     if ram_bytes is not None:
         usable, total = ram_bytes, max(ram_bytes, total or 0)
     known = [(gpu, gpu.free_bytes) for gpu in gpus if gpu.free_bytes is not None]
     devices = tuple(Device(gpu.name, free, max(free - VRAM_RESERVE_BYTES, 0), gpu.unified) for gpu, free in known)
-    unknown = tuple(gpu.name for gpu in gpus if gpu.free_bytes is None)
+    unsure = (f"what {source.name} has" for source in hardware.problems if source.name in _GPU_SOURCES)
+    unknown = (*(f"the free memory of {gpu.name}" for gpu in gpus if gpu.free_bytes is None), *unsure)
     if vram_bytes is not None:
         name = gpus[0].name if gpus else "GPU"
         devices, unknown = (
