@@ -164,7 +164,7 @@ impl Names {
         for (at, word) in self.words.iter_mut().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a weight is not exact")]
             let having = (self.by_word.get(at).len() as f32 + 1.0).ln();
-            word.weight = base_weight(&word.atom) * (1.0 - having / (all + 0.1)).clamp(0.3, 1.0);
+            word.weight = base_weight(&word.atom) * (1.0 - having / (all + 0.1)).clamp(0.5, 1.0);
         }
         self.weights = (0..self.lengths.len())
             .map(|at| self.singles.get(at).iter().map(|id| self.words[*id as usize].weight).sum())

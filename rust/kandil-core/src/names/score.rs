@@ -12,6 +12,8 @@ const CLOSELY: usize = 160;
 const JOINED: f32 = 0.97;
 /// What is left of a score when a number of the query is in no part of the name.
 const NUMBER_MISSED: f32 = 0.6;
+/// And when a word of three letters or more is.
+const WORD_MISSED: f32 = 0.85;
 /// What a name loses when none of its own atoms were asked for.
 const NOT_ASKED_FOR: f32 = 0.22;
 /// What a name loses when its atoms come in another order.
@@ -107,12 +109,15 @@ impl Query {
                 .map(|at| names.words[singles[at] as usize].weight)
                 .sum::<f32>();
         }
-        let missed = (0..self.atoms.len())
-            .filter(|at| self.atoms[*at].number && !taken.iter().any(|one| (one.at..one.at + one.span).contains(at)))
-            .count();
         let mut score = gained / asked;
-        for _ in 0..missed {
-            score *= NUMBER_MISSED;
+        for (at, atom) in self.atoms.iter().enumerate() {
+            if !taken.iter().any(|one| (one.at..one.at + one.span).contains(&at)) {
+                score *= match atom.text.len() {
+                    _ if atom.number => NUMBER_MISSED,
+                    3.. => WORD_MISSED,
+                    _ => 1.0,
+                };
+            }
         }
         score *= 1.0 - NOT_ASKED_FOR * (rest / names.weights[name]).clamp(0.0, 1.0);
         (score * (1.0 - DISORDER * disorder(&taken))).clamp(0.0, 1.0)

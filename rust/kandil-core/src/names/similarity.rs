@@ -25,6 +25,12 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
+/// Two letters stand side by side.
+fn has_word(text: &str) -> bool {
+    let mut before = false;
+    text.chars().any(|letter| std::mem::replace(&mut before, letter.is_alphabetic()) && letter.is_alphabetic())
+}
+
 impl Pattern {
     pub(super) fn new(atom: Atom) -> Pattern {
         let letters: Vec<char> = atom.text.chars().take(LONGEST).collect();
@@ -55,6 +61,9 @@ impl Pattern {
     /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`.
     fn of_numbers(&self, other: &Atom) -> f32 {
         let (mine, theirs) = (self.atom.text.as_str(), other.text.as_str());
+        if has_word(mine) || has_word(theirs) {
+            return 0.0; // joined, and not the same
+        }
         if let Some(unit) = theirs.strip_prefix(mine) {
             return match unit {
                 "b" => 0.95,
