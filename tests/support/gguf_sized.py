@@ -249,3 +249,39 @@ def llama4_scout() -> Sized:
     shared = {f"{name}_shexp": shape for name, shape in gated(5120, 8192).items()}
     block = norms(5120, *TWO) | attention(5120, 5120, 1024) | experts(5120, 8192, 16) | shared
     return "llama4", keys, whole([block] * 48, 5120, 202048)
+
+
+@sized
+def olmo2_32b() -> Sized:
+    keys = sizes(64, 5120, 100352, 27648, 65536, attention__sliding_window=4096) | heads(40, 8)
+    block = norms(5120, "attn_q_norm", "post_attention_norm", "post_ffw_norm") | norms(1024, "attn_k_norm")
+    return "olmo2", keys, whole([block | attention(5120, 5120, 1024) | gated(5120, 27648)] * 64, 5120, 100352)
+
+
+@sized
+def exaone4_32b() -> Sized:
+    keys = sizes(64, 5120, 102400, 27392) | heads(40, 8, 128)
+    block = norms(5120, "post_attention_norm", "post_ffw_norm") | norms(128, "attn_q_norm", "attn_k_norm")
+    return "exaone4", keys, whole([block | attention(5120, 5120, 1024) | gated(5120, 27392)] * 64, 5120, 102400)
+
+
+@sized
+def smallthinker_21b() -> Sized:
+    keys = sizes(52, 2560, 151936, 768, 16384, expert_count=64, expert_used_count=6) | heads(28, 4, 128)
+    keys |= {"attention.sliding_window": 4096, "expert_feed_forward_length": 768, "expert_gating_func": 2}
+    block = norms(2560, *TWO) | attention(2560, 3584, 512) | experts(2560, 768, 64)
+    return "smallthinker", keys, whole([block] * 52, 2560, 151936)
+
+
+@sized
+def glm_4_5_air() -> Sized:
+    """Its last layer predicts a further token, and is not loaded."""
+    keys = sizes(47, 4096, 151552, 10944, expert_count=128, expert_used_count=8) | heads(96, 8, 128)
+    keys |= {"expert_feed_forward_length": 1408, "expert_shared_count": 1, "leading_dense_block_count": 1}
+    keys |= {"nextn_predict_layers": 1, "rope.dimension_count": 64}
+    attends = norms(4096, "attn_norm", "post_attention_norm") | attention(4096, 12288, 1024)
+    attends |= {"attn_q.bias": (12288,), "attn_k.bias": (1024,), "attn_v.bias": (1024,)}
+    shared = {f"{name}_shexp": shape for name, shape in gated(4096, 1408).items()}
+    mixed = attends | experts(4096, 1408, 128) | shared | {"exp_probs_b.bias": (128,)}
+    last = mixed | norms(4096, "nextn.enorm", "nextn.hnorm") | {"nextn.eh_proj": (8192, 4096)}
+    return "glm4moe", keys, whole([attends | gated(4096, 10944), *[mixed] * 45, last], 4096, 151552)

@@ -166,3 +166,57 @@ def bge_large() -> Sized:
     ends |= {"token_embd_norm": (1024,), "token_embd_norm.bias": (1024,)}
     tensors = whole([block] * 24, 1024, 30522, tied=True, ends=ends)
     return "bert", keys, [tensor for tensor in tensors if tensor.name != "output_norm.weight"]
+
+
+@sized
+def qwen3_5_9b() -> Sized:
+    keys = sizes(32, 4096, 248320, 12288, 262144) | heads(16, 4, 256) | _scan(4, 4096, 128, 32, 16)
+    keys |= {"rope.dimension_count": 64, "rope.dimension_sections": (11, 11, 10, 0), "full_attention_interval": 4}
+    attends = attention(4096, 4096, 1024) | {"attn_q": (4096, 8192)} | norms(256, "attn_q_norm", "attn_k_norm")
+    recurrent: dict[str, Shape] = {"attn_qkv": (4096, 8192), "attn_gate": (4096, 4096), "ssm_conv1d": (4, 8192)}
+    recurrent |= {"ssm_dt.bias": (32,), "ssm_a:": (32,), "ssm_beta": (4096, 32), "ssm_alpha": (4096, 32)}
+    recurrent |= {"ssm_norm": (128,), "ssm_out": (4096, 4096)}
+    rest = norms(4096, "attn_norm", "post_attention_norm") | gated(4096, 12288)
+    blocks = [(recurrent if number % 4 != 3 else attends) | rest for number in range(32)]
+    return "qwen35", keys, whole(blocks, 4096, 248320)
+
+
+@sized
+def kimi_linear_48b() -> Sized:
+    shared = tuple(1 if number % 4 == 3 or number == 26 else 0 for number in range(27))
+    keys = sizes(27, 2304, 163840, 9216, 1048576, expert_count=256, expert_used_count=8, ssm__conv_kernel=4)
+    keys |= {"attention.head_count": 32, "attention.head_count_kv": shared, "kda.head_dim": 128}
+    keys |= {"attention.key_length": 576, "attention.value_length": 512, "attention.kv_lora_rank": 512}
+    keys |= {"attention.key_length_mla": 192, "attention.value_length_mla": 128, "rope.dimension_count": 64}
+    keys |= {"expert_feed_forward_length": 1024, "expert_shared_count": 1, "leading_dense_block_count": 1}
+    keys["expert_gating_func"] = 2
+    attends: dict[str, Shape] = {"attn_q": (2304, 6144), "attn_kv_a_norm": (512,), "attn_kv_a_mqa": (2304, 576)}
+    attends |= {"attn_k_b": (128, 512, 32), "attn_v_b": (512, 128, 32), "attn_output": (4096, 2304)}
+    recurrent = attention(2304, 4096, 4096) | {"ssm_beta": (2304, 32), "ssm_a:": (1, 32), "ssm_dt.bias": (4096,)}
+    recurrent |= {f"ssm_conv1d_{letter}": (4, 1, 4096) for letter in "qkv"} | {"ssm_norm": (128,)}
+    for part in "fg":
+        recurrent |= {f"ssm_{part}_a": (2304, 128), f"ssm_{part}_b": (128, 4096)}
+    wide = {f"{name}_shexp": shape for name, shape in gated(2304, 1024).items()}
+    mixed = experts(2304, 1024, 256) | wide | {"exp_probs_b.bias": (256,)}
+    layers = [(attends if count else recurrent) | norms(2304, *TWO) for count in shared]
+    blocks = [layers[0] | gated(2304, 9216), *(layer | mixed for layer in layers[1:])]
+    return "kimi-linear", keys, whole(blocks, 2304, 163840)
+
+
+@sized
+def rwkv7_1b5() -> Sized:
+    keys = sizes(24, 2048, 65536, 8192, 1048576, attention__head_count=0, wkv__head_size=64)
+    keys |= {"attention.layer_norm_epsilon": 1e-5, "attention.decay_lora_rank": 96, "attention.iclr_lora_rank": 96}
+    keys |= {"attention.value_residual_mix_lora_rank": 64, "attention.gate_lora_rank": 256}
+    block = norms(2048, "attn_norm", "attn_norm_2", "time_mix_ln", "time_mix_w0", "time_mix_a0", "time_mix_v0")
+    block |= norms(2048, "time_mix_k_k", "time_mix_k_a", "time_mix_r_k") | {"channel_mix_lerp_k": (2048, 1, 1)}
+    block |= {f"{name}.bias": (2048,) for name in ("attn_norm", "attn_norm_2", "time_mix_ln")}
+    ranks = {"w": 96, "a": 96, "v": 64, "g": 256}
+    block |= {f"time_mix_{letter}1": (2048, rank) for letter, rank in ranks.items()}
+    block |= {f"time_mix_{letter}2": (rank, 2048) for letter, rank in ranks.items()}
+    square = ("time_mix_key", "time_mix_value", "time_mix_receptance", "time_mix_output")
+    block |= dict.fromkeys(square, (2048, 2048)) | {"time_mix_lerp_fused": (2048, 1, 1, 6)}
+    block |= {"channel_mix_key": (2048, 8192), "channel_mix_value": (8192, 2048)}
+    first = block | {"time_mix_v1": (2048, 96), "time_mix_v2": (96, 2048)}
+    ends: dict[str, Shape] = {"token_embd_norm": (2048,), "token_embd_norm.bias": (2048,), "output_norm.bias": (2048,)}
+    return "rwkv7", keys, whole([first, *[block] * 23], 2048, 65536, ends=ends)

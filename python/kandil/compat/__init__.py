@@ -2,7 +2,7 @@
 
 `assess` computes what llama.cpp would allocate: weights, what it remembers of tokens, and what it computes in. By a
 file's header, the first two are exact: tests compare them with llama.cpp's own figures. The third is an estimate:
-at most 3 % off for the published models that are tested with flash attention, and 12 % without. On a GPU it has not
+at most 4 % off for the published models that are tested with flash attention, and 12 % without. On a GPU it has not
 been compared.
 """
 

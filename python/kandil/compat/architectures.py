@@ -83,8 +83,9 @@ INDEXED: Final = frozenset({"deepseek32", "glm-dsa"})
 
 NEXT_TOKENS_SKIPPED: Final = frozenset(
     {
-        "bailingmoe3", "cohere2moe", "deepseek2", "deepseek32", "glm-dsa", "glm4moe", "hy_v3", "mimo2",
-        "nemotron_h", "nemotron_h_moe", "qwen35", "qwen35moe", "qwen3next", "step35",
+        "bailingmoe2", "bailingmoe3", "cohere2moe", "deepseek2", "deepseek32", "exaone-moe", "exaone4", "glm-dsa",
+        "glm4", "glm4moe", "hy_v3", "mimo2", "nemotron_h", "nemotron_h_moe", "qwen35", "qwen35moe", "qwen3next",
+        "step35",
     }
 )  # fmt: skip
 """The layers that predict further tokens are not loaded unless asked for (``load_mtp``)."""
@@ -95,13 +96,16 @@ UNMODELLED: Final = frozenset(
 """Their caches have a form of their own, which kandil does not know: all layers are counted in full."""
 
 
-def windowed_layers(architecture: str, numbers: Numbers, layers: int) -> tuple[int, tuple[bool, ...]]:
-    """The window's tokens, and which layers see no more; 0 and none where there are no windows."""
+def windowed_layers(architecture: str, numbers: Numbers, layers: int, trunk: int) -> tuple[int, tuple[bool, ...]]:
+    """The window's tokens, and which layers see no more; 0 and none where there are no windows.
+
+    `trunk` of the layers, the first, are those that do not predict further tokens.
+    """
     nothing = (0, (False,) * layers)
     if architecture == "lfm2" and numbers.one("attention.sliding_window", 0):
         return numbers.one("attention.sliding_window"), (True,) * layers
     rule = WINDOWS.get(architecture)
-    if rule is None or layers != _WINDOWS_AT.get(architecture, layers):
+    if rule is None or trunk != _WINDOWS_AT.get(architecture, trunk):
         return nothing
     said = "attention.sliding_window" in numbers
     size = numbers.one("attention.sliding_window", rule.size or 0)

@@ -116,14 +116,14 @@ def cache_of(architecture: str, numbers: Numbers) -> Cache:
         return Cache((Layer(),) * count)
     heads = numbers.each("attention.head_count", count, 0)
     shared = numbers.each("attention.head_count_kv", count, heads)
-    window, windowed = architectures.windowed_layers(architecture, numbers, count)
+    trunk = count - further or count
+    window, windowed = architectures.windowed_layers(architecture, numbers, count, trunk)
     attend, recur = architectures.recurrent_layers(architecture, numbers, count, shared)
     keys, values = _head_lengths(numbers, heads[0])
     latent = numbers.one("attention.key_length_mla", 0) > 0
     owning = architectures.layers_with_keys(architecture, numbers, count)
     state = _state_bytes(numbers, heads[0]) if any(recur) else 0
     index = numbers.one("attention.indexer.key_length", 0) if architecture in architectures.INDEXED else 0
-    trunk = count - further or count
     layers = []
     for number in range(count):
         sees, own = windowed[number], attend[number] and number < min(owning, trunk)
