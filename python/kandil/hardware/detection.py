@@ -21,6 +21,8 @@ from kandil.hardware.memory import Memory
 from kandil.hardware.roots import Roots, reason
 
 DEADLINE_SECONDS = 2.0
+_SLOW = {"nvidia": 5, "apple": 5}
+"""Who has so many times as long: a driver that must wake its cards first, and a program that must start."""
 _Value = TypeVar("_Value")
 
 
@@ -64,15 +66,15 @@ async def detect(
     deadline_seconds: float = DEADLINE_SECONDS,
     system: str = sys.platform,
 ) -> Hardware:
-    """The machine, at the latest after the deadline; what a source has not told until then is unknown.
+    """The machine. What a source has not told after its deadline is unknown; drivers that wake cards have five of it.
 
     `roots` are where Linux shows its state; `models` is where models will be kept (:func:`kandil.paths.models_dir`);
     `system` is as :data:`sys.platform`.
     """
-    asked = _Asked(deadline_seconds)
+    asked = _Asked()
     async with trio.open_nursery() as nursery:
         for name, ask in _sources(roots or Roots(), models, deadline_seconds, system).items():
-            nursery.start_soon(asked.ask, name, ask)
+            nursery.start_soon(asked.ask, name, ask, _SLOW.get(name, 1) * deadline_seconds)
     return asked.hardware()
 
 
@@ -84,7 +86,7 @@ def _sources(
         return everywhere | {
             "cpu": partial(apple.read_cpu, deadline_seconds),
             "memory": memory.portable,
-            "apple": partial(apple.read_gpus, deadline_seconds),
+            "apple": partial(apple.read_gpus, _SLOW["apple"] * deadline_seconds),
         }
     if system != "linux":
         return everywhere | {"cpu": cpu.portable, "memory": memory.portable}
@@ -95,14 +97,13 @@ def _sources(
 class _Asked:
     """Answers as they come in."""
 
-    def __init__(self, deadline_seconds: float) -> None:
-        self._deadline_seconds = deadline_seconds
+    def __init__(self) -> None:
         self._threads = trio.CapacityLimiter(16)  # one that hangs holds its place for as long as it does
         self._answers: dict[str, object] = {}
         self._sources: dict[str, Source] = {}
 
-    async def ask(self, name: str, source: Callable[[], object]) -> None:
-        with trio.move_on_after(self._deadline_seconds) as deadline:
+    async def ask(self, name: str, source: Callable[[], object], deadline_seconds: float) -> None:
+        with trio.move_on_after(deadline_seconds) as deadline:
             try:
                 answer = await trio.to_thread.run_sync(
                     source, thread_name=f"kandil-{name}", abandon_on_cancel=True, limiter=self._threads
@@ -113,7 +114,7 @@ class _Asked:
                 self._answers[name] = answer
                 self._sources[name] = _outcome(name, answer)
         if deadline.cancelled_caught:
-            self._sources[name] = Source(name, "unknown", (f"no answer within {self._deadline_seconds:g} s",))
+            self._sources[name] = Source(name, "unknown", (f"no answer within {deadline_seconds:g} s",))
 
     def hardware(self) -> Hardware:
         allowance = self._answer("cgroup", Allowance) or Allowance()
