@@ -135,7 +135,9 @@ def test_what_no_profile_can_hold_is_refused() -> None:
         profiles.mistakes({**OWN, "context_window": 1 << 80})
 
 
-@pytest.mark.parametrize(("one", "other"), [("Qwen 2.5_Coder:7B", "qwen2.5-coder-7b"), ("GPT 5", "gpt-5"), ("a/b", "ab")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("Qwen 2.5_Coder:7B", "qwen2.5-coder-7b"), ("GPT 5", "gpt-5"), ("a/b", "ab")]
+)
 def test_spellings_of_one_name(one: str, other: str) -> None:
     assert _core.normal_name(one) == _core.normal_name(other)
 
