@@ -379,3 +379,89 @@ class ProfileInvalid(KandilError):
         super().__init__(f"{name!r} cannot be added: {told}")
         self.name = name
         self.mistakes = mistakes
+
+
+class KeyGiven(KandilError):
+    """Something that looks like an API key was given where none belongs. It is not repeated."""
+
+    exit_code = 2
+    code = "key-given"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"what was given as {where} looks like an API key",
+            hint="keys belong in no argument and no file: revoke it, because it stood on a command line",
+        )
+        self.where = where
+
+
+class NameUnusable(KandilError):
+    """No model can have this name."""
+
+    exit_code = 2
+    code = "name-unusable"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name!r} cannot be the name of a model: {reason}", hint="take another name")
+        self.name, self.reason = name, reason
+
+
+class RecordExists(KandilError):
+    """The user has added a model of this name before, at `added_at` if that is known."""
+
+    exit_code = 2
+    code = "record-exists"
+
+    def __init__(self, name: str, added_at: str | None) -> None:
+        when = f" at {added_at}" if added_at else ""
+        super().__init__(f"{name!r} is a model that you added{when}", hint="take another name, or say --replace")
+        self.name, self.added_at = name, added_at
+
+
+class RecordUnknown(KandilError):
+    """The user has added no model of exactly this name; `near` are names of those that were added, like it."""
+
+    exit_code = 3
+    code = "record-unknown"
+
+    def __init__(self, name: str, near: tuple[str, ...]) -> None:
+        hint = f"did you mean {', '.join(near)}?" if near else "`kandil model list` shows those that you added"
+        super().__init__(f"you have added no model called {name!r}", hint=hint)
+        self.name, self.near = name, near
+
+
+class RecordBroken(KandilError):
+    """The file of a record cannot be used; it is left as it is."""
+
+    exit_code = 9
+    code = "record-broken"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}", hint="mend the file, or delete it and add the model again")
+        self.path, self.reason = path, reason
+
+
+class OwnModelInvalid(KandilError):
+    """A user's description of a model has these mistakes: (field, what), the field empty where one is missing."""
+
+    exit_code = 2
+    code = "own-model-invalid"
+
+    def __init__(self, name: str, mistakes: tuple[tuple[str, str], ...]) -> None:
+        told = "; ".join(f"{field}: {what}" if field else what for field, what in mistakes)
+        super().__init__(f"{name!r} is not described well: {told}", hint="`kandil model add --help` has examples")
+        self.name = name
+        self.mistakes = mistakes
+
+
+class DownloadMissing(KandilError):
+    """A model was to be downloaded, and this version cannot."""
+
+    code = "download-missing"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"cannot add {name!r}: this version of kandil downloads no models",
+            hint="`kandil model add NAME --manual` describes one that a server of yours, or a provider, answers for",
+        )
+        self.name = name
