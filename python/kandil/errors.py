@@ -326,48 +326,6 @@ class AliasUnknown(KandilError):
         self.known = known
 
 
-class RecordExists(KandilError):
-    """The user has added a model of this name already."""
-
-    exit_code = 2
-    code = "record-exists"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"you have added {name!r} already", hint="take another name, or say --replace to describe it anew"
-        )
-        self.name = name
-
-
-class RecordUnknown(KandilError):
-    """The user has added no model of this name."""
-
-    exit_code = 3
-    code = "record-unknown"
-
-    def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
-        hint = (
-            f"you have added {', '.join(known)}" if known else "you have added none: `kandil model add NAME --manual`"
-        )
-        super().__init__(f"you have added no model called {name!r}", hint=hint)
-        self.name = name
-        self.known = known
-
-
-class RecordBroken(KandilError):
-    """A record cannot be read; it was left as it is."""
-
-    exit_code = 9
-    code = "record-broken"
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"cannot use the record {path}: {reason}", hint="mend the file, or remove it and add the model again"
-        )
-        self.path = path
-        self.reason = reason
-
-
 class ProfileInvalid(KandilError):
     """What is said of a model is wrong; `mistakes` are field and what is wrong with it, each."""
 
