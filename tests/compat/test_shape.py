@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kandil._core import Header
+from kandil._core import Header, Run
 from kandil.compat import assess, shape_of
 from kandil.compat.architectures import BOTH, NO_CACHE, RECURRENT, UNMODELLED, WINDOWS
 from tests.support import (
@@ -65,6 +65,25 @@ def test_shape_has_the_architectures_numbers(tmp_path: Path) -> None:
 def test_shape_counts_the_tokens(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(loadable.model())
     assert shape_of(Header.open(tmp_path / "model.gguf"))["vocab_size"] == len(loadable.WORDS)
+
+
+def test_a_header_of_a_run_has_no_tensors_and_its_files_size(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(loadable.model())
+    run = Run([(bytes(path), path.stat().st_size, "scan")])
+    (outcome,) = run.take(30)
+    assert outcome.header is not None
+    kept, whole = assess(outcome.header, machine(16)), assess(Header.open(path), machine(16))
+    assert (kept.basis, kept.ram.weights_bytes) == ("header", path.stat().st_size)
+    assert kept.ram.cache_bytes == whole.ram.cache_bytes > 0
+
+
+def test_a_broken_header_leaves_the_size(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(HOSTILE["cut_in_a_tensor"][0]())
+    report = assess(Header.open(path), machine(16))
+    assert report.basis == "size"
+    assert report.warnings
 
 
 @pytest.mark.parametrize("name", MODELS)

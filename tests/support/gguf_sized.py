@@ -215,6 +215,21 @@ def deepseek_v2_lite_before_mla() -> Sized:
 
 
 @sized
+def deepseek_v3() -> Sized:
+    keys = sizes(61, 7168, 129280, 18432, 163840, leading_dense_block_count=3, expert_count=256, expert_used_count=8)
+    keys |= {"expert_feed_forward_length": 2048, "expert_shared_count": 1, "expert_gating_func": 2}
+    keys |= {"attention.head_count": 128, "attention.head_count_kv": 1, "attention.q_lora_rank": 1536}
+    keys |= {"attention.kv_lora_rank": 512, "attention.key_length": 576, "attention.value_length": 512}
+    keys |= {"attention.key_length_mla": 192, "attention.value_length_mla": 128, "rope.dimension_count": 64}
+    attends: dict[str, Shape] = norms(7168, *TWO) | {"attn_q_a_norm": (1536,), "attn_kv_a_norm": (512,)}
+    attends |= {"attn_q_a": (7168, 1536), "attn_q_b": (1536, 24576), "attn_kv_a_mqa": (7168, 576)}
+    attends |= {"attn_k_b": (128, 512, 128), "attn_v_b": (512, 128, 128), "attn_output": (16384, 7168)}
+    shared = {f"{name}_shexp": shape for name, shape in gated(7168, 2048).items()}
+    mixed = attends | experts(7168, 2048, 256) | shared | {"exp_probs_b.bias": (256,)}
+    return "deepseek2", keys, whole([*[attends | gated(7168, 18432)] * 3, *[mixed] * 58], 7168, 129280)
+
+
+@sized
 def phi3_mini() -> Sized:
     keys = sizes(32, 3072, 32064, 8192, 4096, attention__sliding_window=2047) | heads(32, 32)
     keys["rope.dimension_count"] = 96

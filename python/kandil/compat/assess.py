@@ -103,7 +103,9 @@ def _exact(found: Known, room: Room, ask: _Ask, disk: int) -> Report:
     layers, loads = _placed(model, room.devices, ask.offload, context)
     verdict, reasons = _judged(loads, room)
     wrong = _unsound(found, ask)
-    if wrong or context > _MOST_CONTEXT:
+    if context > _MOST_CONTEXT:
+        wrong = (*wrong, f"llama.cpp takes no context of {context} tokens")
+    if wrong:
         verdict, reasons = "blocked", (*wrong, *reasons)
     return _report(
         found, room, ask, disk,
@@ -123,6 +125,7 @@ def _exact(found: Known, room: Room, ask: _Ask, disk: int) -> Report:
 
 def _placed(model: Model, devices: Sequence[Device], offload: int | None, context: int) -> tuple[int, Loads]:
     layers = model.most_gpu_layers(devices, context) if offload is None else min(offload, model.layers)
+    layers = layers if devices else 0
     return layers, model.loads(layers, devices, context)
 
 

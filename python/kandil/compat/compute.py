@@ -54,8 +54,8 @@ class Workspace:
     most_cells: int | None = None
     """Without a cache, tokens attend to those alone that are computed with them."""
 
-    def at(self, context: int, sequences: int = 1, *, output: bool = True) -> int:
-        """In bytes; without `output`, of a device that computes other layers than the last."""
+    def at(self, context: int, sequences: int = 1, *, output: bool = True, copies: int = 1) -> int:
+        """In bytes; without `output`, of a device that computes other layers than the last; with `copies` of masks."""
         every, window = self.masks
         cells, seen = cells_of(context, window, sequences)
         tokens = min(cells, TOKENS_AT_ONCE)
@@ -63,7 +63,10 @@ class Workspace:
         masked = (cells if every else 0) + (seen if window else 0)
         attention = (self.attention + self.scores * cells) * tokens * _F32 + self.cast_bytes * cells
         layer = (self.layer * tokens + self.state * sequences) * _F32
-        return max(self.output * tokens * _F32 if output else 0, layer, attention) + masked * tokens * self.mask_bytes
+        return (
+            max(self.output * tokens * _F32 if output else 0, layer, attention)
+            + copies * masked * tokens * self.mask_bytes
+        )
 
     def input_at(self, context: int) -> int:
         """In bytes: what is read into, where every layer lies elsewhere."""
@@ -90,12 +93,15 @@ def workspace_of(
         return workspace
     heads = numbers.most("attention.head_count")
     queries = heads * numbers.one("attention.key_length", width // heads if heads else 0)
+    if cache.latent:  # queries as they are, decompressed, and what comes out
+        queries = heads * numbers.one("attention.key_length_mla") + 2 * queries
     keys = max(layer.key_length for layer in cache.layers)
     values = max(layer.value_length for layer in cache.layers)
     if flash_attention:
         cast = keys * (types[0] == "f32") + values * (types[1] == "f32")
         return replace(workspace, attention=rows + queries, cast_bytes=_F16 * cast)
-    return replace(workspace, attention=rows + 3 * queries + keys + values, scores=heads, mask_bytes=_F32)
+    held = queries if cache.latent else 3 * queries + keys + values
+    return replace(workspace, attention=rows + held, scores=heads, mask_bytes=_F32)
 
 
 def _feed_forward(architecture: str, numbers: Numbers, width: int) -> int:

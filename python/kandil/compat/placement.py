@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kandil.compat.cache import Rates, cells_of
 from kandil.compat.report import Need
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from kandil.compat.compute import Workspace
     from kandil.compat.room import Device
     from kandil.compat.weights import Weights
+
+_COPIES: Final = 4
+"""``GGML_SCHED_MAX_COPIES`` of ggml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +61,23 @@ class Model:
         """
         first = self.layers - gpu_layers if devices else self.layers
         cells = cells_of(context, self._window, self.sequences)
-        compute = self._compute(first, first == self.layers, context) or self.work.input_at(context)
+        compute = self._compute(first, context, output=first == self.layers) or self.work.input_at(context)
         here = self._need(0, first, cells, compute, self.weights.input_bytes)
         total, seen, start = sum(device.free_bytes for device in devices), 0, first
+        # Whole models on several GPUs work on several batches at once (`pipeline_parallel` of ``llama_context``).
+        copies = _COPIES if len(devices) > 1 and first == 0 else 1
         gpus = []
         for device in devices:
             seen += device.free_bytes
             end = first + -(-seen * (self.layers - first) // total) if total else self.layers
             last = start < end == self.layers
-            compute = self._compute(end - start, last, context)
+            compute = self._compute(end - start, context, output=last, copies=copies)
             gpus.append((end - start, self._need(start, end, cells, compute, self.weights.copied_bytes if last else 0)))
             start = end
         return Loads(here, tuple(gpus))
 
-    def _compute(self, layers: int, output: bool, context: int) -> int:  # noqa: FBT001 (a private question)
-        return self.work.at(context, self.sequences, output=output) if layers else 0
+    def _compute(self, layers: int, context: int, *, output: bool, copies: int = 1) -> int:
+        return self.work.at(context, self.sequences, output=output, copies=copies) if layers else 0
 
     def most_gpu_layers(self, devices: Sequence[Device], context: int) -> int:
         """As many as the GPUs hold; found by halving."""

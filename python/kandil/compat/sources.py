@@ -63,10 +63,20 @@ def _of_headers(headers: Sequence[Header]) -> Known:
     try:
         found = _with_shape(found, shape_of(first))
         assert found.numbers is not None
-        weights = weights_of(headers, architecture, found.numbers, found.numbers.one("block_count"))
+        weights = _weights_in(headers, found, found.numbers)
     except (OSError, ValueError) as error:
         return coarser(found, str(error))
     return replace(found, weights=weights)
+
+
+def _weights_in(headers: Sequence[Header], found: Known, numbers: Numbers) -> Weights:
+    """By the tensors, or where they were not kept, by the files' sizes. Raises ShapeUnusable."""
+    if any(header.data_offset is None for header in headers):
+        raise ShapeUnusable("it is broken")
+    layers = numbers.one("block_count")
+    if any(header.tensor_count and not header.tensors for header in headers):
+        return weights_like(found.size_bytes or 0, numbers, layers, None)
+    return weights_of(headers, found.architecture, numbers, layers)
 
 
 def _of_profile(profile: Profile) -> Known:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kandil.compat.architectures import NEXT_TOKENS_SKIPPED
+from kandil.compat.shape import ShapeUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Weights:
 def weights_of(headers: Sequence[Header], architecture: str, numbers: Numbers, layers: int) -> Weights:
     """Of all files of a model; exact but for what an alignment above 32 adds.
 
-    Raises: ShapeUnusable.
+    Raises: ShapeUnusable, also where a tensor is of a type without a known size.
     """
     trunk = layers - (numbers.one("nextn_predict_layers", 0) if architecture in NEXT_TOKENS_SKIPPED else 0)
     first = last = embedding = 0
@@ -46,6 +47,8 @@ def weights_of(headers: Sequence[Header], architecture: str, numbers: Numbers, l
     tied = True
     for tensor in (tensor for header in headers for tensor in header.tensors):
         name, size = tensor.name, -(-tensor.size_bytes // _ALIGNMENT) * _ALIGNMENT
+        if not size:
+            raise ShapeUnusable(f"the size of a tensor of {tensor.type} is not known")
         if block := _BLOCK.match(name):
             number = int(block[1])
             if number < (trunk or layers):
