@@ -86,6 +86,8 @@ class Profile:
     """The `id` of the profile that takes its place."""
     released: str | None = None
     knowledge_cutoff: str | None = None
+    updated: str | None = None
+    """A day or a month: when its source last listed a change of a tag, or first listed a file."""
     weights: Weights | None = None
     note: str | None = None
     sources: tuple[str, ...] = ()

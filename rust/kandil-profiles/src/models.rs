@@ -162,6 +162,9 @@ impl Place<'_> {
         if let Some(context) = node.get("context") {
             fields.insert("context_window".into(), json(context));
         }
+        if let Some(updated) = node.get("updated") {
+            fields.insert("updated".into(), json(updated));
+        }
         let mut profile = self.profile(&format!("{model}{quant}@{owner}"), node.line, "gguf", fields);
         let file = first.rsplit('/').next().unwrap_or(first);
         if let Some(quantization) = quantization {

@@ -140,6 +140,7 @@ pub const TAG: &[Field] = &[
     may("manifest_sha256", Kind::Sha256),
     may("sha256", Kind::Sha256),
     may("also", Kind::List(&Kind::Text)),
+    may("updated", Kind::Month),
     SOURCES,
 ];
 
@@ -154,6 +155,7 @@ pub const GGUF_FILE: &[Field] = &[
     may("revision", Kind::Commit),
     may("shard", Kind::List(&Kind::Count)),
     must("agree", Kind::Whole),
+    may("updated", Kind::Month),
     may("preferred", Kind::Flag),
     may("other_sha256", Kind::List(&Kind::Sha256)),
     may("md5", Kind::Md5),
