@@ -33,9 +33,10 @@ TYPES = (("f16", "f16"), ("q8_0", "q8_0"), ("q8_0", "q4_0"), ("f32", "bf16"), ("
 QUESTIONS: tuple[Question, ...] = (
     *((context, *types, True, 1) for context, types in product(CONTEXTS, TYPES)),
     *((context, "f16", "f16", True, 4) for context in CONTEXTS),
+    (1024, "f16", "f16", False, 1),
     *((context, *types, False, 1) for context, types in product(CONTEXTS, (("f16", "f16"), ("f32", "bf16")))),
 )
-WITH_FLASH, WITHOUT_FLASH = 0.04, 0.12
+WITH_FLASH, WITHOUT_FLASH = 0.04, 0.17
 """How far an estimated buffer for computing may be off."""
 LATENT = {"deepseek_v2_lite", "deepseek_v3", "kimi_linear_48b"}
 TOO_MUCH = {("deepseek_v3", (512, "f16", "f16", False, 1))}

@@ -36,8 +36,10 @@ class Workspace:
 
     width: int
     """Of a token's embedding."""
-    output: int
-    """Of the last product, with what lies beside it."""
+    rows: int
+    """Beside whatever is computed."""
+    words: int
+    """That the last product gives."""
     layer: int
     """Of the widest layer."""
     state: int = 0
@@ -63,10 +65,11 @@ class Workspace:
         masked = (cells if every else 0) + (seen if window else 0)
         attention = (self.attention + self.scores * cells) * tokens * _F32 + self.cast_bytes * cells
         layer = (self.layer * tokens + self.state * sequences) * _F32
-        return (
-            max(self.output * tokens * _F32 if output else 0, layer, attention)
-            + copies * masked * tokens * self.mask_bytes
-        )
+        mask = masked * tokens * self.mask_bytes
+        words = self.words * tokens * _F32 if output else 0
+        # After the last layer its mask is free: one that is greater than the words has room for them.
+        last = self.rows * tokens * _F32 + words + min(mask, words)
+        return max(last, mask + max(layer, attention)) + (copies - 1) * mask
 
     def input_at(self, context: int) -> int:
         """In bytes: what is read into, where every layer lies elsewhere."""
@@ -84,11 +87,13 @@ def workspace_of(
     attends = cache.attends or encoder
     masks = (attends, cache.window if any(layer.windowed for layer in cache.layers) else 0)
     # Encoders give a row for a token or a sequence, and no word.
-    output = rows + (0 if encoder else numbers.one("vocab_size", 0))
+    words = 0 if encoder else numbers.one("vocab_size", 0)
     scan, state = _scan(architecture, numbers, width)
     widest = rows + max(_feed_forward(architecture, numbers, width), scan)
     widest += _STREAM_ROWS * width if architecture == "gemma3n" else 0
-    workspace = Workspace(width, output, widest, state, masks=masks, most_cells=TOKENS_AT_ONCE if encoder else None)
+    workspace = Workspace(
+        width, rows, words, widest, state, masks=masks, most_cells=TOKENS_AT_ONCE if encoder else None
+    )
     if not attends:
         return workspace
     heads = numbers.most("attention.head_count")
