@@ -306,9 +306,10 @@ class NameTaken(KandilError):
     exit_code = 2
     code = "name-taken"
 
-    def __init__(self, name: str, holder: str) -> None:
+    def __init__(self, name: str, holder: str, *, hint: str | None = None) -> None:
         whose = "is the name of a model" if name == holder else f"stands for {holder}"
-        super().__init__(f"{name!r} {whose}", hint="take another name, or say --shadow to give it a new meaning")
+        usual = "take another name, or say --shadow to give it a new meaning"
+        super().__init__(f"{name!r} {whose}", hint=hint or usual)
         self.name = name
         self.holder = holder
 
@@ -348,7 +349,7 @@ class KeyGiven(KandilError):
     def __init__(self, where: str) -> None:
         super().__init__(
             f"what was given as {where} looks like an API key",
-            hint="keys belong in no argument and no file: revoke it, because it stood on a command line",
+            hint="`kandil auth set PROVIDER` keeps a key in the system's keyring; the shell's history may have this one",
         )
         self.where = where
 
@@ -377,7 +378,7 @@ class RecordExists(KandilError):
 
 
 class RecordUnknown(KandilError):
-    """The user has added no model of exactly this name; `near` are names of those that were added, like it."""
+    """The user has added no model of exactly this name; `near` are those that they have added, the most like it."""
 
     exit_code = 3
     code = "record-unknown"
@@ -399,19 +400,6 @@ class RecordBroken(KandilError):
         self.path, self.reason = path, reason
 
 
-class OwnModelInvalid(KandilError):
-    """A user's description of a model has these mistakes: (field, what), the field empty where one is missing."""
-
-    exit_code = 2
-    code = "own-model-invalid"
-
-    def __init__(self, name: str, mistakes: tuple[tuple[str, str], ...]) -> None:
-        told = "; ".join(f"{field}: {what}" if field else what for field, what in mistakes)
-        super().__init__(f"{name!r} is not described well: {told}", hint="`kandil model add --help` has examples")
-        self.name = name
-        self.mistakes = mistakes
-
-
 class DownloadMissing(KandilError):
     """A model was to be downloaded, and this version cannot."""
 
@@ -423,3 +411,18 @@ class DownloadMissing(KandilError):
             hint="`kandil model add NAME --manual` describes one that a server of yours, or a provider, answers for",
         )
         self.name = name
+
+
+class NothingFits(KandilError):
+    """No model that was asked for can run in the memory that is free."""
+
+    exit_code = 4
+    code = "nothing-fits"
+
+    def __init__(self, query: str) -> None:
+        which = f"no model with {query!r} in its name" if query else "no model"
+        super().__init__(
+            f"{which} fits into the memory that is free now",
+            hint="`kandil doctor hardware` shows it; try another --task, a smaller --ctx, or --kv-type q8_0",
+        )
+        self.query = query

@@ -64,7 +64,7 @@ class Profile:
     base_url: str | None = None
     api_model: str
     """What the provider calls it in a request."""
-    kind: Literal["chat", "embedding"] = "chat"
+    kind: Literal["chat", "embedding", "reranker"] = "chat"
     endpoint: Literal["chat", "responses"] = "chat"
     """What an OpenAI-like provider answers on."""
     context_window: int | None = None

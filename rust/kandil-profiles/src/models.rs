@@ -159,11 +159,10 @@ impl Place<'_> {
         let mut fields = Map::new();
         fields.insert("weights".into(), Json::Object(weights));
         fields.insert("sources".into(), node.get("sources").map(json).unwrap_or_default());
-        if let Some(context) = node.get("context") {
-            fields.insert("context_window".into(), json(context));
-        }
-        if let Some(updated) = node.get("updated") {
-            fields.insert("updated".into(), json(updated));
+        for (field, name) in [("context", "context_window"), ("updated", "updated"), ("kind", "kind")] {
+            if let Some(value) = node.get(field) {
+                fields.insert(name.into(), json(value));
+            }
         }
         let mut profile = self.profile(&format!("{model}{quant}@{owner}"), node.line, "gguf", fields);
         let file = first.rsplit('/').next().unwrap_or(first);

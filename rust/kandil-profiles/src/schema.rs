@@ -12,7 +12,7 @@ const fn may(name: &'static str, kind: Kind) -> Field {
 
 /// The wire formats.
 pub const PROTOCOLS: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
-const MODEL_KINDS: &[&str] = &["chat", "embedding"];
+const MODEL_KINDS: &[&str] = &["chat", "embedding", "reranker"];
 const ENDPOINTS: &[&str] = &["chat", "responses"];
 const STATUSES: &[&str] = &["active", "preview", "deprecated", "retired"];
 const SUPPORTS: &[&str] = &["vision", "tools", "reasoning", "json"];
@@ -149,6 +149,7 @@ pub const GGUF_FILE: &[Field] = &[
     may("sha256", Kind::Sha256),
     may("size_bytes", Kind::Count),
     must("model", Kind::Text),
+    may("kind", Kind::OneOf(MODEL_KINDS)),
     may("quant", Kind::Text),
     may("architecture", Kind::Text),
     may("context", Kind::Count),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kandil.cli.group import Settings, common_options
+from kandil.cli.model.fit import memory_options
 from kandil.cli.naming import naming_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kandil.cli.terminal import Paint
+    from kandil.compat import Report
     from kandil.profiles import Price, Profile, Weights
     from kandil.resolver import Resolution
 
@@ -38,27 +40,44 @@ SCHEMA = "kandil.model/1"
 
 @click.command("show", help=HELP, short_help="Show everything that is known of a model.")
 @click.argument("name")
+@memory_options
 @naming_options
 @common_options
 @click.pass_context
-def command(ctx: click.Context, *, name: str, explain: bool, no_input: bool) -> int:
+def command(ctx: click.Context, /, *, name: str, explain: bool, no_input: bool, **asked: Any) -> int:
     from kandil.cli.naming import resolved
     from kandil.cli.terminal import Paint
 
     settings = ctx.find_object(Settings)
     assert settings is not None
     resolution = resolved(name, explain=explain, no_input=no_input)
+    report = _assessed(resolution.profile, asked, ctx)
     if settings.json:
-        _show_json(resolution)
+        _show_json(resolution, report)
         return 0
-    paint = Paint(sys.stdout, no_color=settings.no_color)
-    _show(resolution.profile, paint)
+    _show(resolution.profile, report, Paint(sys.stdout, no_color=settings.no_color))
     return 0
 
 
-def _show_json(resolution: Resolution) -> None:
+def _assessed(profile: Profile, asked: dict[str, Any], ctx: click.Context) -> Report | None:
+    """Whether it fits this machine; None for what runs elsewhere."""
+    if not profile.local:
+        return None
+    import trio
+
+    from kandil.compat import assess
+    from kandil.hardware import detect
+
+    try:
+        return assess(profile, trio.run(detect), **asked)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from error
+
+
+def _show_json(resolution: Resolution, report: Report | None) -> None:
     from dataclasses import asdict
 
+    from kandil.cli.fit_text import report_fields
     from kandil.cli.json_lines import write_report
     from kandil.profiles import source_title
 
@@ -71,20 +90,22 @@ def _show_json(resolution: Resolution) -> None:
         also=resolution.also,
         instead_of=resolution.instead_of,
         profile=profile,
+        fit=report and report_fields(report),
     )
 
 
-def _show(profile: Profile, paint: Paint) -> None:
+def _show(profile: Profile, report: Report | None, paint: Paint) -> None:
     from kandil.cli.escape import printable
 
     print(paint("bold", printable(profile.id)) + (f"  {printable(profile.name)}" if profile.name != profile.id else ""))
-    facts = list(_facts(profile))
+    facts = list(_facts(profile, report))
     width = max(len(title) for title, _ in facts)
     for title, text in facts:
         print(f"  {paint('dim', f'{title:<{width}}')}  {printable(text)}")
 
 
-def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
+def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]:
+    from kandil.cli.fit_text import verdict
     from kandil.cli.naming import ending
     from kandil.profiles import source_title
 
@@ -107,6 +128,9 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
         yield "limits", ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in profile.limits.items())
     if profile.weights:
         yield from _weights(profile.weights)
+    if report:
+        yield "this machine", verdict(report)
+        yield from (("warning", warning) for warning in report.warnings)
     if profile.released or profile.knowledge_cutoff:
         yield (
             "released",

@@ -1,0 +1,169 @@
+"""`kandil model fit`: what this machine can run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kandil.cli.fit_text import human_bytes, where
+from kandil.cli.group import Settings, common_options
+from kandil.cli.sizes import size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kandil.compat import Fit
+    from kandil.hardware import Hardware
+    from kandil.profiles import Profile
+
+HELP = """Rank what this machine can run, with how much context, before anything is downloaded.
+
+What is compared is the memory that llama.cpp would allocate with what is free now, less a reserve for the system. Of
+each model and size the smallest file with four bits a weight or more is proposed. The order is by size and age: a
+proposal, and no measurement.
+
+\b
+Examples:
+  kandil model fit                              for talking
+  kandil model fit --task code --ctx 32768      for programs, with room for 32768 tokens
+  kandil model fit qwen --all                   every one with "qwen" in its name
+  kandil model fit --ram 64GB --vram 24GB       as if this machine had so much free
+  kandil model fit --json | jq -r '.models[0].id'
+
+\b
+Exit: 0 shown; 4 nothing fits.
+"""
+
+SCHEMA = "kandil.fit/1"
+_FEW = 20
+"""So many are shown at a terminal."""
+
+
+def memory_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`--ctx`, `--kv-type`, `--ram`, `--vram`: what the fit is computed for."""
+    sized: Any = size_bytes
+    options = (
+        click.option("--vram", "vram_bytes", type=sized, metavar="SIZE", help="So much GPU memory may be used."),
+        click.option("--ram", "ram_bytes", type=sized, metavar="SIZE", help="So much RAM may be used."),
+        click.option(
+            "--kv-type", default="f16", metavar="TYPE", help="Of the cache: f16, q8_0, q4_0, …", show_default=True
+        ),
+        click.option(
+            "--ctx", "context", type=click.IntRange(1), metavar="TOKENS", help="With so many tokens of context."
+        ),
+    )
+    for option in options:
+        command = option(command)
+    return command
+
+
+@click.command("fit", help=HELP, short_help="Rank what this machine can run.")
+@click.argument("query", required=False, default="")
+@click.option(
+    "--task",
+    type=click.Choice(["chat", "code", "vision", "tools", "reasoning", "embedding"]),
+    default="chat",
+    show_default=True,
+    help="What the model must be made for.",
+)
+@memory_options
+@click.option("--all", "everything", is_flag=True, help=f"More than the first {_FEW}, at a terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the names alone.")
+@common_options
+@click.pass_context
+def command(ctx: click.Context, /, *, query: str, everything: bool, quiet: bool, **asked: Any) -> int:
+    import trio
+
+    from kandil.compat import fits
+    from kandil.errors import NothingFits
+    from kandil.hardware import detect
+
+    settings = ctx.find_object(Settings)
+    assert settings is not None
+    hardware = trio.run(detect)
+    try:
+        found = fits(_named(query), hardware, **asked)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from error
+    if settings.json:
+        _show_json(found, hardware, asked)
+    elif not found:
+        raise NothingFits(query)
+    elif quiet:
+        print("\n".join(fit.profile.id for fit in found))
+    else:
+        _show(found, settings, most=len(found) if everything or not sys.stdout.isatty() else _FEW)
+        _say_memory(hardware)
+    return 0 if found else 4
+
+
+def _named(query: str) -> list[Profile]:
+    """Local models with every word of the query in their name."""
+    from kandil import profiles, registry
+
+    words = query.lower().split()
+    every = [*registry.profiles().values(), *profiles.every()]
+    return [one for one in every if all(word in f"{one.id} {one.name}".lower() for word in words)]
+
+
+def _show(found: Sequence[Fit], settings: Settings, *, most: int) -> None:
+    from kandil.cli.escape import printable
+    from kandil.cli.terminal import Paint
+
+    paint = Paint(sys.stdout, no_color=settings.no_color)
+    rows = [_row(fit) for fit in found[:most]]
+    heads = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS ON")
+    widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+    print(paint("dim", _line(heads, widths)))
+    for row in rows:
+        print(printable(_line(row, widths)))
+    if len(found) > most:
+        print(paint("dim", f"{len(found) - most} more with --all"))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Numbers to the right, as they are compared."""
+    aligned = [
+        f"{cell:>{width}}" if 0 < at < len(cells) - 1 else f"{cell:<{width}}"
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(aligned).rstrip()
+
+
+def _row(fit: Fit) -> tuple[str, ...]:
+    report, weights = fit.report, fit.profile.weights
+    size = weights.size_bytes if weights else None
+    return (
+        fit.profile.id,
+        human_bytes(size) if size else "?",
+        human_bytes(report.ram.total_bytes + report.vram.total_bytes),
+        f"{report.context:,}" if report.context else "?",
+        f"{report.largest_context:,}" if report.largest_context is not None else "?",
+        where(report),
+    )
+
+
+def _say_memory(hardware: Hardware) -> None:
+    from kandil.cli.escape import printable
+
+    parts = []
+    if hardware.memory:
+        parts.append(
+            f"{human_bytes(hardware.memory.available_bytes)} of {human_bytes(hardware.memory.total_bytes)} RAM free"
+        )
+    for gpu in hardware.gpus:
+        free = human_bytes(gpu.free_bytes) if gpu.free_bytes is not None else "unknown"
+        parts.append(f"{gpu.name}: {free} free")
+    for problem in hardware.problems:
+        parts.append(f"{problem.name}: not known ({'; '.join(problem.reasons)})")
+    print(printable("; ".join(parts)), file=sys.stderr)
+
+
+def _show_json(found: Sequence[Fit], hardware: Hardware, asked: dict[str, Any]) -> None:
+    from kandil.cli.fit_text import report_fields
+    from kandil.cli.json_lines import write_report
+
+    models = [{"id": fit.profile.id, **report_fields(fit.report)} for fit in found]
+    write_report(SCHEMA, task=asked["task"], models=models, hardware=hardware.to_json())
