@@ -1,10 +1,10 @@
 //! A name as its atoms: words, and numbers with the letters that belong to them.
 
 /// A part of a name that is compared as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Atom {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Atom<'a> {
     /// Lower case; a number keeps the dots inside.
-    pub(super) text: String,
+    pub(super) text: &'a str,
     /// It has digits, so that it is never taken for one that is only similar.
     pub(super) number: bool,
 }
@@ -12,69 +12,78 @@ pub(super) struct Atom {
 /// So many atoms of a name count; what is behind them is not compared.
 pub(super) const MOST: usize = 24;
 
-/// The atoms of a name. `Qwen2.5-Coder:7B-q4_K_M` is `qwen 2.5 coder 7b q4 k m`.
+/// Puts the name into `lowered` in lower case; whoever has many names gives the same text again.
+pub(super) fn lower(name: &str, lowered: &mut String) {
+    lowered.clear();
+    if name.is_ascii() {
+        lowered.push_str(name);
+        lowered.make_ascii_lowercase();
+    } else {
+        lowered.extend(name.chars().flat_map(char::to_lowercase));
+    }
+}
+
+/// The atoms of a name in lower case. `Qwen2.5-Coder:7B-q4_K_M` is `qwen 2.5 coder 7b q4 k m`.
 ///
 /// Separators end an atom, and so does the border of a word of two or more letters and a number. A number takes single
 /// letters that touch it (`7b`, `q4`, `8x7b`, `4o`, `a3b`) and dots between digits.
-pub(super) fn atoms(name: &str) -> Vec<Atom> {
-    let letters: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < letters.len() && found.len() < MOST {
-        if letters[at].is_alphanumeric() {
-            let end = end_of_run(&letters, at);
-            split_run(&letters[at..end], &mut found);
-            at = end;
-        } else {
-            at += 1;
-        }
+pub(super) fn atoms(name: &str) -> Vec<Atom<'_>> {
+    let mut found = Vec::with_capacity(12);
+    let mut rest = name;
+    while found.len() < MOST
+        && let Some(start) = rest.find(char::is_alphanumeric)
+    {
+        let (run, behind) = rest[start..].split_at(length_of_run(&rest[start..]));
+        split_run(run, &mut found);
+        rest = behind;
     }
     found.truncate(MOST);
     found
 }
 
-/// Letters, digits, and dots between digits.
-fn end_of_run(letters: &[char], start: usize) -> usize {
-    let is_digit = |at: usize| letters.get(at).is_some_and(char::is_ascii_digit);
-    let mut at = start;
-    while at < letters.len() {
-        let dot = letters[at] == '.' && at > start && is_digit(at - 1) && is_digit(at + 1);
-        if !letters[at].is_alphanumeric() && !dot {
-            break;
-        }
-        at += 1;
-    }
-    at
+/// Letters, digits, and dots between digits; in bytes.
+fn length_of_run(text: &str) -> usize {
+    let digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    text.char_indices()
+        .find(|(at, letter)| {
+            let dot = *letter == '.' && *at > 0 && digit(at - 1) && digit(at + 1);
+            !letter.is_alphanumeric() && !dot
+        })
+        .map_or(text.len(), |(at, _)| at)
 }
 
 /// Words of two and more letters stand alone; the rest between them is a number if it has a digit.
-fn split_run(run: &[char], found: &mut Vec<Atom>) {
-    let mut rest = String::new();
-    let mut at = 0;
+fn split_run<'a>(run: &'a str, found: &mut Vec<Atom<'a>>) {
+    let (mut rest, mut at) = (0, 0);
     while at < run.len() {
-        let word = run[at..].iter().take_while(|one| one.is_alphabetic()).count();
-        if word >= 2 {
-            flush(&mut rest, found);
-            found.push(Atom { text: run[at..at + word].iter().collect(), number: false });
-            at += word;
-        } else {
-            rest.push(run[at]);
-            at += 1;
+        let word = run[at..].find(|one: char| !one.is_alphabetic()).unwrap_or(run.len() - at);
+        let first = run[at..].chars().next().map_or(1, char::len_utf8);
+        if word > first {
+            push(&run[rest..at], found);
+            push(&run[at..at + word], found);
+            rest = at + word;
         }
+        at += word.max(first);
     }
-    flush(&mut rest, found);
+    push(&run[rest..], found);
 }
 
-fn flush(rest: &mut String, found: &mut Vec<Atom>) {
-    if !rest.is_empty() {
-        let number = rest.contains(|one: char| one.is_ascii_digit());
-        found.push(Atom { text: std::mem::take(rest), number });
+fn push<'a>(text: &'a str, found: &mut Vec<Atom<'a>>) {
+    if !text.is_empty() {
+        found.push(Atom { text, number: has_digit(text) });
     }
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|one| one.is_ascii_digit())
 }
 
 /// Two neighbours as one: `deep` and `seek`, `3` and `1`.
-pub(super) fn joined(first: &Atom, second: &Atom) -> Atom {
-    Atom { text: format!("{}{}", first.text, second.text), number: first.number || second.number }
+pub(super) fn joined<'a>(first: Atom<'_>, second: Atom<'_>, text: &'a mut String) -> Atom<'a> {
+    text.clear();
+    text.push_str(first.text);
+    text.push_str(second.text);
+    Atom { text, number: first.number || second.number }
 }
 
 #[cfg(test)]
@@ -82,7 +91,9 @@ mod tests {
     use super::*;
 
     fn texts(name: &str) -> String {
-        atoms(name).iter().map(|atom| atom.text.as_str()).collect::<Vec<_>>().join(" ")
+        let mut lowered = String::new();
+        lower(name, &mut lowered);
+        atoms(&lowered).iter().map(|atom| atom.text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

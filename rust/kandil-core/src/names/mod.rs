@@ -13,7 +13,7 @@ mod similarity;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use atoms::{Atom, atoms, joined};
+use atoms::{Atom, atoms, joined, lower};
 use score::Query;
 use similarity::mask;
 
@@ -33,10 +33,17 @@ pub struct Names {
 
 /// An atom that names have, or two neighbours joined.
 struct Word {
-    atom: Atom,
+    text: String,
+    number: bool,
     mask: u64,
     /// How much it says: a rare word more than a common one, a long one more than a short one.
     weight: f32,
+}
+
+impl Word {
+    fn atom(&self) -> Atom<'_> {
+        Atom { text: &self.text, number: self.number }
+    }
 }
 
 /// Lists of numbers, one behind the other.
@@ -114,13 +121,13 @@ struct Vocabulary {
 }
 
 impl Vocabulary {
-    fn id(&mut self, atom: Atom) -> u32 {
-        if let Some(id) = self.ids.get(&atom.text) {
+    fn id(&mut self, atom: Atom<'_>) -> u32 {
+        if let Some(id) = self.ids.get(atom.text) {
             return *id;
         }
         let id = u32::try_from(self.words.len()).expect("fewer than 4 billion words");
-        self.ids.insert(atom.text.clone(), id);
-        self.words.push(Word { mask: mask(&atom.text), atom, weight: 0.0 });
+        self.ids.insert(atom.text.to_owned(), id);
+        self.words.push(Word { text: atom.text.to_owned(), number: atom.number, mask: mask(atom.text), weight: 0.0 });
         id
     }
 }
@@ -135,13 +142,15 @@ impl Names {
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Names {
         let mut vocabulary = Vocabulary::default();
         let (mut singles, mut pairs, mut lengths) = (Lists::default(), Lists::default(), Vec::new());
+        let (mut lowered, mut together) = (String::new(), String::new());
         for name in names {
-            let atoms = atoms(name);
+            lower(name, &mut lowered);
+            let atoms = atoms(&lowered);
             lengths.push(u32::try_from(name.len()).unwrap_or(u32::MAX));
-            singles.push(atoms.iter().map(|atom| vocabulary.id(atom.clone())));
+            singles.push(atoms.iter().map(|atom| vocabulary.id(*atom)));
             pairs.push(atoms.windows(2).map(|two| {
                 let short = two[0].text.len() + two[1].text.len() <= LONGEST_PAIR;
-                if short { vocabulary.id(joined(&two[0], &two[1])) } else { NONE }
+                if short { vocabulary.id(joined(two[0], two[1], &mut together)) } else { NONE }
             }));
         }
         let mut names =
@@ -164,7 +173,7 @@ impl Names {
         for (at, word) in self.words.iter_mut().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "a weight is not exact")]
             let having = (self.by_word.get(at).len() as f32 + 1.0).ln();
-            word.weight = base_weight(&word.atom) * (1.0 - having / (all + 0.1)).clamp(0.5, 1.0);
+            word.weight = base_weight(word.atom()) * (1.0 - having / (all + 0.1)).clamp(0.5, 1.0);
         }
         self.weights = (0..self.lengths.len())
             .map(|at| self.singles.get(at).iter().map(|id| self.words[*id as usize].weight).sum())
@@ -176,7 +185,9 @@ impl Names {
     /// What scores below 0.3 is left out. Of equal names the shorter is better, then the earlier.
     #[must_use]
     pub fn rank(&self, query: &str, limit: usize) -> Vec<(usize, f32)> {
-        let query = Query::new(query, self);
+        let mut lowered = String::new();
+        lower(query, &mut lowered);
+        let query = Query::new(&lowered, self);
         let mut ranked: Vec<(usize, f32)> = query
             .candidates(self, limit)
             .into_iter()
@@ -204,7 +215,7 @@ impl Names {
 }
 
 /// Of an atom by itself.
-fn base_weight(atom: &Atom) -> f32 {
+fn base_weight(atom: Atom<'_>) -> f32 {
     if atom.number {
         return 1.1;
     }

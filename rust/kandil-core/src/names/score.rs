@@ -29,15 +29,16 @@ struct Unit {
     alike: Vec<(u32, f32)>,
 }
 
-pub(super) struct Query {
+pub(super) struct Query<'a> {
     units: Vec<Unit>,
-    atoms: Vec<Atom>,
+    atoms: Vec<Atom<'a>>,
     /// Of each atom.
     weights: Vec<f32>,
 }
 
 /// A match of a part of the query and a part of the name.
 struct Match {
+    similarity: f32,
     gain: f32,
     at: usize,
     span: usize,
@@ -45,18 +46,20 @@ struct Match {
     name_span: usize,
 }
 
-impl Query {
-    pub(super) fn new(query: &str, names: &Names) -> Query {
-        let atoms = atoms(query);
+impl<'a> Query<'a> {
+    /// `lowered` is the query in lower case.
+    pub(super) fn new(lowered: &'a str, names: &Names) -> Query<'a> {
+        let atoms = atoms(lowered);
+        let mut together = String::new();
         let mut units: Vec<Unit> = Vec::new();
         let mut weights = Vec::new();
         for (at, atom) in atoms.iter().enumerate() {
-            let unit = Unit::new(at, 1, atom.clone(), names);
+            let unit = Unit::new(at, 1, *atom, names);
             weights.push(unit.weight);
             units.push(unit);
         }
         for (at, two) in atoms.windows(2).enumerate() {
-            let mut unit = Unit::new(at, 2, joined(&two[0], &two[1]), names);
+            let mut unit = Unit::new(at, 2, joined(two[0], two[1], &mut together), names);
             unit.weight = weights[at] + weights[at + 1];
             units.push(unit);
         }
@@ -123,29 +126,30 @@ impl Query {
         (score * (1.0 - DISORDER * disorder(&taken))).clamp(0.0, 1.0)
     }
 
-    /// The matches that give most, none of which shares an atom with another.
+    /// The surest matches, none of which shares an atom with another: `laguna` before what `lagunaxs` is like.
     fn taken(&self, singles: &[u32], pairs: &[u32]) -> Vec<Match> {
         let mut matches = Vec::new();
         for unit in &self.units {
             for (name_at, word) in singles.iter().enumerate() {
                 if let Some(similarity) = unit.similarity(*word) {
-                    let factor = if unit.span == 2 { JOINED } else { 1.0 };
-                    let gain = unit.weight * similarity * factor;
-                    matches.push(Match { gain, at: unit.at, span: unit.span, name_at, name_span: 1 });
+                    let similarity = similarity * if unit.span == 2 { JOINED } else { 1.0 };
+                    let gain = unit.weight * similarity;
+                    matches.push(Match { similarity, gain, at: unit.at, span: unit.span, name_at, name_span: 1 });
                 }
             }
             if unit.span == 1 {
                 for (name_at, word) in pairs.iter().enumerate() {
                     if let Some(similarity) = unit.similarity(*word) {
-                        let gain = unit.weight * similarity * JOINED;
-                        matches.push(Match { gain, at: unit.at, span: 1, name_at, name_span: 2 });
+                        let (similarity, gain) = (similarity * JOINED, unit.weight * similarity * JOINED);
+                        matches.push(Match { similarity, gain, at: unit.at, span: 1, name_at, name_span: 2 });
                     }
                 }
             }
         }
         matches.sort_by(|a, b| {
-            b.gain
-                .total_cmp(&a.gain)
+            b.similarity
+                .total_cmp(&a.similarity)
+                .then(b.gain.total_cmp(&a.gain))
                 .then(a.at.cmp(&b.at))
                 .then(a.at.abs_diff(a.name_at).cmp(&b.at.abs_diff(b.name_at)))
         });
@@ -164,12 +168,12 @@ impl Query {
 }
 
 impl Unit {
-    fn new(at: usize, span: usize, atom: Atom, names: &Names) -> Unit {
+    fn new(at: usize, span: usize, atom: Atom<'_>, names: &Names) -> Unit {
         let pattern = Pattern::new(atom);
         let mut alike = Vec::new();
         let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
         for (id, word) in names.words.iter().enumerate() {
-            let similarity = pattern.similarity(&word.atom, word.mask);
+            let similarity = pattern.similarity(word.atom(), word.mask);
             if similarity > 0.0 {
                 alike.push((u32::try_from(id).unwrap_or(super::NONE), similarity));
                 if similarity > best {

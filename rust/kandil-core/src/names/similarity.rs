@@ -3,8 +3,8 @@
 use super::atoms::Atom;
 
 /// An atom of a query, made ready to be compared with many.
-pub(super) struct Pattern {
-    atom: Atom,
+pub(super) struct Pattern<'a> {
+    atom: Atom<'a>,
     letters: Vec<char>,
     /// The letters that it has, as bits.
     mask: u64,
@@ -31,8 +31,8 @@ fn has_word(text: &str) -> bool {
     text.chars().any(|letter| std::mem::replace(&mut before, letter.is_alphabetic()) && letter.is_alphabetic())
 }
 
-impl Pattern {
-    pub(super) fn new(atom: Atom) -> Pattern {
+impl<'a> Pattern<'a> {
+    pub(super) fn new(atom: Atom<'a>) -> Pattern<'a> {
         let letters: Vec<char> = atom.text.chars().take(LONGEST).collect();
         let mut places = [0; 128];
         for (at, letter) in letters.iter().enumerate() {
@@ -40,15 +40,15 @@ impl Pattern {
                 *place |= 1 << at;
             }
         }
-        Pattern { mask: mask(&atom.text), digits: digits(&atom.text), letters, places, atom }
+        Pattern { mask: mask(atom.text), digits: digits(atom.text), letters, places, atom }
     }
 
-    pub(super) fn atom(&self) -> &Atom {
-        &self.atom
+    pub(super) fn atom(&self) -> Atom<'a> {
+        self.atom
     }
 
     /// How alike the other is; 0 is not at all. `mask` is of its text.
-    pub(super) fn similarity(&self, other: &Atom, mask: u64) -> f32 {
+    pub(super) fn similarity(&self, other: Atom<'_>, mask: u64) -> f32 {
         if self.atom.text == other.text {
             return 1.0;
         }
@@ -59,8 +59,8 @@ impl Pattern {
     }
 
     /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`.
-    fn of_numbers(&self, other: &Atom) -> f32 {
-        let (mine, theirs) = (self.atom.text.as_str(), other.text.as_str());
+    fn of_numbers(&self, other: Atom<'_>) -> f32 {
+        let (mine, theirs) = (self.atom.text, other.text);
         if has_word(mine) || has_word(theirs) {
             return 0.0; // joined, and not the same
         }
@@ -87,7 +87,7 @@ impl Pattern {
         }
     }
 
-    fn of_words(&self, other: &Atom, mask: u64) -> f32 {
+    fn of_words(&self, other: Atom<'_>, mask: u64) -> f32 {
         let length = self.letters.len();
         let missing = (self.mask & !mask).count_ones() as usize;
         let edits = match length {
@@ -101,19 +101,19 @@ impl Pattern {
         }
         let theirs = other.text.chars().count();
         if missing == 0 && theirs > length {
-            if other.text.starts_with(&self.atom.text) {
+            if other.text.starts_with(self.atom.text) {
                 #[expect(clippy::cast_precision_loss, reason = "lengths are small")]
                 let share = length as f32 / theirs as f32;
                 return if length == 1 { 0.2 } else { 0.62 + 0.35 * share };
             }
-            if length >= 4 && other.text.contains(&self.atom.text) {
+            if length >= 4 && other.text.contains(self.atom.text) {
                 return 0.6;
             }
         }
         if edits == 0 || theirs > length + edits || length > theirs + edits {
             return 0.0;
         }
-        let distance = self.distance(&other.text);
+        let distance = self.distance(other.text);
         if distance > edits {
             return 0.0;
         }
@@ -157,12 +157,12 @@ impl Pattern {
 mod tests {
     use super::*;
 
-    fn word(text: &str) -> Atom {
-        Atom { text: text.to_owned(), number: text.contains(|one: char| one.is_ascii_digit()) }
+    fn word(text: &str) -> Atom<'_> {
+        Atom { text, number: text.contains(|one: char| one.is_ascii_digit()) }
     }
 
     fn similarity(mine: &str, theirs: &str) -> f32 {
-        Pattern::new(word(mine)).similarity(&word(theirs), mask(theirs))
+        Pattern::new(word(mine)).similarity(word(theirs), mask(theirs))
     }
 
     /// The same by its definition.
