@@ -1,0 +1,186 @@
+"""The settings: whether they can be used, and what in them leads nowhere."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
+
+from kandil import config, paths
+from kandil.config import document, keys, values
+from kandil.config.effective import project_file
+from kandil.errors import (
+    ConfigInvalid,
+    ConfigTooNew,
+    NameAmbiguous,
+    NameUnknown,
+    SecretInConfig,
+)
+from kandil.registry import store
+from kandil.registry.diagnosis.check import Probe, command, fail, listed, ok, warn
+from kandil.resolver import Names
+from kandil.secret import looks_like_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kandil.config import Note
+    from kandil.profiles import Profile
+    from kandil.registry.diagnosis.check import Found, Surroundings
+
+OTHER_VARIABLES: Final = ("KANDIL_CONFIG_DIR", "KANDIL_DATA_DIR", "KANDIL_SHA256", "KANDIL_STATE_DIR")
+"""Those of kandil's variables that are no settings."""
+_EDIT: Final = "kandil config edit"
+
+
+def user_file(_: Surroundings) -> Found:
+    file = paths.config_file()
+    if not os.path.lexists(file):
+        return ok(f"{file} is not there: all settings are the built-in ones")
+    return _usable(file, project=False) or ok(f"{file} can be used")
+
+
+def _usable(file: Path, *, project: bool) -> Found | None:
+    """What keeps the file from being used; no value of it is repeated."""
+    mend = command("$EDITOR", file).replace("'$EDITOR'", '"$EDITOR"') if project else _EDIT
+    try:
+        content = document.read(file)
+        document.said(content, project=project)
+        if not project:
+            config.publishers(file)
+    except SecretInConfig as error:
+        return fail(f"{_place(error)}: what looks like a key is there, so that nothing of the file is used", error.hint)
+    except ConfigInvalid as error:
+        reason = error.reason.partition(", not ")[0]
+        return fail(f"{_place(error)}: {reason}", mend)
+    except ConfigTooNew as error:
+        return fail(error.message, error.hint)
+    return None
+
+
+def _place(error: ConfigInvalid) -> str:
+    place = error.path if error.line is None else f"{error.path}:{error.line}:{error.column}"
+    return f"{place}: {error.key}" if error.key else place
+
+
+def unknown_settings(_: Surroundings) -> Iterator[Found]:
+    notes = _notes(paths.config_file(), project=False)
+    yield from (warn(str(note), _EDIT) for note in notes)
+    if not notes:
+        yield ok("every setting in the file is one that kandil knows")
+
+
+def _notes(file: Path, *, project: bool) -> tuple[Note, ...]:
+    return document.said(document.read(file), project=project).notes
+
+
+def version(_: Surroundings) -> Found:
+    file = paths.config_file()
+    found = document.read(file).version
+    if found < keys.VERSION:
+        text = f"{file} is of version {found}; this kandil writes {keys.VERSION}"
+        return warn(text, "kandil config reload")
+    return ok(f"version {found}")
+
+
+def project(_: Surroundings) -> Iterator[Found]:
+    file = project_file()
+    if file is None:
+        yield ok(f"no {keys.PROJECT_FILE} is in force here")
+        return
+    if wrong := _usable(file, project=True):
+        yield wrong
+        return
+    said = document.said(document.read(file), project=True)
+    sets = listed(keys.key_text(path) for path in said.values)
+    yield ok(f"{file} is in force here" + (f", and says {sets}" if sets else ", and says nothing"))
+    yield from (warn(str(note), f"take it out of {file}") for note in said.notes)
+
+
+def variables(_: Surroundings) -> Iterator[Found]:
+    """Values are not repeated, whatever they are."""
+    known = {setting.variable: setting for setting in keys.SETTINGS if setting.variable}
+    given = sorted(name for name, value in os.environ.items() if name.startswith("KANDIL_") and value)
+    wrong = False
+    for name in given:
+        setting = known.get(name)
+        if setting is None and name not in OTHER_VARIABLES:
+            wrong = True
+            near = get_close_matches(name, [*known, *OTHER_VARIABLES], n=1)
+            yield warn(f"{name} is no variable of kandil's" + (f": {near[0]} is" if near else ""), f"unset {name}")
+        elif setting is not None and not looks_like_key(os.environ[name]):
+            try:
+                values.parsed(setting, os.environ[name])
+            except ValueError:
+                wrong = True
+                yield fail(f"{name} is not what {setting.key} takes: {values.expected(setting)}", f"unset {name}")
+    if not wrong:
+        yield ok(f"in force: {listed(given)}" if given else "none is set")
+
+
+async def default_model(around: Surroundings) -> Found:
+    settings = await around.settings()
+    if settings.defaults.model is None:
+        return ok("none is set; a command names its own")
+    names = Names(await around.in_thread(store.profiles), settings.aliases)
+    profile, wrong = _resolved(names, settings.defaults.model)
+    where = f"defaults.model in {settings.origin('defaults.model')}"
+    if profile is None:
+        return fail(f"{where} is {wrong}", "kandil config set defaults.model NAME")
+    if profile.status in ("retired", "deprecated"):
+        mend = command("kandil", "config", "set", "defaults.model", profile.successor or "NAME")
+        return (fail if profile.status == "retired" else warn)(f"{where}: {ending(profile)}", mend)
+    return ok(f"{profile.id}, as {settings.origin('defaults.model')} says")
+
+
+async def aliases(around: Surroundings) -> Iterator[Found]:
+    settings = await around.settings()
+    names = Names(await around.in_thread(store.profiles), settings.aliases)
+    return iter(list(_aliases(names)))
+
+
+def _aliases(names: Names) -> Iterator[Found]:
+    """An alias may stand for any name but another alias: so it is looked up among the others' names."""
+    plain = Names(names.own)
+    wrong = False
+    for alias, target in sorted(names.aliases.items()):
+        profile, why = _resolved(plain, target)
+        if profile is None:
+            wrong = True
+            yield warn(f"{alias} stands for {why}", command("kandil", "model", "alias", "--rm", alias))
+        elif profile.status == "retired":
+            wrong = True
+            mend = command("kandil", "model", "alias", alias, profile.successor or "NAME")
+            yield warn(f"{alias}: {ending(profile)}", mend)
+    if not wrong:
+        yield ok(f"each of {len(names.aliases)} leads to a model" if names.aliases else "you have none")
+
+
+def _resolved(names: Names, name: str) -> tuple[Profile | None, str]:
+    try:
+        return names.resolve(name).profile, ""
+    except NameUnknown as error:
+        near = f"; did you mean {error.candidates[0]}?" if error.candidates else ""
+        return None, f"{name}, which is no model's name{near}"
+    except NameAmbiguous as error:
+        return None, f"{name}, which is the name of {listed(error.candidates)}"
+
+
+def ending(profile: Profile) -> str:
+    """What becomes, or became, of a model that is not offered any more."""
+    when = f" on {profile.shutdown_date}" if profile.shutdown_date else ""
+    what = f"{profile.id} was retired{when}" if profile.status == "retired" else f"{profile.id} is deprecated"
+    what += f" and ends{when}" if profile.status == "deprecated" and when else ""
+    return what + (f"; its successor is {profile.successor}" if profile.successor else "")
+
+
+PROBES: Final = (
+    Probe("KD-CFG-001", "Your config.toml can be used", user_file),
+    Probe("KD-CFG-002", "Every setting in it is known", unknown_settings),
+    Probe("KD-CFG-003", "Its version is today's", version),
+    Probe("KD-CFG-004", "The project's .kandil.toml", project),
+    Probe("KD-CFG-005", "Variables KANDIL_…", variables),
+    Probe("KD-CFG-006", "Your aliases lead to models", aliases),
+    Probe("KD-CFG-007", "The default model is one that can be used", default_model),
+)

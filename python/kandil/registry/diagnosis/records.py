@@ -1,0 +1,89 @@
+"""The models that the user has added."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from kandil import profiles
+from kandil.registry.diagnosis.check import Probe, command, fail, ok, warn
+from kandil.registry.diagnosis.configuration import ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kandil.registry.diagnosis.check import Found, Surroundings
+    from kandil.registry.records import Record
+
+_VALUE: Final = re.compile(r"""["'].*["'…]""", re.DOTALL)
+
+
+async def readable(around: Surroundings) -> Iterable[Found]:
+    """Reasons name fields; values, which are in quotes, are not repeated."""
+    records = await around.records()
+    wrong = [(error.path, error.reason) for error in records.broken]
+    for record in records.records:
+        try:
+            record.described()
+        except ValueError as error:
+            wrong.append((f"the record of {record.name}", str(error)))
+    mend = "mend the file, or delete it and add the model again"
+    found = [fail(f"{where}: {_VALUE.sub('…', reason)}", mend) for where, reason in wrong]
+    count = len(records.records)
+    return found or [ok(f"{count} can be used" if count else "you have added no models")]
+
+
+async def files(around: Surroundings) -> Iterable[Found]:
+    records = (await around.records()).records
+    kept = [record for record in records if record.files]
+    wrong = await around.in_thread(partial(_changed, kept))
+    return wrong or [ok(f"those of {len(kept)} are there, as large as they were" if kept else "none has files here")]
+
+
+def _changed(records: list[Record]) -> list[Found]:
+    found = []
+    for record in records:
+        sizes = [_size_bytes(file) for file in record.files]
+        gone = [file for file, size in zip(record.files, sizes, strict=True) if size is None]
+        found += [
+            fail(f"{record.name}: {file} is gone", command("kandil", "model", "rm", record.name)) for file in gone
+        ]
+        now = sum(size for size in sizes if size is not None)
+        if not gone and record.size_bytes is not None and now != record.size_bytes:
+            text = f"{record.name}: {now} bytes are there, where {record.size_bytes} were added"
+            found.append(fail(text, command("kandil", "verify", *record.files)))
+    return found
+
+
+def _size_bytes(file: str) -> int | None:
+    try:
+        return os.stat(file).st_size
+    except (OSError, ValueError):
+        return None
+
+
+async def verified(around: Surroundings) -> Iterable[Found]:
+    records = (await around.records()).records
+    fresh = [record for record in records if record.files and record.verified_at is None]
+    found = [warn(f"{one.name} has not been verified", command("kandil", "verify", *one.files)) for one in fresh]
+    return found or [ok("each with files here has been")]
+
+
+async def offered(around: Surroundings) -> Iterator[Found]:
+    records = (await around.records()).records
+    wrong = []
+    for record in records:
+        profile = profiles.find(record.profile_id) if record.profile_id else None
+        if profile is not None and profile.status == "retired":
+            wrong.append(warn(f"{record.name}: {ending(profile)}", command("kandil", "model", "rm", record.name)))
+    return iter(wrong or [ok("none is of a model that was retired")])
+
+
+PROBES: Final = (
+    Probe("KD-REC-001", "Records of models can be used", readable),
+    Probe("KD-REC-002", "Their files are what they were", files),
+    Probe("KD-REC-003", "They have been verified", verified),
+    Probe("KD-REC-004", "Their models are still offered", offered),
+)
