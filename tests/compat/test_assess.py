@@ -235,6 +235,12 @@ def test_offloading_more_than_the_gpu_holds_is_blocked(header: Headers) -> None:
     assert "GPU 0" in report.reasons[0]
 
 
+def test_offloading_without_a_gpu_is_a_warning(header: Headers) -> None:
+    report = assess(header("llama_3_1_8b"), machine(16), offload=33)
+    assert (report.verdict, report.gpu_layers) == ("fits", 0)
+    assert "no GPU" in report.warnings[0]
+
+
 def test_without_offloading_a_gpu_does_not_matter(header: Headers) -> None:
     model = header("llama_3_1_8b")
     report, alone = assess(model, machine(16, 24), offload=0), assess(model, machine(16))

@@ -1,4 +1,4 @@
-"""Models that recur, or do and attend, and one that caches nothing, with the dimensions that published ones have.
+"""Models that recur, or do and attend, with the dimensions of published ones; one that loops, and one without a cache.
 
 `SIZED` names every builder, those of `gguf_sized` among them; `write` makes the file of any.
 """
@@ -122,6 +122,20 @@ def lfm2_1_2b() -> Sized:
 
 
 @sized
+def lfm2_1_2b_with_a_window() -> Sized:
+    architecture, keys, tensors = lfm2_1_2b()
+    return architecture, keys | {"attention.sliding_window": 1024}, tensors
+
+
+@sized
+def nanbeige_looped() -> Sized:
+    """Its layers run twice, each time with a cache of their own."""
+    keys = sizes(16, 2560, 166144, 10496, 65536, num_loops=2) | heads(20, 4, 128)
+    block = norms(2560, *TWO) | attention(2560, 2560, 512) | gated(2560, 10496)
+    return "nanbeige", keys, whole([block] * 16, 2560, 166144)
+
+
+@sized
 def qwen3_next_80b() -> Sized:
     keys = sizes(48, 2048, 151936, 5120, 262144, expert_count=512, expert_used_count=10) | heads(16, 2, 256)
     keys |= _scan(4, 4096, 128, 32, 16) | {"expert_feed_forward_length": 512, "rope.dimension_count": 64}
@@ -179,6 +193,16 @@ def qwen3_5_9b() -> Sized:
     rest = norms(4096, "attn_norm", "post_attention_norm") | gated(4096, 12288)
     blocks = [(recurrent if number % 4 != 3 else attends) | rest for number in range(32)]
     return "qwen35", keys, whole(blocks, 4096, 248320)
+
+
+@sized
+def qwen3_5_9b_with_a_further_token() -> Sized:
+    """The layer that predicts it is not loaded, and has no cache."""
+    architecture, keys, tensors = qwen3_5_9b()
+    last = attention(4096, 4096, 1024) | {"attn_q": (4096, 8192)} | norms(256, "attn_q_norm", "attn_k_norm")
+    last |= norms(4096, "attn_norm", "post_attention_norm", "nextn.enorm", "nextn.hnorm") | gated(4096, 12288)
+    added = [tensor(f"blk.32.{name}.weight", shape) for name, shape in (last | {"nextn.eh_proj": (8192, 4096)}).items()]
+    return architecture, keys | {"block_count": 33, "nextn_predict_layers": 1}, [*tensors, *added]
 
 
 @sized

@@ -218,7 +218,7 @@ def _report(
         basis=found.basis,
         verdict=verdict,
         reasons=reasons,
-        warnings=(*found.warnings, *_warnings(found, room, verdict, context)),
+        warnings=(*found.warnings, *_warnings(found, room, ask, verdict, context)),
         forced=ask.force,
         context=context,
         trained_context=found.trained_context,
@@ -237,8 +237,10 @@ def _report(
     )
 
 
-def _warnings(found: Known, room: Room, verdict: Verdict, context: int | None) -> list[str]:
+def _warnings(found: Known, room: Room, ask: _Ask, verdict: Verdict, context: int | None) -> list[str]:
     said = [f"{what} is not known, and not counted on" for what in room.unknown_gpus]
+    if ask.offload and not room.devices:
+        said.append("there is no GPU to offload layers to: they stay in RAM")
     if verdict == "pages":
         said.append("the weights are more than memory holds: they are read from the disk again for each token")
     trained = found.trained_context

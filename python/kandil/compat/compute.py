@@ -63,6 +63,7 @@ class Workspace:
         tokens = min(cells, TOKENS_AT_ONCE)
         cells = min(cells, self.most_cells or cells)
         masked = (cells if every else 0) + (seen if window else 0)
+        cells = cells if every else seen
         attention = (self.attention + self.scores * cells) * tokens * _F32 + self.cast_bytes * cells
         layer = (self.layer * tokens + self.state * sequences) * _F32
         mask = masked * tokens * self.mask_bytes
@@ -85,7 +86,8 @@ def workspace_of(
     rows += numbers.one("embedding_length_per_layer_input", 0) * len(cache.layers)
     encoder = architecture in NO_CACHE
     attends = cache.attends or encoder
-    masks = (attends, cache.window if any(layer.windowed for layer in cache.layers) else 0)
+    all_seen = encoder or any(layer.key_length and not layer.windowed for layer in cache.layers)
+    masks = (all_seen, cache.window if any(layer.windowed for layer in cache.layers) else 0)
     # Encoders give a row for a token or a sequence, and no word.
     words = 0 if encoder else numbers.one("vocab_size", 0)
     scan, state = _scan(architecture, numbers, width)
