@@ -63,7 +63,7 @@ class Report:
     """That the needs are for."""
     trained_context: int | None = None
     largest_context: int | None = None
-    """The most that fits, a multiple of 256 and never above the trained one; 0 where none does."""
+    """The most that fits, a multiple of 256 and never above the trained one (which may be less); 0 where none does."""
     key_type: str = "f16"
     value_type: str = "f16"
     ram: Need = field(default_factory=Need)
