@@ -269,11 +269,15 @@ class NameUnknown(KandilError):
     exit_code = 3
     code = "name-unknown"
 
-    def __init__(self, query: str, candidates: tuple[str, ...], *, clear: bool = False) -> None:
+    def __init__(
+        self, query: str, candidates: tuple[str, ...], *, clear: bool = False, target: str | None = None
+    ) -> None:
         if not query.strip():
             message, hint = "an empty name names no model", "`kandil model list` shows what there is"
         else:
             message = f"no model is called {query!r}"
+            if target:
+                message = f"your alias {query!r} stands for {target!r}, and no model is called that"
             hint = (
                 f"did you mean {', '.join(candidates[:1] if clear else candidates)}?"
                 if candidates
@@ -349,7 +353,7 @@ class KeyGiven(KandilError):
     def __init__(self, where: str) -> None:
         super().__init__(
             f"what was given as {where} looks like an API key",
-            hint="`kandil auth set PROVIDER` keeps a key in the system's keyring; the shell's history may have this one",
+            hint="`kandil auth set PROVIDER` keeps a key in the system's keyring; the shell may remember this one",
         )
         self.where = where
 

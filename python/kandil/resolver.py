@@ -129,7 +129,10 @@ class Names:
         if target is None:
             return _NOTHING
         plain = Names(self.own)
-        return next((found for _, found in plain.steps(_cleaned(target)) if found.ids), _NOTHING)
+        found = next((found for _, found in plain.steps(_cleaned(target)) if found.ids), None)
+        if found is None:
+            raise NameUnknown(name, tuple(one.profile.id for one in plain.search(target)), target=target)
+        return found
 
     def _alias(self, name: str) -> Found:
         alias = profiles.alias(name)

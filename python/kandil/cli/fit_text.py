@@ -38,7 +38,7 @@ def verdict(report: Report) -> str:
     tokens = f" with {report.context:,} tokens of context" if report.context else ""
     said = {
         "fits": f"fits on the {where(report)}: needs {need}{tokens}",
-        "pages": f"does not fit, but would run slowly, its weights read from the disk again and again: needs {need}{tokens}",
+        "pages": f"runs, but slowly, as its weights are read from the disk for each token: needs {need}{tokens}",
         "blocked": f"does not fit: {'; '.join(report.reasons)}",
         "unknown": f"nobody can say: needs {need}{tokens}, and the free memory is not known",
     }[report.verdict]

@@ -210,7 +210,7 @@ impl Catalogue {
         let mut wrong = Vec::new();
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for profile in self.profiles.values() {
-            for name in profile.names.iter().filter(|name| name.level == 1) {
+            for name in profile.names.iter().filter(|name| name.level == 1 && !self.profiles.contains_key(&name.text)) {
                 if let Some(other) = owners.insert(&name.text, &profile.id) {
                     let what = format!("{:?} is a name of {other:?} too", name.text);
                     wrong.push(Mistake { file: profile.file.clone(), line: profile.line, key: String::new(), what });

@@ -156,8 +156,7 @@ def _say_memory(hardware: Hardware) -> None:
     for gpu in hardware.gpus:
         free = human_bytes(gpu.free_bytes) if gpu.free_bytes is not None else "unknown"
         parts.append(f"{gpu.name}: {free} free")
-    for problem in hardware.problems:
-        parts.append(f"{problem.name}: not known ({'; '.join(problem.reasons)})")
+    parts += [f"{one.name}: not known ({'; '.join(one.reasons)})" for one in hardware.problems]
     print(printable("; ".join(parts)), file=sys.stderr)
 
 
