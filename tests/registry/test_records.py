@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kandil import registry
-from kandil.errors import ProfileInvalid, RecordBroken, RecordExists, RecordUnknown
-from kandil.registry import Record, records
+from kandil.errors import (
+    FileUnreadable,
+    FileUnwritable,
+    NameUnusable,
+    ProfileInvalid,
+    RecordBroken,
+    RecordExists,
+    RecordUnknown,
+)
+from kandil.registry import Record
 
 OWN = {
     "provider": "house",
@@ -36,13 +45,13 @@ def test_what_was_added_is_found() -> None:
     assert registry.find("house/llama") == one(capabilities=("tools",))
     assert registry.find("house/other") is None
     assert registry.every().records == (one(capabilities=("tools",)),)
-    mode = stat.S_IMODE(os.stat(records.file_of("house/llama")).st_mode)
+    mode = stat.S_IMODE(os.stat(registry.file_of("house/llama")).st_mode)
     assert mode == 0o600
 
 
 def test_the_file_has_what_others_read() -> None:
     registry.add(one(size_bytes=5, sha256="ab" * 32))
-    said = json.loads(records.file_of("house/llama").read_text())
+    said = json.loads(registry.file_of("house/llama").read_text())
     named = {"schema_version", "name", "source", "sha256", "size_bytes", "verified_at", "capabilities"}
     named |= {"context_window", "last_used", "usage_count", "average_latency_ms"}
     assert named <= said.keys()
@@ -60,13 +69,31 @@ def test_nothing_is_replaced_silently() -> None:
 
 def test_a_use_is_counted_and_the_mean_kept() -> None:
     registry.add(one())
-    for latency in (10.0, 20.0, 60.0):
-        record = registry.used("house/llama", latency_ms=latency)
-    assert (record.usage_count, record.average_latency_ms) == (3, pytest.approx(30.0))
+    registry.used("house/llama", latency_ms=10.0)
+    registry.used("house/llama", latency_ms=20.0)
+    record = registry.used("house/llama", latency_ms=60.0)
+    assert record.usage_count == 3
+    assert record.average_latency_ms == pytest.approx(30.0)
     assert record.last_used is not None
     assert record.last_used.endswith("Z")
     with pytest.raises(RecordUnknown):
         registry.used("no such")
+
+
+def test_a_use_without_a_latency_leaves_the_mean() -> None:
+    registry.add(one())
+    registry.used("house/llama", latency_ms=10.0)
+    assert registry.used("house/llama").average_latency_ms == 10.0
+    record = registry.used("house/llama", latency_ms=40.0)
+    assert (record.usage_count, record.latency_count) == (3, 2)
+    assert record.average_latency_ms == pytest.approx(25.0)
+
+
+def test_a_mean_of_an_older_version_is_of_all_its_uses() -> None:
+    path = registry.file_of("old")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"schema_version": 1, "name": "old", "usage_count": 3, "average_latency_ms": 10}))
+    assert registry.used("old", latency_ms=50).average_latency_ms == pytest.approx(20.0)
 
 
 def test_a_record_is_removed_and_only_once() -> None:
@@ -79,7 +106,7 @@ def test_a_record_is_removed_and_only_once() -> None:
 
 def test_what_a_later_version_wrote_survives() -> None:
     registry.add(one())
-    path = records.file_of("house/llama")
+    path = registry.file_of("house/llama")
     said = json.loads(path.read_text()) | {"schema_version": 7, "colour": {"deep": [1, None]}}
     path.write_text(json.dumps(said))
     registry.used("house/llama", latency_ms=3)
@@ -88,7 +115,7 @@ def test_what_a_later_version_wrote_survives() -> None:
 
 
 def test_version_1_is_read_and_written_as_2() -> None:
-    path = records.file_of("old")
+    path = registry.file_of("old")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"schema_version": 1, "name": "old", "sha256": "cd" * 32, "usage_count": 4}))
     record = registry.find("old")
@@ -107,17 +134,22 @@ def test_version_1_is_read_and_written_as_2() -> None:
         (b'{"name": "x"}', "schema_version"),
         (b'{"schema_version": true, "name": "x"}', "schema_version"),
         (b'{"schema_version": 2}', "name is missing"),
-        (b'{"schema_version": 2, "name": 5}', "name: str was expected, not int"),
-        (b'{"schema_version": 2, "name": "x", "usage_count": "9"}', "usage_count: int was expected"),
+        (b'{"schema_version": 2, "name": 5}', "name: text was expected, not 5"),
+        (b'{"schema_version": 2, "name": "x", "usage_count": "9"}', "usage_count: a whole number from 0 was expected"),
         (b'{"schema_version": 2, "name": "x", "files": [1]}', "files: a list of texts"),
         (b'{"schema_version": 2, "name": "x", "profile": {"protocol": "grpc"}}', "profile."),
         (b'{"schema_version": 2, "name": "x", "profile": {"context_window": 1' + b"0" * 30 + b"}}", "profile."),
+        (b'{"schema_version": 2, "name": "x", "usage_count": -1}', "usage_count"),
+        (b'{"schema_version": 2, "name": "x", "average_latency_ms": NaN}', "NaN is no number"),
+        (b'{"schema_version": 2, "name": "x", "average_latency_ms": 1e999}', "average_latency_ms"),
+        (b'{"schema_version": 2, "name": "x", "sha256": "ABC"}', "sha256: 64 lower-case"),
+        (b'{"schema_version": 2, "name": "x", "last_used": "yesterday"}', "last_used: a time"),
         (b" " * (1 << 21), "more than"),
     ],
 )
 def test_a_broken_record_is_named_and_left(content: bytes, said: str) -> None:
     registry.add(one())
-    path = records.file_of("x")
+    path = registry.file_of("x")
     path.write_bytes(content)
     with pytest.raises(RecordBroken, match=said):
         registry.find("x")
@@ -129,7 +161,9 @@ def test_a_broken_record_is_named_and_left(content: bytes, said: str) -> None:
     assert [error.path for error in every.broken] == [str(path)]
 
 
-@pytest.mark.parametrize("change", [{"base_url": "http://llm.example.org"}, {"protocol": "grpc"}, {"colour": "red"}])
+@pytest.mark.parametrize(
+    "change", [{"base_url": "http://llm.example.org"}, {"protocol": "grpc"}, {"context_window": 0}]
+)
 def test_a_wrong_description_is_not_written(change: dict[str, object]) -> None:
     with pytest.raises(ProfileInvalid, match=next(iter(change))):
         registry.add(replace(one(), profile={**OWN, **change}))
@@ -137,6 +171,26 @@ def test_a_wrong_description_is_not_written(change: dict[str, object]) -> None:
     with pytest.raises(ProfileInvalid):
         registry.update("house/llama", lambda record: replace(record, profile={**OWN, **change}))
     assert registry.find("house/llama") == one()
+
+
+def test_a_field_that_no_profile_has_is_refused_from_a_user_and_kept_from_a_later_version() -> None:
+    described = {**OWN, "colour": "red"}
+    with pytest.raises(ProfileInvalid, match="colour"):
+        registry.add(replace(one(), profile=described))
+    registry.add(one())
+    path = registry.file_of("house/llama")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"profile": described}))
+    registry.used("house/llama", latency_ms=1)
+    assert json.loads(path.read_text())["profile"] == described
+    assert registry.profiles()["house/llama"].api_model == OWN["api_model"]
+
+
+def test_every_mistake_is_told_and_no_password_of_an_address() -> None:
+    wrong = {"protocol": "grpc", "base_url": "https://me:hunter2@llm.example.org/v1", "context_window": -1}
+    with pytest.raises(ProfileInvalid) as refused:
+        registry.add(replace(one(), profile=OWN | wrong))
+    assert [field for field, _ in refused.value.mistakes] == list(wrong)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_what_the_user_describes_is_a_profile() -> None:
@@ -165,17 +219,74 @@ def test_two_processes_lose_no_use() -> None:
     assert [process.wait() for process in started] == [0, 0, 0, 0]
     record = registry.find("house/llama")
     assert record is not None
-    assert (record.usage_count, record.average_latency_ms) == (100, pytest.approx(5))
-    left = sorted(os.listdir(records.file_of("house/llama").parent))
-    assert left == [".house%2fllama.metadata.json.lock", "house%2fllama.metadata.json"]
+    assert record.usage_count == 100
+    assert record.average_latency_ms == pytest.approx(5)
+    left = sorted(os.listdir(registry.file_of("house/llama").parent))
+    assert left == [".records.lock", "house%2fllama.metadata.json"]
+
+
+def test_a_file_that_is_of_another_name_is_no_record() -> None:
+    registry.add(one())
+    path = registry.file_of("house/llama")
+    copy = path.with_name(f"copy{path.name}")
+    copy.write_bytes(path.read_bytes())
+    every = registry.every()
+    assert (len(every.records), [error.path for error in every.broken]) == (1, [str(copy)])
+    assert "'house/llama'" in every.broken[0].reason
+
+
+def test_what_is_no_file_holds_nobody_up() -> None:
+    folder = registry.file_of("x").parent
+    folder.mkdir(parents=True)
+    os.mkfifo(registry.file_of("pipe"))
+    registry.file_of("folder").mkdir()
+    (folder / "notes.json").write_text("{}")
+    registry.file_of("gone").symlink_to("nowhere")
+    assert {os.path.basename(error.path): error.reason for error in registry.every().broken} == {
+        "folder.metadata.json": "it is no regular file",
+        "pipe.metadata.json": "it is no regular file",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", " a", "a ", "a  b", "a\nb", "a\x1bb", "a\u202eb", "a\u00a0b", "-x", "x" * 201, "e\u0301", "\ud800"],
+)
+def test_what_nobody_could_type_or_see_is_no_name(name: str) -> None:
+    with pytest.raises(NameUnusable):
+        registry.add(one(name))
+    assert registry.every().records == ()
+
+
+@pytest.mark.parametrize("name", ["con", "COM1.x", "nul", "Qwen 3", "a%2fb", "a/b", ".hidden", "..", "é", "模型", "~"])
+def test_names_of_every_kind_are_kept_apart(name: str) -> None:
+    registry.add(one("qwen 3"))
+    registry.add(one(name))
+    assert {record.name for record in registry.every().records} == {"qwen 3", name}
+    assert registry.find(name) == one(name)
+
+
+@pytest.mark.parametrize("device", ["con", "prn", "aux", "nul", "com1", "lpt9", "con.txt", "CON"])
+def test_no_file_has_the_name_of_a_device(device: str) -> None:
+    assert registry.file_of(device).name.partition(".")[0] not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+    assert registry.file_of(f"{device}x").name != registry.file_of(device).name
+
+
+def test_where_the_folder_cannot_be_read_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").write_text("no folder")
+    monkeypatch.setenv("KANDIL_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileUnreadable):
+        registry.every()
+    with pytest.raises(FileUnwritable):
+        registry.add(one())
 
 
 @pytest.mark.parametrize(
     "name", ["..", ".", "a/../../b", "/etc/passwd", "A:b", "ünï", "x" * 500, "con", "\ud800", "a\x00b"]
 )
 def test_a_file_s_name_is_safe(name: str) -> None:
-    path = records.file_of(name)
-    assert path.parent == records.file_of("x").parent
+    path = registry.file_of(name)
+    assert path.parent == registry.file_of("x").parent
     assert len(path.name.encode()) < 240
     assert path.name.isascii()
     assert path.name == path.name.lower()
@@ -184,4 +295,4 @@ def test_a_file_s_name_is_safe(name: str) -> None:
 
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
 def test_two_names_have_two_files(first: str, second: str) -> None:
-    assert (records.file_of(first).name.casefold() == records.file_of(second).name.casefold()) is (first == second)
+    assert (registry.file_of(first).name.casefold() == registry.file_of(second).name.casefold()) is (first == second)

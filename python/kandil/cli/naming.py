@@ -33,6 +33,13 @@ def known_names() -> Names:
     return Names(registry.profiles(), config.load().aliases)
 
 
+def shadowed(name: str) -> tuple[str, ...]:
+    """The ids of the catalogue's models that have this name, in any spelling: a user's own of it goes before them."""
+    from kandil.resolver import Names
+
+    return next((found.ids for _, found in Names().steps(name) if found.ids), ())
+
+
 def resolved(query: str, *, explain: bool = False, no_input: bool = False) -> Resolution:
     """The model that was named. A person at a terminal may take one of the candidates.
 
@@ -98,6 +105,8 @@ def facts_in_short(profile: Profile) -> list[str]:
 def _say_what_is_odd(resolution: Resolution) -> None:
     """What a person would want to know before the model is used."""
     profile = resolution.profile
+    if profile.source == "user" and (hidden := shadowed(profile.id)):
+        _say(f"note: {profile.id} is the model that you added; it goes before kandil's own {', '.join(hidden)}")
     if resolution.instead_of:
         _say(f"note: {resolution.query} stands for {profile.id} now; older guides mean {resolution.instead_of}")
     elif resolution.also:
