@@ -17,10 +17,26 @@ TYPED = [
     for line in Path(__file__).with_name("typed_queries.tsv").read_text().splitlines()
     if not line.startswith("#")
 ]
-PIECES = (
-    "qwen llama coder code deep seek 2.5 3 3.1 31 7b 70b 7 32 q4 k m a3b 8x7b it claude sonnet qwn codr claud lamla é école"
-).split()
-PIECE = st.builds(str.__add__, st.sampled_from(PIECES), st.sampled_from(["", *"-: ._/"]))
+WORDS = [
+    "qwen",
+    "llama",
+    "coder",
+    "code",
+    "deep",
+    "seek",
+    "k",
+    "m",
+    "it",
+    "claude",
+    "sonnet",
+    "qwn",
+    "codr",
+    "claud",
+    "lamla",
+    "é",
+]
+NUMBERS = ["2.5", "3", "3.1", "31", "7b", "70b", "7", "32", "q4", "a3b", "8x7b"]
+PIECE = st.builds(str.__add__, st.sampled_from(WORDS + NUMBERS), st.sampled_from(["", *"-: ._/"]))
 NAME = st.lists(PIECE, max_size=7).map("".join)
 ANY = st.text(st.characters(), max_size=40)  # lone surrogates too
 
