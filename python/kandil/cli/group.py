@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "config": "Show and change kandil's settings.",
+    "doctor": "Check this machine and kandil's own files, and say what to mend.",
     "inspect": "Show what a GGUF file says of itself.",
     "model": "See what models there are, and which fit this machine.",
     "rules": "List and explain what is looked for in GGUF files.",

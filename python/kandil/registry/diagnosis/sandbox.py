@@ -1,4 +1,4 @@
-"""What the system offers to the sandbox that models are loaded in. Nothing is attacked: `kandil-sandbox self-test` does."""
+"""What the system offers to the sandbox that models are loaded in; `kandil-sandbox self-test` attacks it."""
 
 from __future__ import annotations
 
