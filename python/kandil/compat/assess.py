@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kandil.compat.cache import CELLS, TYPES, padded, rates
 from kandil.compat.compute import workspace_of
-from kandil.compat.placement import Loads, Model, on_gpus
+from kandil.compat.placement import Loads, Model
 from kandil.compat.report import Need, Report, Share, Verdict
 from kandil.compat.room import Device, Room, room_of
 from kandil.compat.shape import ShapeUnusable
@@ -158,7 +158,7 @@ def _largest(model: Model, room: Room, offload: int | None, trained: int | None)
 
     def fits(steps: int) -> bool:
         _, loads = _placed(model, room.devices, offload, steps * CELLS)
-        return on_gpus(loads, room.devices) and _judged(loads, room)[0] == "fits"
+        return _judged(loads, room)[0] == "fits"
 
     least, most = 0, min(trained, _MOST_CONTEXT) // CELLS
     if fits(max(most, 1)):

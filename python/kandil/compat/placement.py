@@ -82,12 +82,13 @@ class Model:
     def most_gpu_layers(self, devices: Sequence[Device], context: int) -> int:
         """As many as the GPUs hold; found by halving."""
         least, most = 0, self.layers if devices else 0
+        middle = most  # the whole, as it is on most machines with a GPU
         while least < most:
-            middle = (least + most + 1) // 2
             if on_gpus(self.loads(middle, devices, context), devices):
                 least = middle
             else:
                 most = middle - 1
+            middle = (least + most + 1) // 2
         return least
 
 
