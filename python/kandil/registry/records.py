@@ -79,6 +79,8 @@ def mistakes(record: Record, *, strict: bool = False) -> list[tuple[str, str]]:
     if found and any(sign in str(record.profile.get("base_url")) for sign in "@?#"):
         bare = "the address alone is taken, without a user, a query or a fragment"
         found = [(where, bare if where == "base_url" else what) for where, what in found]
+    if record.profile.get("provider") == "local":
+        found.append(("provider", '"local" is for files that kandil runs by itself; name who answers at base_url'))
     return found
 
 

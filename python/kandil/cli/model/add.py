@@ -45,6 +45,22 @@ _NEEDED = {
 _ABILITIES = ("vision", "tools", "reasoning", "json")
 
 
+class _Command(click.Command):
+    """Refuses what looks like an API key before anything else is said of it: it is not repeated, in no error."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from itertools import pairwise
+
+        from kandil.errors import KeyGiven
+
+        options = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
+        for before, word in pairwise(["", *args]):
+            if _has_key(word):
+                option = word.partition("=")[0]
+                raise KeyGiven(next((one for one in (option, before) if one in options), "NAME"))
+        return super().parse_args(ctx, args)
+
+
 def _abilities(command: Callable[..., int]) -> Callable[..., int]:
     for name in reversed(_ABILITIES):
         flag = "json-mode" if name == "json" else name  # --json is how to print
@@ -53,7 +69,7 @@ def _abilities(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-@click.command("add", help=HELP, short_help="Add a model of your own.")
+@click.command("add", cls=_Command, help=HELP, short_help="Add a model of your own.")
 @click.argument("name")
 @click.option("--manual", is_flag=True, help="Describe it; nothing is downloaded.")
 @click.option("--provider", metavar="NAME", help="Who answers: a provider that kandil knows, or a name of your own.")
@@ -85,7 +101,6 @@ def command(ctx: click.Context, /, *, name: str, **given: Any) -> int:
     )
     asks = not no_input and sys.stdin.isatty() and sys.stderr.isatty()
     said = {field: value for field, value in given.items() if value is not None}
-    _refuse_keys(name, said)
     if not manual:
         raise DownloadMissing(name)
     shadows = _check_name(name, replace=replace, shadow=shadow)
@@ -105,15 +120,6 @@ def command(ctx: click.Context, /, *, name: str, **given: Any) -> int:
     else:
         print(printable(f"would add {name}: {path}" if dry_run else f"added {name}: {path}"))
     return 0
-
-
-def _refuse_keys(name: str, said: dict[str, Any]) -> None:
-    """A key that was given by mistake is not repeated, not even in the error."""
-    from kandil.errors import KeyGiven
-
-    for field, value in {"NAME": name, **said}.items():
-        if isinstance(value, str) and _has_key(value):
-            raise KeyGiven(field if field == "NAME" else _flag(field))
 
 
 def _has_key(text: str) -> bool:
@@ -168,7 +174,12 @@ def _asked(name: str, said: dict[str, Any]) -> dict[str, Any]:
     answers = dict(said)
     complete = all(field in said for field in _NEEDED)
     for field, title in _NEEDED.items():
-        usual = {"provider": "local", "protocol": "openai", "api_model": name, **_brought(answers.get("provider"))}
+        usual = {
+            "provider": "local-server",
+            "protocol": "openai",
+            "api_model": name,
+            **_brought(answers.get("provider")),
+        }
         if field not in said:
             answers[field] = click.prompt(
                 f"{title} ({', '.join(PROTOCOLS)})" if field == "protocol" else title,
