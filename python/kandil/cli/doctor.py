@@ -39,6 +39,9 @@ SECTIONS = ("run", "config", "keys", "hardware", "gpu", "disk", "library", "reco
 STATES = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "cyan"}
 FAILED = 11
 _WRONG = ("warn", "fail")
+_NAME = 13
+"""The longest name of a check."""
+_INDENT = 2 + 7 + 2 + 10 + 2 + _NAME + 2
 
 
 @click.command("doctor", help=HELP, short_help="Check this machine and kandil's own files, and say what to mend.")
@@ -67,7 +70,10 @@ def command(
 
         checks = await diagnose(sections, check=check)
         shown = [one for one in checks if not quiet or one.state in _WRONG]
-        (_show_json if settings.json else _show)(shown, checks, paint, quiet=quiet)
+        if settings.json:
+            _show_json(shown, checks)
+        else:
+            _show(shown, checks, paint, quiet=quiet)
         bad = _WRONG if strict else ("fail",)
         return FAILED if any(one.state in bad for one in checks) else 0
 
@@ -78,20 +84,23 @@ def _list(sections: Iterable[str], paint: Paint, *, as_json: bool) -> None:
     from kandil.cli.json_lines import write_report
     from kandil.registry.diagnosis import SECTIONS as PROBES
 
-    chosen = [(name, probe) for name in PROBES if name in sections for probe in PROBES[name]]
+    chosen = {name: probes for name, probes in PROBES.items() if name in sections}
     if as_json:
-        listed = [{"id": probe.id, "section": name, "title": probe.title} for name, probe in chosen]
+        fields = ("id", "name", "what")
+        listed = [
+            {"section": name, **{field: getattr(probe, field) for field in fields}}
+            for name, probes in chosen.items()
+            for probe in probes
+        ]
         write_report("kandil.doctor.list/1", checks=listed)
         return
-    title = None
-    for name, probe in chosen:
-        if name != title:
-            print(paint("bold", name))
-        title = name
-        print(f"  {probe.id}  {probe.title}")
+    for name, probes in chosen.items():
+        print(paint("bold", name))
+        for probe in probes:
+            _print_wrapped(f"  {probe.id:<10}  {probe.name:<{_NAME}}  ", probe.what)
 
 
-def _show_json(shown: Iterable[Check], checks: Sequence[Check], _paint: Paint, *, quiet: bool) -> None:
+def _show_json(shown: Iterable[Check], checks: Sequence[Check]) -> None:
     from dataclasses import asdict
 
     from kandil.cli.json_lines import write_report
@@ -109,36 +118,25 @@ def _show(shown: Iterable[Check], checks: Sequence[Check], paint: Paint, *, quie
     for one in shown:
         if one.section != section:
             print(paint("bold", one.section))
-        section = one.section
-        for line in _lines(one, paint):
-            print(line)
+            section = one.section
+        _print_wrapped(f"  {one.state:<7}  {one.id:<10}  {one.name:<{_NAME}}  ", one.found, paint, one.state)
+        if one.mend:
+            _print_wrapped(f"{'':{_INDENT - 6}}mend: ", one.mend)
     if not quiet:
         print("\n" + ", ".join(f"{count} {name}" for name, count in _counts(checks).items()))
 
 
-def _lines(check: Check, paint: Paint) -> list[str]:
-    """`  ok       KD-RUN-001  The Python that runs kandil: …`, and what mends it below."""
-    state = f"{check.state:<7}"
-    head = f"  {state}  {check.id:<10}  "
-    lines = _wrapped(f"{check.title}: {check.found}", head, " " * len(head))
-    lines[0] = lines[0].replace(state, paint(STATES[check.state], state), 1)
-    if check.mend:
-        lines += _wrapped(check.mend, f"{'':{len(head)}}mend: ", " " * (len(head) + len("mend: ")))
-    return lines
-
-
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    """Within the terminal's width; in one line where there is none."""
+def _print_wrapped(head: str, text: str, paint: Paint | None = None, state: str = "") -> None:
+    """Within the terminal's width, below the beginning of the text; where there is no terminal, in one line."""
     import shutil
     import textwrap
 
     from kandil.cli.escape import printable
     from kandil.cli.terminal import is_terminal
 
-    text = printable(text)
-    if not is_terminal(sys.stdout):
-        return [first + text]
-    width = max(shutil.get_terminal_size().columns, len(rest) + 20)
-    return textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+    lines = [printable(text)]
+    if is_terminal(sys.stdout):
+        width = max(shutil.get_terminal_size().columns - len(head), 20)
+        lines = textwrap.wrap(lines[0], width, break_long_words=False, break_on_hyphens=False)
+    shown = head.replace(state, paint(STATES[state], state), 1) if paint else head
+    print(shown + f"\n{'':{len(head)}}".join(lines))

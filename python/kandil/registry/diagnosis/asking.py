@@ -71,7 +71,7 @@ async def diagnose(
                 else:
                     nursery.start_soon(_ask, probe, around, answers)
     return [
-        Check(probe.id, name, probe.title, one.state, _safe(one.text), _safe(one.mend) if one.mend else None)
+        Check(probe.id, name, probe.name, one.state, _safe(one.text), _safe(one.mend) if one.mend else None)
         for name, probes in chosen.items()
         for probe in probes
         for one in answers[probe.id]

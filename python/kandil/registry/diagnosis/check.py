@@ -34,8 +34,8 @@ class Check:
     id: str
     """Stable: ``KD-KEY-001``."""
     section: str
-    title: str
-    """What is checked."""
+    name: str
+    """What is looked at, in a word or two."""
     state: State
     """`unknown`: it could not be learned, and `found` says why."""
     found: str
@@ -76,7 +76,10 @@ class Probe:
     """How one check is made: by `ask`, which blocks unless it is a coroutine function, and changes nothing."""
 
     id: str
-    title: str
+    name: str
+    """What is looked at, in a word or two."""
+    what: str
+    """What is right if nothing is wrong."""
     ask: Callable[[Surroundings], Answer | Awaitable[Answer]]
 
 

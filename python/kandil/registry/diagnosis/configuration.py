@@ -176,11 +176,13 @@ def ending(profile: Profile) -> str:
 
 
 PROBES: Final = (
-    Probe("KD-CFG-001", "Your config.toml can be used", user_file),
-    Probe("KD-CFG-002", "Every setting in it is known", unknown_settings),
-    Probe("KD-CFG-003", "Its version is today's", version),
-    Probe("KD-CFG-004", "The project's .kandil.toml", project),
-    Probe("KD-CFG-005", "Variables KANDIL_…", variables),
-    Probe("KD-CFG-006", "Your aliases lead to models", aliases),
-    Probe("KD-CFG-007", "The default model is one that can be used", default_model),
+    Probe("KD-CFG-001", "config.toml", "Your settings can be used", user_file),
+    Probe("KD-CFG-002", "settings", "Every setting in config.toml is one that kandil knows", unknown_settings),
+    Probe("KD-CFG-003", "version", "config.toml is of the version that this kandil writes", version),
+    Probe("KD-CFG-004", "project", "Which .kandil.toml is in force here, and that it can be used", project),
+    Probe(
+        "KD-CFG-005", "variables", "Variables KANDIL_… are known, and have values that their settings take", variables
+    ),
+    Probe("KD-CFG-006", "aliases", "Your aliases lead to models", aliases),
+    Probe("KD-CFG-007", "default model", "The default model exists, and is still offered", default_model),
 )

@@ -138,8 +138,8 @@ def _mounted(table: str, folder: Path) -> tuple[str, str]:
 
 
 PROBES: Final = (
-    Probe("KD-DSK-001", "Room for models", room),
-    Probe("KD-DSK-002", "kandil may write its folders", writable),
-    Probe("KD-DSK-003", "Nobody else may use its folders", private),
-    Probe("KD-DSK-004", "The file system of its data", file_system),
+    Probe("KD-DSK-001", "room", "There is room for models", room),
+    Probe("KD-DSK-002", "writing", "kandil may write its folders", writable),
+    Probe("KD-DSK-003", "privacy", "Nobody else may read or write kandil's folders", private),
+    Probe("KD-DSK-004", "file system", "kandil's data is on a disk of this machine, which lasts", file_system),
 )

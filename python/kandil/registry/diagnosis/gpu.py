@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kandil.hardware import Gpu
     from kandil.registry.diagnosis.check import Found, Surroundings
 
+_TITLES: Final = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel", "apple": "Apple"}
 _MENDS: Final = {
     "nvidia": "install NVIDIA's driver with its library (`nvidia-smi` must work); in a container, `--gpus all`",
     "amd": "load the driver amdgpu; in a container, `--device /dev/dri --device /dev/kfd`",
@@ -89,15 +90,11 @@ def _opened(node: Path) -> str:
     return f'sudo usermod -aG {group} "$USER", and log in again'
 
 
-def _vendor(number: int, name: str, title: str) -> Probe:
-    return Probe(f"KD-GPU-00{number}", f"{title} GPUs have their driver", partial(vendor, name=name))
-
-
 PROBES: Final = (
-    Probe("KD-GPU-001", "GPUs that models can use", gpus),
-    _vendor(2, "nvidia", "NVIDIA's"),
-    _vendor(3, "amd", "AMD's"),
-    _vendor(4, "intel", "Intel's"),
-    _vendor(5, "apple", "Apple's"),
-    Probe("KD-GPU-006", "This user may use the GPUs' devices", nodes),
+    Probe("KD-GPU-001", "GPUs", "Which GPUs models can use", gpus),
+    *(
+        Probe(f"KD-GPU-00{number}", title, f"{title}'s GPUs have their driver", partial(vendor, name=name))
+        for number, (name, title) in enumerate(_TITLES.items(), 2)
+    ),
+    Probe("KD-GPU-006", "devices", "This user may open the GPUs' devices", nodes),
 )

@@ -69,8 +69,13 @@ def variables(_: Surroundings) -> Iterator[Found]:
 
 
 PROBES: Final = (
-    Probe("KD-KEY-001", "Keys in the environment", environment),
-    Probe("KD-KEY-002", "Keys in config.toml", user_file),
-    Probe("KD-KEY-003", "Keys in the project's .kandil.toml", project),
-    Probe("KD-KEY-004", "Keys in variables KANDIL_…", variables),
+    Probe(
+        "KD-KEY-001",
+        "environment",
+        "No key of a provider's is in the environment; values are not looked at",
+        environment,
+    ),
+    Probe("KD-KEY-002", "config.toml", "Nothing in your settings looks like a key", user_file),
+    Probe("KD-KEY-003", "project", "Nothing in the project's .kandil.toml looks like a key", project),
+    Probe("KD-KEY-004", "variables", "No variable KANDIL_… is set to what looks like a key", variables),
 )

@@ -17,6 +17,7 @@ from kandil.verify.selection import select
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kandil._core import Stat
     from kandil.registry.diagnosis.check import Found, Surroundings
     from kandil.verify.facts import Facts
 
@@ -79,7 +80,7 @@ def verified(_: Surroundings) -> Iterator[Found]:
         yield ok(f"all of {len(files)} model files have been" if files else "there are no model files in the stores")
 
 
-def _known(files: list[tuple[bytes, ledger.Stat]]) -> dict[bytes, Facts]:
+def _known(files: list[tuple[bytes, Stat]]) -> dict[bytes, Facts]:
     known = ledger.Ledger(read_only=True)
     try:
         return known.files(files)
@@ -93,7 +94,7 @@ def _why(facts: Facts) -> str:
 
 
 PROBES: Final = (
-    Probe("KD-LIB-001", "Stores of models on this machine", places),
-    Probe("KD-LIB-002", "The ledger of verifications is sound", integrity),
-    Probe("KD-LIB-003", "Model files have been verified", verified),
+    Probe("KD-LIB-001", "stores", "Which stores of models are here, and that this user may look into them", places),
+    Probe("KD-LIB-002", "ledger", "The ledger of verifications is sound", integrity),
+    Probe("KD-LIB-003", "model files", "Every model file was verified as it is now, and found sound", verified),
 )

@@ -82,9 +82,9 @@ async def sources(around: Surroundings) -> Iterator[Found]:
 
 
 PROBES: Final = (
-    Probe("KD-HW-001", "The processor", processor),
-    Probe("KD-HW-002", "What it can compute fast", features),
-    Probe("KD-HW-003", "Memory that this process may use", memory),
-    Probe("KD-HW-004", "Memory that is free", available),
-    Probe("KD-HW-005", "What the system tells of itself", sources),
+    Probe("KD-HW-001", "processor", "Which processor this is, and how much of it this process may use", processor),
+    Probe("KD-HW-002", "instructions", "The processor has what fast paths of llama.cpp need", features),
+    Probe("KD-HW-003", "memory", "No control group leaves less memory than the machine has", memory),
+    Probe("KD-HW-004", "free memory", "Enough memory is free for a small model", available),
+    Probe("KD-HW-005", "sources", "The system tells all that kandil asks of processor, memory and disk", sources),
 )

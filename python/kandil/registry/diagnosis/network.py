@@ -147,8 +147,8 @@ def services(_: Surroundings) -> Found:
 
 
 PROBES: Final = (
-    Probe("KD-NET-001", "Ollama on this machine", ollama),
-    Probe("KD-NET-002", "LM Studio on this machine", lm_studio),
-    Probe("KD-NET-003", "Names of the providers in use", names),
-    Probe("KD-NET-004", "Providers' answers and keys", services),
+    Probe("KD-NET-001", "Ollama", "Ollama answers on this machine", ollama),
+    Probe("KD-NET-002", "LM Studio", "LM Studio's server answers on this machine", lm_studio),
+    Probe("KD-NET-003", "name server", "The providers that your settings name have addresses", names),
+    Probe("KD-NET-004", "providers", "Not checked yet: whether providers answer, and take your keys", services),
 )

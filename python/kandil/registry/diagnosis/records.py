@@ -82,8 +82,8 @@ async def offered(around: Surroundings) -> Iterator[Found]:
 
 
 PROBES: Final = (
-    Probe("KD-REC-001", "Records of models can be used", readable),
-    Probe("KD-REC-002", "Their files are what they were", files),
-    Probe("KD-REC-003", "They have been verified", verified),
-    Probe("KD-REC-004", "Their models are still offered", offered),
+    Probe("KD-REC-001", "records", "The records of models that you added can be used", readable),
+    Probe("KD-REC-002", "files", "Their files are there, as large as they were", files),
+    Probe("KD-REC-003", "verified", "Their files have been verified", verified),
+    Probe("KD-REC-004", "offered", "None is of a model that was retired", offered),
 )

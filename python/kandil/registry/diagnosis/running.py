@@ -133,11 +133,11 @@ def extras(_: Surroundings) -> Iterator[Found]:
 
 
 PROBES: Final = (
-    Probe("KD-RUN-001", "The Python that runs kandil", python),
-    Probe("KD-RUN-002", "Package and compiled part are of one version", extension),
-    Probe("KD-RUN-003", "How SHA-256 is computed", digests),
-    Probe("KD-RUN-004", "Encoding and terminal", encoding),
-    Probe("KD-RUN-005", "The clock", clock),
-    Probe("KD-RUN-006", "Packages that kandil needs", packages),
-    Probe("KD-RUN-007", "Optional packages", extras),
+    Probe("KD-RUN-001", "Python", "The Python that runs kandil: released, of 64 bits", python),
+    Probe("KD-RUN-002", "kandil", "Package and compiled part are of one version", extension),
+    Probe("KD-RUN-003", "SHA-256", "Which instructions of the processor digests are computed with", digests),
+    Probe("KD-RUN-004", "encoding", "Names in every script can be shown", encoding),
+    Probe("KD-RUN-005", "clock", "The time can be right: certificates are judged by it", clock),
+    Probe("KD-RUN-006", "packages", "What kandil needs is installed, and new enough", packages),
+    Probe("KD-RUN-007", "extras", "Optional packages are whole, and new enough", extras),
 )

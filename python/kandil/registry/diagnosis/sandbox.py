@@ -109,9 +109,9 @@ def loaders(_: Surroundings) -> Iterator[Found]:
 
 
 PROBES: Final = (
-    Probe("KD-SBX-001", "Landlock: no file is opened", landlock),
-    Probe("KD-SBX-002", "seccomp: system calls are filtered", seccomp),
-    Probe("KD-SBX-003", "Namespaces: nothing else is seen", namespaces),
-    Probe("KD-SBX-004", "Control groups: memory is bounded", cgroup),
-    Probe("KD-SBX-005", "What models are loaded with", loaders),
+    Probe("KD-SBX-001", "Landlock", "The kernel can keep a process from opening files", landlock),
+    Probe("KD-SBX-002", "seccomp", "The kernel can filter system calls", seccomp),
+    Probe("KD-SBX-003", "namespaces", "The kernel can hide all else from a process (optional)", namespaces),
+    Probe("KD-SBX-004", "cgroup", "The memory of a process can be bounded by its group (optional)", cgroup),
+    Probe("KD-SBX-005", "llama.cpp", "There is something to load models with, and it can be trusted", loaders),
 )
