@@ -86,7 +86,7 @@ class Names:
         """The profile that `query` names.
 
         Raises:
-            NameAmbiguous: it is a name of several.
+            NameAmbiguous: it is a name of several that are still offered, or of several that are not.
             NameUnknown: it is a name of none; what it is like is in `candidates`, the best first.
         """
         name = _cleaned(query)

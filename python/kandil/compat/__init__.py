@@ -13,4 +13,4 @@ from kandil.compat.ranking import TASKS, Fit, Task, fits
 from kandil.compat.report import Need, Report, Share
 from kandil.compat.shape import shape_of
 
-__all__ = ["TASKS", "Fit", "Task", "fits", "Need", "Report", "Share", "assess", "shape_of"]
+__all__ = ["TASKS", "Fit", "Need", "Report", "Share", "Task", "assess", "fits", "shape_of"]

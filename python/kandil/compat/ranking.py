@@ -52,7 +52,7 @@ def fits(
 ) -> list[Fit]:
     """The local profiles that are made for the task and fit, the most capable first.
 
-    One for each model and size: the smallest file with four bits a weight or more, if one fits. `context`: so many
+    One for each model and size: the smallest with four bits a weight or more, if one fits. `context`: so many
     tokens must fit too.
 
     Capability is taken from size and age alone: a model counts as one of twice its parameters did a year before.
@@ -111,12 +111,12 @@ def _parameters(profile: Profile) -> float:
     return float(named[1]) * 1e9 if named else (weights.size_bytes or 0) * 8 / _USUAL_BITS
 
 
-def _preference(profile: Profile) -> tuple[bool, float, bool]:
-    """Enough bits first; then of those with enough the fewest, of the others the most; then what Ollama names."""
+def _preference(profile: Profile) -> tuple[bool, bool, float]:
+    """Enough bits first; then a tag of Ollama's before a file; then, of those with enough, the fewest bits."""
     weights = profile.weights
     bits = 8 * (weights.size_bytes or 0) / max(_parameters(profile), 1) if weights else 0.0
     enough = bits >= _ENOUGH_BITS
-    return enough, round(-bits if enough else bits, 1), profile.source == "ollama"
+    return enough, profile.source != "gguf", round(-bits if enough else bits, 1)
 
 
 def _capability(profile: Profile) -> float:

@@ -1,0 +1,150 @@
+"""`kandil model show`, `aliases`, `alias`, `fit`: as a person and as a program reads them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import kandil
+from kandil import profiles
+from tests.cli.conftest import type_of_run
+
+
+def test_a_model_is_shown(run: type_of_run) -> None:
+    done = run("model", "show", "qwen2.5-coder:7b")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "qwen2.5-coder:7b"
+    shown = {line[2:15].strip(): line[16:] for line in lines[1:]}
+    assert shown["context"] == "32,768 tokens"
+    assert shown["weights"].startswith("4.7 GB, Q4_K_M")
+    assert "fit" in shown["this machine"]
+    assert "2026-11-22" in shown["facts"]
+
+
+def test_json_has_the_profile_the_rung_and_the_fit(run: type_of_run) -> None:
+    shown = json.loads(run("model", "show", "QWEN2.5 CODER 7B", "--json", "--ram", "64GiB", "--ctx", "8192").stdout)
+    assert (shown["schema"], shown["kandil_version"]) == ("kandil.model/1", kandil.__version__)
+    assert (shown["rung"], shown["profile"]["id"]) == ("spelling", "qwen2.5-coder:7b")
+    assert (shown["fit"]["verdict"], shown["fit"]["context"], shown["fit"]["basis"]) == ("fits", 8192, "profile")
+    parts = shown["fit"]["ram"]
+    assert parts["total_bytes"] == parts["weights_bytes"] + parts["cache_bytes"] + parts["compute_bytes"]
+    assert json.loads(run("model", "show", "gpt-5", "--json").stdout)["fit"] is None
+
+
+def test_a_retired_model_says_so(run: type_of_run) -> None:
+    done = run("model", "show", "claude-3.5-sonnet")
+    assert done.returncode == 0
+    said = "claude-3.5-sonnet was retired on 2025-10-28; its successor is claude-sonnet-4-6"
+    assert said in done.stdout
+    assert said in done.stderr
+
+
+def test_an_alias_says_what_else_was_meant(run: type_of_run) -> None:
+    done = run("model", "show", "gpt4")
+    assert "gpt4 stands for gpt-5.6-sol now; older guides mean gpt-4-turbo" in done.stderr
+
+
+def test_what_is_only_like_a_name_is_an_error_without_a_terminal(run: type_of_run) -> None:
+    done = run("model", "show", "claud sonet")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "claude-sonnet-5-5" in done.stderr
+    error = json.loads(run("model", "show", "claud sonet", "--json").stdout)["error"]
+    assert error["code"] == "name-unknown"
+    assert error["candidates"][0] == "claude-sonnet-5-5"
+
+
+def test_the_rungs_are_explained(run: type_of_run) -> None:
+    done = run("model", "show", "claude-opus", "--explain")
+    assert done.stderr.splitlines()[:3] == ["exact: no", "user alias: no", "alias: claude-opus-5-5"]
+    done = run("model", "show", "claud sonet", "--explain")
+    assert "like it: claude-sonnet-5-5 (" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "a\u202eb", "x" * 3000, "--", " "])
+def test_odd_names_are_errors_that_show_safely(run: type_of_run, name: str) -> None:
+    done = run("model", "show", name)
+    assert done.returncode in (2, 3)
+    assert "\x1b" not in done.stderr
+    assert "\u202e" not in done.stderr
+    assert len(done.stderr) < 8000
+
+
+@pytest.mark.parametrize(("option", "value"), [("--kv-type", "q9"), ("--ctx", "0"), ("--ram", "lots")])
+def test_what_cannot_be_computed_is_usage(run: type_of_run, option: str, value: str) -> None:
+    done = run("model", "show", "llama3.1:8b", option, value)
+    assert done.returncode == 2
+    assert "error:" in done.stderr
+
+
+def test_aliases_are_listed_and_searched(run: type_of_run) -> None:
+    lines = run("model", "aliases").stdout.splitlines()
+    assert len(lines) == len(list(profiles.aliases()))
+    some = run("model", "aliases", "SONNET", "-q").stdout.splitlines()
+    assert "sonnet" in some
+    assert all("sonnet" in f"{name} {kandil.profiles.alias(name)}" for name in some)
+    assert run("model", "aliases", "no such alias").stdout == ""
+
+
+def test_an_alias_of_one_s_own(run: type_of_run, home: Path) -> None:
+    done = run("model", "alias", "work", "Claude Opus 5.5")
+    assert (done.returncode, done.stdout) == (0, "work stands for claude-opus-5-5\n")
+    assert json.loads(run("model", "show", "work", "--json").stdout)["rung"] == "user alias"
+    assert "work  claude-opus-5-5  (yours)" in " ".join(run("model", "aliases", "work").stdout.splitlines())
+    again = json.loads(run("model", "alias", "work", "gpt-5", "--json").stdout)
+    assert (again["before"], again["after"], again["dry_run"]) == ("claude-opus-5-5", "gpt-5", False)
+    assert run("model", "alias", "--rm", "work", "--dry-run").returncode == 0
+    assert run("model", "show", "work").returncode == 0
+    assert run("model", "alias", "--rm", "work").stdout.endswith("it was gpt-5\n")
+    assert run("model", "show", "work").returncode == 3
+    assert run("model", "alias", "--rm", "work").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("gpt-5", "gpt-4o"), 2),
+        (("sonnet", "gpt-4o"), 2),
+        (("mine", "no such model at all"), 3),
+        (("mine",), 2),
+        (("--rm", "mine", "gpt-5"), 2),
+        (("sk-proj-" + "a1B2" * 12, "gpt-5"), 9),
+    ],
+)
+def test_an_alias_that_cannot_be_is_refused(run: type_of_run, args: tuple[str, ...], code: int) -> None:
+    done = run("model", "alias", *args)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "a1B2" not in done.stderr
+
+
+def test_a_name_of_kandil_s_can_be_shadowed_when_asked(run: type_of_run) -> None:
+    assert run("model", "alias", "sonnet", "gpt-5", "--shadow").returncode == 0
+    assert json.loads(run("model", "show", "sonnet", "--json").stdout)["profile"]["id"] == "gpt-5"
+
+
+def test_what_fits_is_ranked(run: type_of_run) -> None:
+    done = run("model", "fit", "--ram", "8GiB", "--task", "code")
+    assert done.returncode == 0
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == ["MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS", "ON"]
+    assert any(row.startswith("qwen2.5-coder:7b ") for row in rows)
+    shown = json.loads(run("model", "fit", "--ram", "8GiB", "--task", "code", "--json").stdout)
+    assert (shown["schema"], shown["task"], len(shown["models"])) == ("kandil.fit/1", "code", len(rows))
+    assert all(one["fits"] for one in shown["models"])
+    names = run("model", "fit", "--ram", "8GiB", "--task", "code", "-q").stdout.splitlines()
+    assert names == [one["id"] for one in shown["models"]]
+
+
+def test_a_query_narrows_what_fits(run: type_of_run) -> None:
+    names = run("model", "fit", "qwen 7b", "--ram", "64GiB", "-q").stdout.splitlines()
+    assert names
+    assert all("qwen" in name and "7b" in name for name in names)
+
+
+def test_nothing_fits_into_nothing(run: type_of_run) -> None:
+    done = run("model", "fit", "--ram", "1MB")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "kandil doctor hardware" in done.stderr
+    assert run("model", "fit", "--ram", "1MB", "--json").returncode == 4
