@@ -111,10 +111,15 @@ def _matches(asked: list[str], of_asked: list[F], name: list[str], pairs: list[s
 
 def _taken(matches: list[Match]) -> list[Match]:
     taken: list[Match] = []
-    for one in sorted(matches, key=lambda one: (-one.similarity, -one.gain, one.at, abs(one.at - one.name_at))):
+    for one in sorted(matches, key=_surest):
         if not any(one.places() & other.places() or one.name_places() & other.name_places() for other in taken):
             taken.append(one)
     return taken
+
+
+def _surest(one: Match) -> tuple[float, ...]:
+    away = abs(one.at - one.name_at)
+    return -one.similarity, -one.gain, one.at, away, one.span, one.name_at, one.name_span
 
 
 def similarity(mine: str, theirs: str) -> float:

@@ -7,7 +7,9 @@ use super::similarity::Pattern;
 /// What scores less is no answer.
 pub(super) const FLOOR: f32 = 0.3;
 /// So many names are looked at closely, if more are not asked for.
-const CLOSELY: usize = 160;
+const CLOSELY: usize = 96;
+/// What is less like an atom than this does not make a name worth a close look.
+const LEAST_LIKE: f32 = 0.3;
 /// A joined match is a little less than a plain one.
 const JOINED: f32 = 0.97;
 /// What is left of a score when a number of the query is in no part of the name.
@@ -34,6 +36,17 @@ pub(super) struct Query<'a> {
     atoms: Vec<Atom<'a>>,
     /// Of each atom.
     weights: Vec<f32>,
+    /// Of each word the first of its likenesses, by one more than its index; 0 is none.
+    first: Vec<u32>,
+    likenesses: Vec<Likeness>,
+}
+
+/// A word is like a unit.
+struct Likeness {
+    unit: usize,
+    similarity: f32,
+    /// The word's next, as in `first`.
+    next: u32,
 }
 
 /// A match of a part of the query and a part of the name.
@@ -63,7 +76,22 @@ impl<'a> Query<'a> {
             unit.weight = weights[at] + weights[at + 1];
             units.push(unit);
         }
-        Query { units, atoms, weights }
+        let (mut first, mut likenesses) = (vec![0; names.words.len() + 1], Vec::new());
+        for (at, unit) in units.iter().enumerate() {
+            for (word, similarity) in &unit.alike {
+                let next = first[*word as usize];
+                likenesses.push(Likeness { unit: at, similarity: *similarity, next });
+                first[*word as usize] = u32::try_from(likenesses.len()).expect("fewer than 4 billion words");
+            }
+        }
+        Query { units, atoms, weights, first, likenesses }
+    }
+
+    /// The units that the word is like.
+    fn alike(&self, word: u32) -> impl Iterator<Item = (&Unit, f32)> {
+        let like = |at: u32| (at > 0).then(|| &self.likenesses[at as usize - 1]);
+        std::iter::successors(like(self.first[word as usize]), move |one| like(one.next))
+            .map(|one| (&self.units[one.unit], one.similarity))
     }
 
     /// The names that are worth a close look: those that have the most of what the query has.
@@ -72,7 +100,7 @@ impl<'a> Query<'a> {
         let mut seen = vec![0_u8; names.len()];
         for (number, unit) in self.units.iter().enumerate() {
             let mark = u8::try_from(number + 1).unwrap_or(u8::MAX);
-            let mut alike: Vec<&(u32, f32)> = unit.alike.iter().collect();
+            let mut alike: Vec<&(u32, f32)> = unit.alike.iter().filter(|(_, like)| *like >= LEAST_LIKE).collect();
             alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             // What both of two atoms give is not given again by their pair.
             let weight = if unit.span == 1 { unit.weight } else { unit.weight * 0.5 };
@@ -87,9 +115,18 @@ impl<'a> Query<'a> {
         }
         let most = CLOSELY.max(limit.saturating_mul(2));
         let worth = |name: usize| gains[name] - 0.1 * names.weights[name];
-        let mut found: Vec<(f32, usize)> =
-            (0..names.len()).filter(|name| gains[*name] > 0.0).map(|name| (worth(name), name)).collect();
         let better = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        let (mut found, mut least) = (Vec::new(), f32::NEG_INFINITY);
+        for name in (0..names.len()).filter(|name| gains[*name] > 0.0) {
+            // At the same worth the earlier is better, and it is here already.
+            if gains[name] > least && worth(name) > least {
+                found.push((worth(name), name));
+            }
+            if found.len() >= most.saturating_mul(8) {
+                least = found.select_nth_unstable_by(most - 1, better).1.0;
+                found.truncate(most);
+            }
+        }
         if found.len() > most {
             found.select_nth_unstable_by(most, better);
             found.truncate(most);
@@ -128,30 +165,26 @@ impl<'a> Query<'a> {
 
     /// The surest matches, none of which shares an atom with another: `laguna` before what `lagunaxs` is like.
     fn taken(&self, singles: &[u32], pairs: &[u32]) -> Vec<Match> {
-        let mut matches = Vec::new();
-        for unit in &self.units {
-            for (name_at, word) in singles.iter().enumerate() {
-                if let Some(similarity) = unit.similarity(*word) {
-                    let similarity = similarity * if unit.span == 2 { JOINED } else { 1.0 };
-                    let gain = unit.weight * similarity;
-                    matches.push(Match { similarity, gain, at: unit.at, span: unit.span, name_at, name_span: 1 });
-                }
-            }
-            if unit.span == 1 {
-                for (name_at, word) in pairs.iter().enumerate() {
-                    if let Some(similarity) = unit.similarity(*word) {
-                        let (similarity, gain) = (similarity * JOINED, unit.weight * similarity * JOINED);
-                        matches.push(Match { similarity, gain, at: unit.at, span: 1, name_at, name_span: 2 });
+        let mut matches = Vec::with_capacity(32);
+        for (words, name_span) in [(singles, 1), (pairs, 2)] {
+            for (name_at, word) in words.iter().enumerate() {
+                for (unit, similarity) in self.alike(*word) {
+                    if unit.span + name_span > 3 {
+                        continue;
                     }
+                    let similarity = similarity * if unit.span + name_span == 3 { JOINED } else { 1.0 };
+                    let gain = unit.weight * similarity;
+                    matches.push(Match { similarity, gain, at: unit.at, span: unit.span, name_at, name_span });
                 }
             }
         }
-        matches.sort_by(|a, b| {
+        matches.sort_unstable_by(|a, b| {
             b.similarity
                 .total_cmp(&a.similarity)
                 .then(b.gain.total_cmp(&a.gain))
                 .then(a.at.cmp(&b.at))
                 .then(a.at.abs_diff(a.name_at).cmp(&b.at.abs_diff(b.name_at)))
+                .then((a.span, a.name_at, a.name_span).cmp(&(b.span, b.name_at, b.name_span)))
         });
         let (mut used, mut name_used) = (0_u64, 0_u64);
         matches.retain(|one| {
@@ -182,10 +215,6 @@ impl Unit {
             }
         }
         Unit { at, span, weight, alike }
-    }
-
-    fn similarity(&self, word: u32) -> Option<f32> {
-        self.alike.binary_search_by_key(&word, |(id, _)| *id).ok().map(|at| self.alike[at].1)
     }
 }
 

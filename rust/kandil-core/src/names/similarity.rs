@@ -10,6 +10,7 @@ pub(super) struct Pattern<'a> {
     mask: u64,
     /// A number's digits without dots and letters.
     digits: String,
+    digits_mask: u64,
     /// Where each ASCII letter stands, as bits; the algorithm's PM.
     places: [u64; 128],
 }
@@ -40,7 +41,8 @@ impl<'a> Pattern<'a> {
                 *place |= 1 << at;
             }
         }
-        Pattern { mask: mask(atom.text), digits: digits(atom.text), letters, places, atom }
+        let digits = digits(atom.text);
+        Pattern { mask: mask(atom.text), digits_mask: mask(&digits), digits, letters, places, atom }
     }
 
     pub(super) fn atom(&self) -> Atom<'a> {
@@ -53,7 +55,8 @@ impl<'a> Pattern<'a> {
             return 1.0;
         }
         if self.atom.number || other.number {
-            return if self.atom.number && other.number { self.of_numbers(other) } else { 0.0 };
+            let possible = self.atom.number && other.number && self.digits_mask & !mask == 0;
+            return if possible { self.of_numbers(other) } else { 0.0 };
         }
         self.of_words(other, mask)
     }
@@ -75,7 +78,7 @@ impl<'a> Pattern<'a> {
         if mine.strip_suffix('b') == Some(theirs) {
             return 0.55;
         }
-        if digits(theirs) != self.digits {
+        if !theirs.chars().filter(char::is_ascii_digit).eq(self.digits.chars()) {
             return 0.0;
         }
         let letters = |text: &str| text.chars().filter(|one| one.is_alphabetic()).collect::<String>();
