@@ -107,20 +107,21 @@ def check(record: Record) -> None:
 
 
 def add(record: Record, *, replacing: bool = False) -> None:
-    """The record is there.
+    """The record is there, and of one that it replaces nothing.
 
     Raises:
         NameUnusable, ProfileInvalid: it cannot be added.
         RecordExists: there is one of this name, and it is not to be replaced.
         RecordBroken: there is a file in its place that is no record.
         FileUnwritable: and nothing has changed.
+        ValueError: a field has a value that no record has.
     """
     check(record)
     with _locked():
         before = find(record.name)
         if before is not None and not replacing:
             raise RecordExists(record.name, before.added_at)
-        files.write(file_of(record.name), records.encoded(record))
+        _write(record)
 
 
 def update(name: str, change: Callable[[Record], Record]) -> Record:
@@ -128,11 +129,12 @@ def update(name: str, change: Callable[[Record], Record]) -> Record:
 
     Raises:
         RecordUnknown, RecordBroken, ProfileInvalid, FileUnwritable: and nothing has changed.
+        ValueError: a field has a value that no record has.
     """
     with _locked():
         changed = replace(change(existing(name)), name=name)
         _check_profile(changed)
-        files.write(file_of(name), records.encoded(changed))
+        _write(changed)
     return changed
 
 
@@ -172,6 +174,13 @@ def _locked() -> AbstractContextManager[None]:
 def _check_profile(record: Record, *, strict: bool = False) -> None:
     if mistakes := records.mistakes(record, strict=strict):
         raise ProfileInvalid(record.name, tuple(mistakes))
+
+
+def _write(record: Record) -> None:
+    """Raises: FileUnwritable; ValueError: what was written could not be read."""
+    content = records.encoded(record)
+    records.decoded(content)
+    files.write(file_of(record.name), content)
 
 
 def _read(path: str) -> Record | None:

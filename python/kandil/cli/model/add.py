@@ -82,7 +82,7 @@ def _abilities(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("--price-input", type=float, metavar="DOLLARS", help="For a million tokens in.")
 @click.option("--price-output", type=float, metavar="DOLLARS", help="For a million tokens out.")
 @click.option("--note", metavar="TEXT", help="A word for yourself.")
-@click.option("--replace", is_flag=True, help="Describe anew what you added before.")
+@click.option("--replace", is_flag=True, help="Describe anew what you added before; its uses are counted anew.")
 @click.option("--shadow", is_flag=True, help="Even where a model or an alias of kandil's has the name.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be added, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask whether it is right.")
