@@ -205,8 +205,9 @@ impl Unit {
         let pattern = Pattern::new(atom);
         let mut alike = Vec::new();
         let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
-        for (id, word) in names.words.iter().enumerate() {
-            let similarity = pattern.similarity(word.atom(), word.mask);
+        for (id, mask) in names.masks.iter().enumerate().filter(|(_, mask)| pattern.possible(**mask)) {
+            let word = &names.words[id];
+            let similarity = pattern.similarity(word.atom(), *mask);
             if similarity > 0.0 {
                 alike.push((u32::try_from(id).unwrap_or(super::NONE), similarity));
                 if similarity > best {

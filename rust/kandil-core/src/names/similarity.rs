@@ -11,6 +11,8 @@ pub(super) struct Pattern<'a> {
     /// A number's digits without dots and letters.
     digits: String,
     digits_mask: u64,
+    /// So many are forgiven.
+    edits: u8,
     /// Where each ASCII letter stands, as bits; the algorithm's PM.
     places: [u64; 128],
 }
@@ -42,11 +44,26 @@ impl<'a> Pattern<'a> {
             }
         }
         let digits = digits(atom.text);
-        Pattern { mask: mask(atom.text), digits_mask: mask(&digits), digits, letters, places, atom }
+        let edits = match letters.len() {
+            0..=2 => 0,
+            3..=4 => 1,
+            5..=8 => 2,
+            _ => 3,
+        };
+        Pattern { mask: mask(atom.text), digits_mask: mask(&digits), digits, edits, letters, places, atom }
     }
 
     pub(super) fn atom(&self) -> Atom<'a> {
         self.atom
+    }
+
+    /// A text with these letters can be alike.
+    pub(super) fn possible(&self, mask: u64) -> bool {
+        if self.atom.number {
+            self.digits_mask & !mask == 0
+        } else {
+            (self.mask & !mask).count_ones() <= u32::from(self.edits)
+        }
     }
 
     /// How alike the other is; 0 is not at all. `mask` is of its text.
@@ -55,8 +72,7 @@ impl<'a> Pattern<'a> {
             return 1.0;
         }
         if self.atom.number || other.number {
-            let possible = self.atom.number && other.number && self.digits_mask & !mask == 0;
-            return if possible { self.of_numbers(other) } else { 0.0 };
+            return if self.atom.number && other.number { self.of_numbers(other) } else { 0.0 };
         }
         self.of_words(other, mask)
     }
@@ -93,12 +109,7 @@ impl<'a> Pattern<'a> {
     fn of_words(&self, other: Atom<'_>, mask: u64) -> f32 {
         let length = self.letters.len();
         let missing = (self.mask & !mask).count_ones() as usize;
-        let edits = match length {
-            0..=2 => 0,
-            3..=4 => 1,
-            5..=8 => 2,
-            _ => 3,
-        };
+        let edits = usize::from(self.edits);
         if missing > edits {
             return 0.0;
         }
