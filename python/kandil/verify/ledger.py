@@ -104,11 +104,17 @@ class Ledger:
             if not os.path.exists(self.path):  # nor where this user may not look
                 return
         try:
-            self._connect("?mode=ro" if self._read_only else "")
+            self._connect(self._mode())
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
             self._open_immutable(error)
+
+    def _mode(self) -> str:
+        """Who only reads leaves no file of SQLite's beside the ledger: without a log there, nobody is writing."""
+        if not self._read_only:
+            return ""
+        return "?mode=ro" if os.path.exists(f"{self.path}-wal") else "?mode=ro&immutable=1"
 
     def _connect(self, options: str) -> None:
         uri = f"file:{_quoted(self.path)}{options}"
