@@ -188,6 +188,15 @@ def _note(document: Document, path: KeyPath, message: str) -> Note:
     return Note(str(document.file), line, column, keys.key_text(path), message)
 
 
+def secrets(document: Document) -> Iterator[SecretInConfig]:
+    """Each place where something looks like an API key, whatever else is wrong with the document."""
+    for path, value in _leaves(document.data, ()):
+        try:
+            _refuse_secrets(document, path, value)
+        except SecretInConfig as error:
+            yield error
+
+
 def _refuse_secrets(document: Document, path: KeyPath, value: object) -> None:
     named = keys.setting_at(path) is None and _SECRET_NAMES.fullmatch(path[-1]) and isinstance(value, str) and value
     hidden = next((depth for depth, part in enumerate(path) if looks_like_key(part)), None)

@@ -60,7 +60,9 @@ async def diagnose(
         KeyError: there is no such section.
     """
     asked = list(sections) or [name for name in SECTIONS if check or name != ONLINE]
-    chosen = {name: SECTIONS[name] for name in sorted(set(asked), key=[*SECTIONS].index)} if asked else {}
+    if unknown_ones := set(asked) - set(SECTIONS):
+        raise KeyError(*sorted(unknown_ones))
+    chosen = {name: probes for name, probes in SECTIONS.items() if name in asked}
     around = around or Surroundings()
     answers: dict[str, tuple[Found, ...]] = {}
     async with trio.open_nursery() as nursery:

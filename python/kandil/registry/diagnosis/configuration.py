@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from kandil.profiles import Profile
     from kandil.registry.diagnosis.check import Found, Surroundings
 
-OTHER_VARIABLES: Final = ("KANDIL_CONFIG_DIR", "KANDIL_DATA_DIR", "KANDIL_SHA256", "KANDIL_STATE_DIR")
+OTHER_VARIABLES: Final = (
+    "KANDIL_CACHE_DIR",
+    "KANDIL_CONFIG_DIR",
+    "KANDIL_DATA_DIR",
+    "KANDIL_SHA256",
+    "KANDIL_STATE_DIR",
+)
 """Those of kandil's variables that are no settings."""
 _EDIT: Final = "kandil config edit"
 

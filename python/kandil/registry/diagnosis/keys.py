@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kandil import paths, profiles
 from kandil.config import document, keys
 from kandil.config.effective import project_file
-from kandil.errors import ConfigInvalid, ConfigTooNew, SecretInConfig
+from kandil.errors import ConfigInvalid, ConfigTooNew
 from kandil.registry.diagnosis.check import Probe, command, fail, ok, unknown, warn
 from kandil.secret import looks_like_key
 
@@ -34,28 +34,27 @@ def environment(_: Surroundings) -> Iterator[Found]:
         yield ok("no variable that providers' tools take keys from is set")
 
 
-def user_file(_: Surroundings) -> Found:
-    return _in_file(paths.config_file(), project=False)
+def user_file(_: Surroundings) -> Iterator[Found]:
+    return _in_file(paths.config_file(), "KD-CFG-001")
 
 
-def project(_: Surroundings) -> Found:
+def project(_: Surroundings) -> Iterator[Found]:
     file = project_file()
-    return ok(f"no {keys.PROJECT_FILE} is in force here") if file is None else _in_file(file, project=True)
+    return iter([ok(f"no {keys.PROJECT_FILE} is in force here")]) if file is None else _in_file(file, "KD-CFG-004")
 
 
-def _in_file(file: Path, *, project: bool) -> Found:
+def _in_file(file: Path, usable: str) -> Iterator[Found]:
     try:
-        document.said(document.read(file), project=project)
-    except SecretInConfig as error:
-        place = file if error.line is None else f"{file}:{error.line}:{error.column}"
-        key = f" under {error.key}" if error.key else ""
-        return fail(
-            f"{place}: what looks like a key is there{key}",
-            f"take it out of the file, have it revoked where it was issued; {error.hint}",
-        )
+        found = list(document.secrets(document.read(file)))
     except (ConfigInvalid, ConfigTooNew):
-        return unknown(f"{file} cannot be used: KD-CFG-00{4 if project else 1} says why")
-    return ok(f"nothing in {file} looks like a key" if os.path.lexists(file) else f"{file} is not there")
+        yield unknown(f"{file} cannot be read as settings: {usable} says why")
+        return
+    for one in found:
+        key = f" under {one.key}" if one.key else ""
+        text = f"{file}:{one.line}:{one.column}: what looks like a key is there{key}"
+        yield fail(text, f"revoke it where it was issued; {one.hint}")
+    if not found:
+        yield ok(f"nothing in {file} looks like a key" if os.path.lexists(file) else f"{file} is not there")
 
 
 def variables(_: Surroundings) -> Iterator[Found]:
