@@ -22,8 +22,8 @@ use similarity::mask;
 /// Building takes about 0.6 µs an atom; memory is about 100 bytes a name, and the names themselves are not kept.
 pub struct Names {
     words: Vec<Word>,
-    /// The letters of each word; most words are ruled out by these alone, which lie close together.
-    masks: Vec<u64>,
+    /// The letters of each word, and how many; most words are ruled out by these alone, which lie close together.
+    masks: Vec<(u64, usize)>,
     by_word: Lists,
     singles: Lists,
     pairs: Lists,
@@ -154,7 +154,7 @@ impl Names {
                 if short { vocabulary.id(joined(two[0], two[1], &mut together)) } else { NONE }
             }));
         }
-        let masks = vocabulary.words.iter().map(|word| mask(&word.text)).collect();
+        let masks = vocabulary.words.iter().map(|word| (mask(&word.text), word.text.chars().count())).collect();
         let mut names = Names {
             words: vocabulary.words,
             masks,

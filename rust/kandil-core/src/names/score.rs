@@ -205,7 +205,10 @@ impl Unit {
         let pattern = Pattern::new(atom);
         let mut alike = Vec::new();
         let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
-        for (id, mask) in names.masks.iter().enumerate().filter(|(_, mask)| pattern.possible(**mask)) {
+        for (id, (mask, length)) in names.masks.iter().enumerate() {
+            if !pattern.possible(*mask, *length) {
+                continue;
+            }
             let word = &names.words[id];
             let similarity = pattern.similarity(word.atom(), *mask);
             if similarity > 0.0 {

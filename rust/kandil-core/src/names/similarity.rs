@@ -57,12 +57,13 @@ impl<'a> Pattern<'a> {
         self.atom
     }
 
-    /// A text with these letters can be alike.
-    pub(super) fn possible(&self, mask: u64) -> bool {
+    /// A text of so many letters, these among them, can be alike.
+    pub(super) fn possible(&self, mask: u64, length: usize) -> bool {
         if self.atom.number {
             self.digits_mask & !mask == 0
         } else {
-            (self.mask & !mask).count_ones() <= u32::from(self.edits)
+            let missing = (self.mask & !mask).count_ones();
+            missing == 0 || missing <= u32::from(self.edits) && length <= self.letters.len() + usize::from(self.edits)
         }
     }
 
