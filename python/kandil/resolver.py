@@ -91,10 +91,14 @@ class Names:
         """
         name = _cleaned(query)
         for rung, found in self.steps(name):
-            if len(found.ids) > 1:
+            meant = [profile for one in found.ids if (profile := self.profile(one))]
+            if len(meant) > 1:
+                meant = [profile for profile in meant if profile.status in ("active", "preview")]
+            if len(meant) == 1:
+                also = found.also + tuple(one for one in found.ids if one != meant[0].id)
+                return Resolution(query=query, profile=meant[0], rung=rung, also=also, instead_of=found.instead_of)
+            if found.ids:
                 raise NameAmbiguous(query, found.ids)
-            if found.ids and (profile := self.profile(found.ids[0])):
-                return Resolution(query=query, profile=profile, rung=rung, also=found.also, instead_of=found.instead_of)
         candidates = self.search(name)
         raise NameUnknown(query, tuple(one.profile.id for one in candidates), clear=is_clear(candidates))
 
