@@ -194,12 +194,13 @@ def _catalogue() -> tuple[_core.Names, list[str]]:
     return _core.Names([name for name, _ in pairs]), [target for _, target in pairs]
 
 
-def _order(candidate: Candidate) -> tuple[float, bool, int, int, str]:
+def _order(candidate: Candidate) -> tuple[float, int, int, int, str]:
     profile = candidate.profile
     rank = {"user": 0, "ollama": 1, "cloud": 1, "gguf": 3}[profile.source]
     if profile.source == "cloud" and "/" in profile.id:
         rank = 2  # hosted by somebody who did not make it
-    return -round(candidate.score, 2), profile.status == "retired", rank, len(profile.id), profile.id
+    ended = {"active": 0, "preview": 0, "deprecated": 1, "retired": 2}[profile.status]
+    return -round(candidate.score, 2), ended, rank, len(profile.id), profile.id
 
 
 def _cleaned(query: str) -> str:
