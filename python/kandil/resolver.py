@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Rung = Literal["exact", "user alias", "alias", "spelling", "choice"]
 LONGEST_NAME: Final = 300
 CANDIDATES: Final = 5
-CLEAR_SCORE: Final = 0.8
+CLEAR_SCORE: Final = 0.85
 """From here the best candidate may be proposed alone."""
 CLEAR_GAP: Final = 0.05
 """So far behind must the next one be."""

@@ -142,9 +142,10 @@ def test_a_clear_winner_is_said_to_be_one() -> None:
 def answers(query: str) -> tuple[str, ...]:
     """The profile that is meant, or those that may be."""
     try:
-        return (resolve(query).profile.id,)
+        resolution = resolve(query)
     except (NameAmbiguous, NameUnknown) as error:
         return error.candidates
+    return (resolution.profile.id, *resolution.also)
 
 
 @given(st.text(max_size=60))
