@@ -1,7 +1,7 @@
 """Where kandil keeps its files.
 
 The folders are the platform's own (``~/.local/share/kandil`` and the like) unless ``KANDIL_DATA_DIR``,
-``KANDIL_CONFIG_DIR`` and ``KANDIL_STATE_DIR`` name others.
+``KANDIL_CONFIG_DIR``, ``KANDIL_CACHE_DIR`` and ``KANDIL_STATE_DIR`` name others.
 """
 
 from __future__ import annotations
@@ -38,6 +38,16 @@ def state_dir() -> Path:
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_state_dir("kandil", appauthor=False))
+
+
+def cache_dir() -> Path:
+    """What can be found out again. ``KANDIL_CACHE_DIR``."""
+    override = os.environ.get("KANDIL_CACHE_DIR")
+    if override:
+        return Path(override).expanduser()
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_cache_dir("kandil", appauthor=False))
 
 
 def models_dir() -> Path:

@@ -205,6 +205,16 @@ class Ledger:
             self._failed(error)
         return found
 
+    def recorded(self, paths: Sequence[bytes]) -> set[bytes]:
+        """Those of the paths of which something was read once, whatever has become of the files since."""
+        if self._database is None:
+            return set()
+        try:
+            return {path for path, _ in self._select("path", paths) if isinstance(path, bytes)}
+        except sqlite3.DatabaseError as error:
+            self._failed(error)
+            return set()
+
     def _select(self, column: str, values: Sequence[bytes] | Sequence[int]) -> Iterator[tuple[bytes | int, Facts]]:
         assert self._database is not None
         for start in range(0, len(values), CHUNK):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from kandil.verify.item import Item, claims_gguf
 from kandil.verify.stores import huggingface, ollama
 from kandil.verify.stores.etag import cached_etag
-from kandil.verify.stores.places import TITLES, Kind, Machine, Store, closed, find
+from kandil.verify.stores.places import TITLES, Kind, Machine, Store, candidates, closed, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kandil._core import Entry, Stat
 
-__all__ = ["TITLES", "Kind", "Known", "Machine", "Store", "closed", "find", "holding", "items"]
+__all__ = ["TITLES", "Kind", "Known", "Machine", "Store", "candidates", "closed", "find", "holding", "items"]
 
 ANCESTORS = 8
 """So far above a path its store's root may be; stores are not that deep."""

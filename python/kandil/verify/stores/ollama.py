@@ -42,6 +42,8 @@ class Needed:
 
     names: list[str] = field(default_factory=list)
     gguf: bool = False
+    parts: set[str] = field(default_factory=set)
+    """What it is to them: ``model``, ``projector``, ``adapter``, …: the end of a layer's media type."""
 
 
 Needs = dict[str, Needed]
@@ -161,7 +163,9 @@ def _read(path: bytes) -> dict[str, Any]:
 def _need(needed: Needs, name: str, manifest: dict[str, Any], root: bytes, depth: int) -> None:
     config = manifest.get("config")
     for layer in [*([config] if config else []), *_objects(manifest, "layers")]:
-        _note(needed, name, _digest(layer), gguf=layer.get("mediaType") in GGUF_MEDIA)
+        media = layer.get("mediaType")
+        _note(needed, name, _digest(layer), gguf=media in GGUF_MEDIA)
+        needed[_digest(layer)].parts.add(str(media).rpartition(".")[2])
     for child in _objects(manifest, "manifests"):
         if depth <= 0:
             raise ValueError("manifest lists are nested")

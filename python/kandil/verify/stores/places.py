@@ -102,7 +102,7 @@ def closed(machine: Machine | None = None) -> list[Store]:
 def _sorted_out(machine: Machine | None) -> tuple[list[Store], list[Store]]:
     found: dict[str, Store] = {}
     refused = []
-    for store in _candidates(machine or Machine.here()):
+    for store in candidates(machine or Machine.here()):
         try:
             os.stat(store.root)
         except PermissionError:
@@ -115,7 +115,8 @@ def _sorted_out(machine: Machine | None) -> tuple[list[Store], list[Store]]:
     return list(found.values()), refused
 
 
-def _candidates(machine: Machine) -> Iterator[Store]:
+def candidates(machine: Machine) -> Iterator[Store]:
+    """Where stores may be, whether or not they are."""
     yield Store("kandil", paths.models_dir())
     for root in _ollama(machine):
         yield Store("ollama", root)

@@ -1,0 +1,113 @@
+"""What a list of models has: those on this machine, those that the user calls elsewhere, and the catalogue."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kandil import profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kandil.config import Config
+    from kandil.profiles import Profile
+    from kandil.registry.inventory import Inventory, LocalModel
+    from kandil.registry.records import Record
+
+_SEPARATORS: Final = re.compile(r"[\s:/_.@-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A model on this machine: a record, what was found of it, or both."""
+
+    name: str
+    model: LocalModel | None
+    """None: a record whose files were not found."""
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A model that a provider, or a server of the user's, runs."""
+
+    name: str
+    profile: Profile | None
+    """None: nothing is known under this name."""
+    record: Record | None
+    settings: tuple[str, ...]
+    """The keys of the configuration that name it."""
+
+
+def local(inventory: Inventory, added: Iterable[Record]) -> list[Local]:
+    """The user's records first, each with the model in a store that it is of; then all other models."""
+    listed, taken = [], set()
+    for record in added:
+        if not _is_local(record):
+            continue
+        wanted, tags = set(record.files), (record.name, record.profile_id)
+        found = next(
+            (
+                model
+                for model in inventory.models
+                if wanted.intersection(model.files) or (model.store == "ollama" and model.name in tags)
+            ),
+            None,
+        )
+        listed.append(Local(record.name, found, record))
+        taken.add(id(found))
+    others = (model for model in inventory.models if id(model) not in taken and model.store != "record")
+    return listed + [Local(model.name, model, None) for model in others]
+
+
+def elsewhere(settings: Config, added: Iterable[Record]) -> list[Elsewhere]:
+    """The user's records of such models, then those that only the configuration names."""
+    named: dict[str, list[str]] = {}
+    if settings.defaults.model:
+        named.setdefault(_meant(settings.defaults.model, settings), []).append("defaults.model")
+    for name in settings.models:
+        named.setdefault(_meant(name, settings), []).append("models")
+    listed, known = [], set()
+    for record in added:
+        known.add(record.name)
+        if not _is_local(record):
+            listed.append(Elsewhere(record.name, _profile(record), record, tuple(named.get(record.name, ()))))
+    for name, keys in named.items():
+        profile = profiles.find(name)
+        if name not in known and (profile is None or not profile.local):
+            listed.append(Elsewhere(name, profile, None, tuple(keys)))
+    return listed
+
+
+def available(query: str = "", *, retired: bool = False) -> list[Profile]:
+    """The catalogue's profiles with all words of the query in their id, name or provider."""
+    return [
+        one
+        for one in profiles.every()
+        if (retired or one.status != "retired") and matches(query, one.id, one.name, one.provider)
+    ]
+
+
+def matches(query: str, *names: str) -> bool:
+    """All words of the query are in the names, whatever the case and the separators."""
+    text = " ".join(names).casefold()
+    bare = _SEPARATORS.sub("", text)
+    return all(word in text or (_SEPARATORS.sub("", word) or word) in bare for word in query.casefold().split())
+
+
+def _is_local(record: Record) -> bool:
+    profile = _profile(record)
+    return bool(record.files) or (profile is not None and profile.local)
+
+
+def _profile(record: Record) -> Profile | None:
+    return record.described() or profiles.find(record.profile_id or record.name)
+
+
+def _meant(name: str, settings: Config) -> str:
+    """The profile's id where the name is an alias; else the name."""
+    name = settings.aliases.get(name, name)
+    alias = profiles.alias(name) if profiles.find(name) is None else None
+    return alias.target if alias else name
