@@ -280,7 +280,7 @@ class Header:
         so, OSError, and ValueError where the file has changed.
         """
 
-def profile(id: str) -> str | None:
+def profile(profile_id: str) -> str | None:
     """The profile with this id, as JSON."""
 
 def profile_ids() -> list[str]:
@@ -292,7 +292,7 @@ def profile_names() -> list[tuple[str, str]]:
 def profiles_named(name: str) -> list[str]:
     """The ids of the profiles whose surest name this is, in another spelling; several: none is meant alone."""
 
-def provider(id: str) -> str | None:
+def provider(provider_id: str) -> str | None:
     """The provider with this id, as JSON."""
 
 def provider_ids() -> list[str]:

@@ -119,7 +119,7 @@ def _taken(matches: list[Match]) -> list[Match]:
 
 def _surest(one: Match) -> tuple[float, ...]:
     away = abs(one.at - one.name_at)
-    return -one.similarity, -one.gain, one.at, away, one.span, one.name_at, one.name_span
+    return -float(one.similarity), -float(one.gain), one.at, away, one.span, one.name_at, one.name_span
 
 
 def similarity(mine: str, theirs: str) -> float:

@@ -19,8 +19,8 @@ fn keys(pairs: &[(&'static str, &'static str)]) -> Vec<&'static str> {
 
 /// The profile with this id, as JSON.
 #[pyfunction]
-fn profile(id: &str) -> Option<&'static str> {
-    find(PROFILES, id)
+fn profile(profile_id: &str) -> Option<&'static str> {
+    find(PROFILES, profile_id)
 }
 
 /// Every profile's id, sorted.
@@ -44,8 +44,8 @@ fn profiles_named(name: &str) -> Vec<&'static str> {
 
 /// The provider with this id, as JSON.
 #[pyfunction]
-fn provider(id: &str) -> Option<&'static str> {
-    find(PROVIDERS, id)
+fn provider(provider_id: &str) -> Option<&'static str> {
+    find(PROVIDERS, provider_id)
 }
 
 /// Every provider's id, sorted.
