@@ -82,6 +82,7 @@ async def test_models_have_the_names_of_their_stores(home: Path, hub: HuggingFac
     }
     assert found["o/tensors"].placement is None
     assert found["o/big/q/y.gguf"].placement is not None
+    assert found["o/r-GGUF/x-Q4_K_M.gguf"].sha256 == sha256(gguf("x")), "by the name of its blob"
 
 
 async def test_a_missing_part_is_seen_without_reading(hub: HuggingFace, settings: config.Cache) -> None:

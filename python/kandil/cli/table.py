@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
 
 _GAP = "  "
-_LEAST = 5
-"""Columns that a narrowed column keeps."""
+_LEAST = 10
+"""A column is not cut to less: it is left out."""
 
 
 def table(
@@ -29,7 +29,8 @@ def table(
 ) -> Iterator[str]:
     """A line for the heads and each row; whatever it holds is made printable.
 
-    `numbers` stand to the right. Where the terminal is too narrow, the columns of `yielding` are cut, the first first.
+    `numbers` stand to the right. Where the terminal is too narrow, those of `yielding` are cut, or left out, the first
+    first; the last of them is only cut.
     """
     shown = [[printable(cell) or "-" for cell in row] for row in rows]
     widths = [max(cells(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
@@ -50,19 +51,26 @@ def cells(text: str) -> int:
 
 
 def _narrow(widths: list[int], order: Sequence[int], columns: int) -> None:
+    """A column of width 0 is left out."""
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
     for at in order:
         cut = min(max(over, 0), max(widths[at] - _LEAST, 0))
         widths[at] -= cut
         over -= cut
+    for at in order[:-1]:
+        if over > 0:
+            over -= widths[at] + len(_GAP)
+            widths[at] = 0
+    widths[order[-1]] = max(widths[order[-1]] - max(over, 0), 1)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     padded = []
     for cell, width, to_right in zip(row, widths, right, strict=True):
-        text = _cut(cell, width)
-        room = " " * (width - cells(text))
-        padded.append(room + text if to_right else text + room)
+        if width:
+            text = _cut(cell, width)
+            room = " " * (width - cells(text))
+            padded.append(room + text if to_right else text + room)
     return _GAP.join(padded).rstrip()
 
 

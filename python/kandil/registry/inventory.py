@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kandil import _core, files, paths
@@ -19,6 +19,7 @@ from kandil.errors import FileUnwritable
 from kandil.registry import records, store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from kandil.config import Cache
@@ -69,7 +70,7 @@ class LocalModel:
     """When the file, or the one of them that was read first, was read."""
     message: str | None = None
     sha256: str | None = None
-    """Of the one file with weights: as it was taken, or as Ollama names its layer."""
+    """Of the one file with weights: as it was taken, or as its store has it."""
     profile: str | None = None
     """The `id` of the profile with this digest."""
     placement: Placement | None = None
@@ -87,8 +88,6 @@ class Inventory:
     gpus: tuple[tuple[str, int | None], ...] = ()
     """Names and free bytes."""
     warnings: tuple[str, ...] = ()
-    folders: tuple[str, ...] = field(default=(), repr=False)
-    """Whose changes make it stale."""
 
 
 def file() -> Path:
@@ -104,11 +103,11 @@ def cached(settings: Cache, *, now: float | None = None) -> Inventory | None:
     age = (time.time() if now is None else now) - kept["time"]
     if not 0 <= age < settings.ttl_seconds or kept["given"] != _given():
         return None
-    if any(_stamp(path) != stamp for path, stamp in kept["stamps"]):
+    if kept["stamps"] != _stamps(kept["stamps"]):
         return None
     try:
         return _decoded(kept["inventory"])
-    except (KeyError, TypeError):  # this version in another state of its development
+    except (KeyError, TypeError):  # another build of this very version wrote it
         return None
 
 
@@ -120,14 +119,14 @@ async def look(settings: Cache, *, now: float | None = None) -> Inventory:
 
     given = _given()
     folders = await trio.to_thread.run_sync(on_disk.folders, abandon_on_cancel=True)
-    stamps = {path: _stamp(path) for path in folders}
+    stamps = _stamps(folders)
     found = await trio.to_thread.run_sync(on_disk.models, given["records"], abandon_on_cancel=True)
-    taken = replace(await on_disk.placed(found), taken_at=records.now(), folders=tuple(folders))
-    stamps |= {path: _stamp(path) for model in taken.models for path in model.files}
+    taken = replace(await on_disk.placed(found), taken_at=records.now())
+    stamps |= _stamps(path for model in taken.models for path in model.files)
     kept = {
         "time": time.time() if now is None else now,
         "given": given,
-        "stamps": list(stamps.items()),
+        "stamps": stamps,
         "inventory": asdict(taken),
     }
     try:
@@ -147,11 +146,18 @@ def _given() -> dict[str, Any]:
     }
 
 
-def _stamp(path: str) -> list[int] | list[str] | None:
-    """What changes when the file or folder does. Of the folder of records, their names: each use rewrites one."""
+def _stamps(places: Iterable[str]) -> dict[str, list[int] | list[str] | None]:
+    """By path. Of the folder of records, their names: each use of a model writes one anew."""
+    found: dict[str, list[int] | list[str] | None] = {path: _stamp(path) for path in places}
+    folder = str(paths.models_dir())
+    if found.get(folder):
+        found[folder] = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    return found
+
+
+def _stamp(path: str) -> list[int] | None:
+    """What changes when the file or folder does; None: it is not there."""
     try:
-        if path == str(paths.models_dir()):
-            return sorted(name for name in os.listdir(path) if not name.startswith("."))
         status = os.stat(path)
     except (OSError, ValueError):
         return None

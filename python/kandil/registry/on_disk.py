@@ -50,6 +50,8 @@ class _Seen:
     state: str
     message: str | None
     facts: Facts | None
+    digest: str | None = None
+    """The SHA-256 that was taken, or that its store says it has."""
     part: str = "model"
 
 
@@ -114,9 +116,17 @@ def _seen(plan: Plan, ledger: Ledger) -> Iterator[tuple[Item, _Seen]]:
             elif parts and (missing := parts.missing()[0]):
                 state, message = "malformed", f"{missing} of {parts.count} parts are missing"
             identity = (item.stat.device, item.stat.inode) if item.stat.inode else item.key
-            yield item, _Seen(item.key, item.stat.size_bytes, identity, state, message, target.facts)
+            digest = _digest(item, target.facts)
+            yield item, _Seen(item.key, item.stat.size_bytes, identity, state, message, target.facts, digest)
     for item in plan.failed:
         yield item, _Seen(item.key, 0, item.key, "error", item.error, None)
+
+
+def _digest(item: Item, facts: Facts | None) -> str | None:
+    if facts is not None and facts.sha256 is not None:
+        return facts.sha256.hex()
+    said = item.expected
+    return said.digest if said is not None and said.algorithm == "sha256" and said.binding and not said.local else None
 
 
 def _grouped(plan: Plan, ledger: Ledger) -> Iterator[_Group]:
@@ -125,7 +135,9 @@ def _grouped(plan: Plan, ledger: Ledger) -> Iterator[_Group]:
     needs = {root: ollama.needs(root)[0] for kind, root in known if kind == "ollama"}
     groups: dict[tuple[bytes, str, str], _Group] = {}
     for item, seen in _seen(plan, ledger):
-        kind, root = next(((kind, root) for kind, root in known if item.key.startswith(root + b"/")), ("record", b""))
+        kind, root = next(
+            ((kind, root) for kind, root in known if item.key.startswith(os.path.join(root, b""))), ("record", b"")
+        )
         for name, revision in _names(item, kind, root, needs.get(root, {})):
             group = groups.setdefault((root, name, revision), _Group(kind, name, revision))
             group.files.append(replace(seen, part=_part(item, seen, needs.get(root))))
@@ -180,10 +192,7 @@ def _model(group: _Group, by_digest: dict[str, str]) -> LocalModel:
     parts = [file.part for file in group.files]
     role: Role = "model" if "model" in parts else "projector" if "projector" in parts else "adapter"
     weights = [file for file in group.files if file.part == role]
-    facts = weights[0].facts if len(weights) == 1 else None
-    sha256 = facts.sha256.hex() if facts and facts.sha256 else None
-    if group.store == "ollama" and len(weights) == 1:
-        sha256 = sha256 or ollama.digest_of(weights[0].path)
+    sha256 = weights[0].digest if len(weights) == 1 else None
     read = [file.facts.sha256_ns for file in group.files if file.facts and file.facts.sha256_ns]
     return LocalModel(
         name=group.name,
