@@ -103,7 +103,7 @@ def _version(answer: bytes) -> str | None:
         return None
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     version = said.get("version") if isinstance(said, dict) else None
     return version if isinstance(version, str) and _VERSION.fullmatch(version) else None

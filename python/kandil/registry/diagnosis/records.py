@@ -17,22 +17,20 @@ if TYPE_CHECKING:
     from kandil.registry.diagnosis.check import Found, Surroundings
     from kandil.registry.records import Record
 
-_VALUE: Final = re.compile(r"""["'].*["'…]""", re.DOTALL)
+_QUOTED: Final = re.compile(r"""["'].*["'…]""", re.DOTALL)
 
 
 async def readable(around: Surroundings) -> Iterable[Found]:
-    """Reasons name fields; values, which are in quotes, are not repeated."""
+    """Reasons name fields and what was expected of them; values, which are in quotes or at the end, are cut."""
     records = await around.records()
-    wrong = [(error.path, error.reason) for error in records.broken]
-    for record in records.records:
-        try:
-            record.described()
-        except ValueError as error:
-            wrong.append((f"the record of {record.name}", str(error)))
     mend = "mend the file, or delete it and add the model again"
-    found = [fail(f"{where}: {_VALUE.sub('…', reason)}", mend) for where, reason in wrong]
+    found = [fail(f"{error.path}: {_without_values(error.reason)}", mend) for error in records.broken]
     count = len(records.records)
     return found or [ok(f"{count} can be used" if count else "you have added no models")]
+
+
+def _without_values(reason: str) -> str:
+    return _QUOTED.sub("…", reason.partition(", not ")[0])
 
 
 async def files(around: Surroundings) -> Iterable[Found]:

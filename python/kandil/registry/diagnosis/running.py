@@ -25,13 +25,15 @@ _DAY_SECONDS: Final = 86_400
 
 
 def python(_: Surroundings) -> Found:
-    version = sys.version_info
-    number = ".".join(map(str, version[:3]))
-    text = f"{sys.implementation.name} {number} at {sys.executable}"
-    if sys.maxsize < 1 << 32:
+    return judged_python(sys.version_info[:3], sys.version_info.releaselevel, sys.maxsize)
+
+
+def judged_python(version: tuple[int, ...], level: str, largest: int) -> Found:
+    text = f"{sys.implementation.name} {'.'.join(map(str, version))} at {sys.executable}"
+    if largest < 1 << 32:
         return fail(f"{text} has 32 bits, too few for files of models", "install kandil with a Python of 64 bits")
-    if version.releaselevel != "final":
-        return warn(f"{text} is a {version.releaselevel} release", "install kandil with a released Python")
+    if level != "final":
+        return warn(f"{text} is a {level} release", "install kandil with a released Python")
     return ok(text)
 
 
@@ -57,7 +59,7 @@ def digests(_: Surroundings) -> Found:
 
 
 def encoding(_: Surroundings) -> Found:
-    name = "utf-8" if sys.flags.utf8_mode else locale.getencoding().lower()
+    name = locale.getpreferredencoding(do_setlocale=False).lower()
     terminal = os.environ.get("TERM") or "not set"
     text = f"{name}; TERM is {terminal}"
     if name.replace("-", "") != "utf8":
@@ -66,8 +68,11 @@ def encoding(_: Surroundings) -> Found:
 
 
 def clock(_: Surroundings) -> Found:
+    return judged_clock(time.time())
+
+
+def judged_clock(now: float) -> Found:
     """Certificates and ages are judged by it. It cannot be before kandil's facts, nor before kandil's own files."""
-    now = time.time()
     text = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC")
     provider = profiles.provider("openai")
     known = datetime.fromisoformat(provider.date).replace(tzinfo=UTC).timestamp() if provider else 0
