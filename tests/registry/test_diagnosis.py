@@ -82,8 +82,9 @@ async def test_no_key_is_shown(home: Path, tmp_path: Path, monkeypatch: pytest.M
     stores.put(paths.config_file(), config.encode())
     stores.put(tmp_path / ".kandil.toml", f'[models.gpt]\nsystem = "{KEY}"\n'.encode())
     profile = {"base_url": f"https://user:{SHAPELESS}@example.org/?key={KEY}"}
-    for number, fields in enumerate(({"sha256": KEY}, {"files": [SHAPELESS, 1]}, {"profile": profile})):
-        record = {"schema_version": 2, "name": f"r{number}", **fields}
+    odd: list[dict[str, object]] = [{"sha256": KEY}, {"files": [SHAPELESS, 1]}, {"profile": profile}]
+    for number, fields in enumerate(odd):
+        record = {"schema_version": 2, "name": f"r{number}"} | fields
         stores.put(paths.models_dir() / f"r{number}.metadata.json", json.dumps(record).encode())
     found = await checks(check=True)
     assert {found[one][0].state for one in ("KD-KEY-002", "KD-KEY-003", "KD-KEY-004", "KD-REC-001")} == {"fail"}

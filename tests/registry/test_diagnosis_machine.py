@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import locale
 import os
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from kandil import hardware, paths
+from kandil import _core, hardware, paths
 from kandil.hardware import Disk, Gpu, Hardware, Memory
 from kandil.registry.diagnosis import Surroundings, disk, running, sandbox
 from kandil.sandbox import runtimes
@@ -271,7 +272,7 @@ async def test_what_models_are_loaded_with(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_python_and_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     found = await checks("run")
     assert {found[f"KD-RUN-00{number}"][0].state for number in (1, 2, 6)} == {"ok"}
-    monkeypatch.setattr(running.metadata, "version", lambda _: "0.0.1")
+    monkeypatch.setattr(metadata, "version", lambda _: "0.0.1")
     assert running.extension(Surroundings()).state == "fail"
     assert running.judged_python((3, 11, 7), "final", (1 << 31) - 1).state == "fail"
     assert running.judged_python((3, 15, 0), "candidate", (1 << 63) - 1).state == "warn"
@@ -289,7 +290,7 @@ async def test_python_and_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_how_digests_are_computed(
     monkeypatch: pytest.MonkeyPatch, forced: str | None, kernels: list[str], state: str, words: str
 ) -> None:
-    monkeypatch.setattr(running._core, "kernels", lambda: kernels)
+    monkeypatch.setattr(_core, "kernels", lambda: kernels)
     if forced:
         monkeypatch.setenv("KANDIL_SHA256", forced)
     one = running.digests(Surroundings())
@@ -299,7 +300,7 @@ def test_how_digests_are_computed(
 
 def test_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, state in (("UTF-8", "ok"), ("ANSI_X3.4-1968", "warn")):
-        monkeypatch.setattr(running.locale, "getpreferredencoding", lambda do_setlocale, name=name: name)
+        monkeypatch.setattr(locale, "getpreferredencoding", lambda do_setlocale, name=name: name)
         assert running.encoding(Surroundings()).state == state
 
 
@@ -321,7 +322,7 @@ def test_packages_and_extras(monkeypatch: pytest.MonkeyPatch) -> None:
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(running.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     assert [one.state for one in running.packages(Surroundings())] == ["ok"]
     assert {one.state for one in running.extras(Surroundings())} == {"ok"}
     del versions["model-signing"]

@@ -37,12 +37,11 @@ async def server(answer: bytes | None) -> AsyncIterator[tuple[int, list[bytes]]]
         nursery.cancel_scope.cancel()
 
 
-def settings(
-    *, ollama: int | None = None, lmstudio: int | None = None, model: str | None = None, more: str = ""
-) -> None:
-    lines = ["version = 2", *([f"[defaults]\nmodel = '{model}'"] if model else [])]
-    for name, port in (("ollama", ollama), ("lmstudio", lmstudio)):
-        lines += [f"[api.{name}]\nbase_url = 'http://127.0.0.1:{port}'"] if port else []
+def settings(*, model: str | None = None, more: str = "", **ports: int) -> None:
+    lines = ["version = 2", *([f"[defaults]
+model = '{model}'"] if model else [])]
+    for name, port in ports.items():
+        lines.append(f"[api.{name}]\nbase_url = 'http://127.0.0.1:{port}'")
     stores.put(paths.config_file(), "\n".join([*lines, more]).encode())
 
 
@@ -100,11 +99,12 @@ async def test_who_never_answers(autojump_clock: trio.testing.MockClock) -> None
 )
 async def test_nobody_listens(check: str, name: str, model: str | None, mend: str | None) -> None:
     port = closed_port()
-    settings(**{name: port})
+    ports = {name: port}
+    settings(**ports)
     [one] = (await found())[check]
     assert one.state == "ok"
     assert one.found.startswith(f"nobody answers at 127.0.0.1:{port}: ")
-    settings(**{name: port}, model=model)
+    settings(model=model, **ports)
     [one] = (await found())[check]
     assert (one.state, one.mend) == ("fail" if model else "ok", mend)
 
