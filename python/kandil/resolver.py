@@ -6,6 +6,7 @@ the candidates are in the error, and who asks a person may take one with `choose
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
@@ -31,6 +32,8 @@ _NAMES_PER_CANDIDATE: Final = 12
 _HUBS: Final = ("https://huggingface.co/", "huggingface.co/", "hf.co/", "hf://", "hf:")
 _OLLAMA: Final = ("https://ollama.com/library/", "ollama.com/library/", "ollama://")
 """What other tools write before a name."""
+_POINT: Final = re.compile(r"(?<!\w)\.(?=\d)")
+"""Of a number without its zero: `.6b`."""
 _USUAL_QUANTIZATION: Final = ":q4_k_m"
 """What Ollama takes from a repository of GGUF files when none is named."""
 
@@ -115,14 +118,26 @@ class Names:
 
     def search(self, query: str, limit: int = CANDIDATES) -> list[Candidate]:
         """The profiles with the names most like `query`, best first; of names alike, what is usually meant."""
+        candidates = self._ranked(query, limit)
+        provider, _, rest = query.strip().partition(" ")
+        if rest and provider.lower() in _core.provider_ids():
+            theirs = [one for one in self._ranked(rest, limit) if one.profile.provider == provider.lower()]
+            if theirs and (
+                not candidates or theirs[0].score >= candidates[0].score
+            ):  # else the word is the model's name, as in "mistral"
+                return theirs[:limit]
+        return candidates[:limit]
+
+    def _ranked(self, query: str, limit: int) -> list[Candidate]:
         names, targets = _catalogue()
+        query = _POINT.sub("0.", query).replace("+", " plus ")
         scores: dict[str, float] = {}
         mine = list(self.own)
         for ranking, ids in ((names, targets), (_core.Names(mine), mine)):
             for at, score in ranking.rank(query, limit * _NAMES_PER_CANDIDATE):
                 scores[ids[at]] = max(score, scores.get(ids[at], 0.0))
         candidates = [Candidate(profile, score) for one, score in scores.items() if (profile := self.profile(one))]
-        return sorted(candidates, key=_order)[:limit]
+        return sorted(candidates, key=_order)
 
     def _exact(self, name: str) -> Found:
         return Found((name,)) if self.profile(name) else _NOTHING

@@ -41,7 +41,7 @@ def atoms(name: str) -> list[str]:
 def scores(names: list[str], query: str) -> dict[int, float]:
     """What the query scores with each name, where it is not below the floor."""
     split = [atoms(name) for name in names]
-    pairs = [[a + b if len(a) + len(b) <= 20 else None for a, b in pairwise(one)] for one in split]
+    pairs = [[_joined(a, b) if len(a) + len(b) <= 20 else None for a, b in pairwise(one)] for one in split]
     having: Counter[str] = Counter()
     for one, two in zip(split, pairs, strict=True):
         having.update(list(dict.fromkeys([*one, *(pair for pair in two if pair)])))
@@ -60,6 +60,10 @@ def _base_weight(word: str) -> F:
     if _is_number(word):
         return F(1.1)
     return F({1: 0.3, 2: 0.55, 3: 0.75, 4: 0.9}.get(len(word), 1.0))
+
+
+def _joined(first: str, second: str) -> str:
+    return first + ("." if _is_number(first) and _is_number(second) else "") + second
 
 
 def _is_number(word: str) -> bool:
@@ -104,7 +108,7 @@ def _matches(asked: list[str], of_asked: list[F], name: list[str], pairs: list[s
             found.append(Match(like, of_asked[at] * like, at, 1, name_at, 2))
     for at, (first, second) in enumerate(pairwise(asked)):
         for name_at, word in enumerate(name):
-            like = F(similarity(first + second, word)) * joined
+            like = F(similarity(_joined(first, second), word)) * joined
             found.append(Match(like, (of_asked[at] + of_asked[at + 1]) * like, at, 2, name_at, 1))
     return [one for one in found if one.similarity > 0]
 
@@ -138,7 +142,9 @@ def _of_numbers(mine: str, theirs: str) -> float:
         return 0.95 if unit == "b" else 0.75 if unit.isalpha() else 0.35 if unit.startswith(".") else 0.0
     if mine == theirs + "b":
         return 0.55
-    if re.sub(r"\D", "", mine) != re.sub(r"\D", "", theirs):
+    if mine.lstrip("v") == theirs.lstrip("v"):
+        return 0.93
+    if ("." in mine and "." not in theirs) or re.sub(r"\D", "", mine) != re.sub(r"\D", "", theirs):
         return 0.0
     ours, others = re.sub(r"[\d.]", "", mine), re.sub(r"[\d.]", "", theirs)
     if ours == others:

@@ -78,10 +78,13 @@ fn has_digit(text: &str) -> bool {
     text.bytes().any(|one| one.is_ascii_digit())
 }
 
-/// Two neighbours as one: `deep` and `seek`, `3` and `1`.
+/// Two neighbours as one: `deep` and `seek` are `deepseek`, and `3` and `1` are `3.1`.
 pub(super) fn joined<'a>(first: Atom<'_>, second: Atom<'_>, text: &'a mut String) -> Atom<'a> {
     text.clear();
     text.push_str(first.text);
+    if first.number && second.number {
+        text.push('.');
+    }
     text.push_str(second.text);
     Atom { text, number: first.number || second.number }
 }

@@ -78,7 +78,7 @@ impl<'a> Pattern<'a> {
         self.of_words(other, mask)
     }
 
-    /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`.
+    /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`, `3` and `v3`.
     fn of_numbers(&self, other: Atom<'_>) -> f32 {
         let (mine, theirs) = (self.atom.text, other.text);
         if has_word(mine) || has_word(theirs) {
@@ -95,7 +95,11 @@ impl<'a> Pattern<'a> {
         if mine.strip_suffix('b') == Some(theirs) {
             return 0.55;
         }
-        if !theirs.chars().filter(char::is_ascii_digit).eq(self.digits.chars()) {
+        if mine.trim_start_matches('v') == theirs.trim_start_matches('v') {
+            return 0.93;
+        }
+        let point_lost = mine.contains('.') && !theirs.contains('.'); // 3.2 is not 32
+        if point_lost || !theirs.chars().filter(char::is_ascii_digit).eq(self.digits.chars()) {
             return 0.0;
         }
         let letters = |text: &str| text.chars().filter(|one| one.is_alphabetic()).collect::<String>();
@@ -218,10 +222,12 @@ mod tests {
 
     #[test]
     fn numbers_are_never_taken_for_others() {
-        for (mine, theirs) in [("7b", "70b"), ("70b", "7b"), ("3.1", "3.2"), ("7", "17b"), ("q4", "q5"), ("8", "b")] {
+        for (mine, theirs) in
+            [("7b", "70b"), ("70b", "7b"), ("3.1", "3.2"), ("7", "17b"), ("q4", "q5"), ("8", "b"), ("3.2", "32b")]
+        {
             assert_eq!(similarity(mine, theirs).to_bits(), 0, "{mine} {theirs}");
         }
-        for (mine, theirs) in [("32", "32b"), ("31", "3.1"), ("4", "q4"), ("7b", "7"), ("3", "3.1")] {
+        for (mine, theirs) in [("32", "32b"), ("31", "3.1"), ("4", "q4"), ("7b", "7"), ("3", "3.1"), ("3.2", "v3.2")] {
             assert!(similarity(mine, theirs) > 0.0, "{mine} {theirs}");
         }
     }
