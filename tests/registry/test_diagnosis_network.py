@@ -38,8 +38,7 @@ async def server(answer: bytes | None) -> AsyncIterator[tuple[int, list[bytes]]]
 
 
 def settings(*, model: str | None = None, more: str = "", **ports: int) -> None:
-    lines = ["version = 2", *([f"[defaults]
-model = '{model}'"] if model else [])]
+    lines = ["version = 2", *([f"[defaults]\nmodel = '{model}'"] if model else [])]
     for name, port in ports.items():
         lines.append(f"[api.{name}]\nbase_url = 'http://127.0.0.1:{port}'")
     stores.put(paths.config_file(), "\n".join([*lines, more]).encode())
