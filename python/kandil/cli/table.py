@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
 
 _GAP = "  "
-_LEAST = 10
-"""A column is not cut to less: it is left out."""
 
 
 def table(
@@ -25,17 +23,17 @@ def table(
     paint: Paint,
     *,
     numbers: Sequence[str] = (),
-    yielding: Sequence[str] = (),
+    yielding: Sequence[tuple[str, int]] = (),
 ) -> Iterator[str]:
     """A line for the heads and each row; whatever it holds is made printable.
 
-    `numbers` stand to the right. Where the terminal is too narrow, those of `yielding` are cut, or left out, the first
-    first; the last of them is only cut.
+    `numbers` stand to the right. Where the terminal is too narrow, the columns of `yielding` are cut to so many
+    characters, one after the other until the rest has room; to 0: left out.
     """
     shown = [[printable(cell) or "-" for cell in row] for row in rows]
     widths = [max(cells(row[at]) for row in [heads, *shown]) for at in range(len(heads))]
     if is_terminal(sys.stdout):
-        _narrow(widths, [heads.index(name) for name in yielding], shutil.get_terminal_size().columns)
+        _narrow(widths, [(heads.index(name), least) for name, least in yielding], shutil.get_terminal_size().columns)
     right = [name in numbers for name in heads]
     yield paint("dim", _line(heads, widths, right))
     yield from (_line(row, widths, right) for row in shown)
@@ -50,18 +48,14 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
-def _narrow(widths: list[int], order: Sequence[int], columns: int) -> None:
-    """A column of width 0 is left out."""
+def _narrow(widths: list[int], steps: Sequence[tuple[int, int]], columns: int) -> None:
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - columns
-    for at in order:
-        cut = min(max(over, 0), max(widths[at] - _LEAST, 0))
-        widths[at] -= cut
-        over -= cut
-    for at in order[:-1]:
-        if over > 0:
-            over -= widths[at] + len(_GAP)
-            widths[at] = 0
-    widths[order[-1]] = max(widths[order[-1]] - max(over, 0), 1)
+    for at, least in steps:
+        if over <= 0:
+            return
+        cut = min(over, widths[at] - least) if least else widths[at]
+        widths[at] -= max(cut, 0)
+        over -= max(cut, 0) + (0 if least else len(_GAP))
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -128,7 +128,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
     if chosen.local is not None and chosen.inventory is not None:
         said = _section(
             "Local", text.LOCAL_HEADS, [text.local_row(one, now) for one in chosen.local], paint,
-            numbers=("SIZE",), yielding=("FROM", "STATE", "RUNS ON", "MODEL"), said=said,
+            numbers=("SIZE",), yielding=text.LOCAL_YIELDING, said=said,
             empty="none has that in its name" if query else
             "none yet: `kandil model fit` says what this machine can run, `kandil verify FOLDER` looks elsewhere",
         )  # fmt: skip
@@ -137,7 +137,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
         said = _section(
             "Cloud", text.CLOUD_HEADS, [text.cloud_row(one, now) for one in chosen.cloud], paint,
             numbers=("LATENCY",),
-            yielding=("FACTS OF", "LIMITS", "NAMED IN", "USES", "STATE", "PROVIDER", "$ IN/OUT", "LATENCY", "MODEL"),
+            yielding=text.CLOUD_YIELDING,
             said=said,
             empty="none has that in its name" if query else
             "none yet: `kandil model add NAME`, or `kandil config set defaults.model NAME`",
@@ -145,7 +145,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
     if chosen.available is not None:
         _section(
             "Available", text.AVAILABLE_HEADS, [text.available_row(one, now) for one in chosen.available], paint,
-            numbers=("CONTEXT",), yielding=("FACTS OF", "CAN", "STATE", "PROVIDER", "$ IN/OUT OR SIZE", "MODEL"),
+            numbers=("CONTEXT",), yielding=text.AVAILABLE_YIELDING,
             said=said, empty="none: `kandil model list --available --all` has the retired ones too",
         )  # fmt: skip
     elif sys.stdout.isatty():

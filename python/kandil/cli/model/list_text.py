@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 LOCAL_HEADS = ("MODEL", "SIZE", "STATE", "RUNS ON", "FROM")
 CLOUD_HEADS = ("MODEL", "PROVIDER", "STATE", "LATENCY", "USES", "$ IN/OUT", "LIMITS", "NAMED IN", "FACTS OF")
 AVAILABLE_HEADS = ("MODEL", "PROVIDER", "CONTEXT", "CAN", "$ IN/OUT OR SIZE", "STATE", "FACTS OF")
+LOCAL_YIELDING = (
+    *(("FROM", 0), ("MODEL", 36), ("RUNS ON", 12), ("STATE", 14), ("MODEL", 16), ("RUNS ON", 0), ("SIZE", 0)),
+    *(("STATE", 0), ("MODEL", 1)),
+)
+CLOUD_YIELDING = (
+    *(("FACTS OF", 0), ("LIMITS", 0), ("NAMED IN", 0), ("STATE", 28), ("USES", 0), ("PROVIDER", 0), ("STATE", 10)),
+    *(("LATENCY", 0), ("$ IN/OUT", 0), ("STATE", 0), ("MODEL", 1)),
+)
+AVAILABLE_YIELDING = (
+    *(("FACTS OF", 0), ("PROVIDER", 0), ("STATE", 28), ("CAN", 0), ("STATE", 10), ("CONTEXT", 0)),
+    *(("$ IN/OUT OR SIZE", 0), ("STATE", 0), ("MODEL", 1)),
+)
+"""What is cut where there is no room for it all: see `kandil.cli.table`."""
 _STATES = {
     "ok": "verified",
     "unverified": "read, nobody vouches for it",
