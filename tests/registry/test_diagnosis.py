@@ -15,6 +15,7 @@ import trio.testing
 from kandil import paths, registry
 from kandil.registry import Record
 from kandil.registry.diagnosis import SECTIONS, Surroundings, asking, diagnose, disk
+from kandil.verify import verify
 from tests.support import recorded, stores
 from tests.support.diagnosed import checks, machine, sole
 
@@ -58,10 +59,8 @@ def grown(root: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 async def test_nothing_is_written(home: Path) -> None:
-    from kandil import verify
-
     model = stores.put(paths.models_dir() / "a.gguf", stores.gguf())
-    async for _ in verify.verify([str(model)]):
+    async for _ in verify([model]):
         pass
     registry.add(Record(name="a", files=(str(model),), size_bytes=model.stat().st_size))
     stores.put(paths.config_file(), b"version = 2\n[aliases]\na = 'nobody'\n")

@@ -37,9 +37,9 @@ async def server(answer: bytes | None) -> AsyncIterator[tuple[int, list[bytes]]]
         nursery.cancel_scope.cancel()
 
 
-def settings(*, model: str | None = None, more: str = "", **ports: int) -> None:
+def settings(ports: dict[str, int] | None = None, *, model: str | None = None, more: str = "") -> None:
     lines = ["version = 2", *([f"[defaults]\nmodel = '{model}'"] if model else [])]
-    for name, port in ports.items():
+    for name, port in (ports or {}).items():
         lines.append(f"[api.{name}]\nbase_url = 'http://127.0.0.1:{port}'")
     stores.put(paths.config_file(), "\n".join([*lines, more]).encode())
 
@@ -57,7 +57,7 @@ def closed_port() -> int:
 
 async def test_ollama_tells_its_version() -> None:
     async with server(VERSION) as (port, asked):
-        settings(ollama=port)
+        settings({"ollama": port})
         [one] = (await found())["KD-NET-001"]
     assert (one.state, one.found) == ("ok", f"version 0.12.3 answers at 127.0.0.1:{port}")
     assert asked == [b"GET /api/version HTTP/1.0\r\nHost: localhost\r\n\r\n"]
@@ -77,7 +77,7 @@ async def test_ollama_tells_its_version() -> None:
 )
 async def test_who_is_not_ollama(answer: bytes) -> None:
     async with server(answer) as (port, _):
-        settings(ollama=port)
+        settings({"ollama": port})
         [one] = (await found())["KD-NET-001"]
     assert (one.state, one.found) == ("warn", f"who answers at 127.0.0.1:{port} is not Ollama")
 
@@ -85,7 +85,7 @@ async def test_who_is_not_ollama(answer: bytes) -> None:
 async def test_who_never_answers(autojump_clock: trio.testing.MockClock) -> None:
     autojump_clock.autojump_threshold = 0.2  # sockets are real
     async with server(None) as (port, _):
-        settings(ollama=port)
+        settings({"ollama": port})
         started = trio.current_time()
         [one] = (await found())["KD-NET-001"]
         assert trio.current_time() - started == pytest.approx(network.WAIT_SECONDS)
@@ -99,18 +99,18 @@ async def test_who_never_answers(autojump_clock: trio.testing.MockClock) -> None
 async def test_nobody_listens(check: str, name: str, model: str | None, mend: str | None) -> None:
     port = closed_port()
     ports = {name: port}
-    settings(**ports)
+    settings(ports)
     [one] = (await found())[check]
     assert one.state == "ok"
     assert one.found.startswith(f"nobody answers at 127.0.0.1:{port}: ")
-    settings(model=model, **ports)
+    settings(ports, model=model)
     [one] = (await found())[check]
     assert (one.state, one.mend) == ("fail" if model else "ok", mend)
 
 
 async def test_lm_studio_listens() -> None:
     async with server(b"") as (port, _):
-        settings(lmstudio=port)
+        settings({"lmstudio": port})
         [one] = (await found())["KD-NET-002"]
     assert (one.state, one.found) == ("ok", f"a server listens at 127.0.0.1:{port}")
 
