@@ -188,6 +188,15 @@ def test_a_broken_record_is_a_warning(run: type_of_run, home: Path) -> None:
     assert "bad.metadata.json" in done.stderr
 
 
+def test_a_configured_model_that_is_not_here_says_so(run: type_of_run, ollama: Ollama, home: Path) -> None:
+    configure(home, '[defaults]\nmodel = "qwen2.5-coder:7b"\n')
+    (line,) = (line for line in run("model", "list").stdout.splitlines() if line.startswith("qwen2.5-coder:7b"))
+    assert "not on this machine" in line
+    ollama.pull("qwen2.5-coder:7b", gguf("a"))
+    (line,) = (line for line in run("model", "list").stdout.splitlines() if line.startswith("qwen2.5-coder:7b"))
+    assert "never verified" in line
+
+
 def test_aliases_in_the_configuration_are_followed(home: Path) -> None:
     configure(home, '[defaults]\nmodel = "mine"\n[aliases]\nmine = "gpt-5"\n')
     (one,) = listing.elsewhere(config.load(), ())

@@ -25,7 +25,7 @@ class Local:
 
     name: str
     model: LocalModel | None
-    """None: a record whose files were not found."""
+    """None: a record, or a name in the configuration, of which nothing was found."""
     record: Record | None
 
 
@@ -41,8 +41,11 @@ class Elsewhere:
     """The keys of the configuration that name it."""
 
 
-def local(inventory: Inventory, added: Iterable[Record]) -> list[Local]:
-    """The user's records first, each with the model in a store that it is of; then all other models."""
+def local(inventory: Inventory, added: Iterable[Record], settings: Config) -> list[Local]:
+    """The user's records first, each with the model in a store that it is of; then all other models.
+
+    Last are those that only the configuration names, and that are not here.
+    """
     listed, taken = [], set()
     for record in added:
         if not _is_local(record):
@@ -59,16 +62,15 @@ def local(inventory: Inventory, added: Iterable[Record]) -> list[Local]:
         listed.append(Local(record.name, found, record))
         taken.add(id(found))
     others = (model for model in inventory.models if id(model) not in taken and model.store != "record")
-    return listed + [Local(model.name, model, None) for model in others]
+    listed += [Local(model.name, model, None) for model in others]
+    known = {one.name for one in listed} | {model.profile for model in inventory.models}
+    named = (profile for profile in map(profiles.find, _named(settings)) if profile is not None and profile.local)
+    return listed + [Local(one.id, None, None) for one in named if one.id not in known]
 
 
 def elsewhere(settings: Config, added: Iterable[Record]) -> list[Elsewhere]:
     """The user's records of such models, then those that only the configuration names."""
-    named: dict[str, list[str]] = {}
-    if settings.defaults.model:
-        named.setdefault(_meant(settings.defaults.model, settings), []).append("defaults.model")
-    for name in settings.models:
-        named.setdefault(_meant(name, settings), []).append("models")
+    named = _named(settings)
     listed, known = [], set()
     for record in added:
         known.add(record.name)
@@ -79,6 +81,16 @@ def elsewhere(settings: Config, added: Iterable[Record]) -> list[Elsewhere]:
         if name not in known and (profile is None or not profile.local):
             listed.append(Elsewhere(name, profile, None, tuple(keys)))
     return listed
+
+
+def _named(settings: Config) -> dict[str, list[str]]:
+    """What the configuration names, each with the keys that do."""
+    named: dict[str, list[str]] = {}
+    if settings.defaults.model:
+        named.setdefault(_meant(settings.defaults.model, settings), []).append("defaults.model")
+    for name in settings.models:
+        named.setdefault(_meant(name, settings), []).append("models")
+    return named
 
 
 def available(query: str = "", *, retired: bool = False) -> list[Profile]:

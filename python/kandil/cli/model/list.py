@@ -87,7 +87,7 @@ def _chosen(query: str, *, here: bool, cloud: bool, available: bool, retired: bo
     settings = config.load()
     added = registry.every()
     inventory = _inventory(settings.cache, refresh=refresh) if here or both else None
-    local = listing.local(inventory, added.records) if inventory else None
+    local = listing.local(inventory, added.records, settings) if inventory else None
     elsewhere = listing.elsewhere(settings, added.records) if cloud or both else None
     return _Chosen(
         inventory,

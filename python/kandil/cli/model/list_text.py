@@ -49,7 +49,7 @@ def local_row(one: Local, now: datetime) -> tuple[str, ...]:
     if model is None:
         size = one.record.size_bytes if one.record else None
         missing = "its files are not here" if one.record and one.record.files else "not on this machine"
-        return one.name, human_size(size) if size else "", missing, "", "added"
+        return one.name, human_size(size) if size else "", missing, "", "added" if one.record else "settings"
     role = "" if model.role == "model" else f" ({model.role})"
     role += f" (with {' and '.join(model.also)})" if model.also else ""
     came = model.store if one.record is None else "added" if model.store == "record" else f"added, {model.store}"
