@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -89,13 +90,16 @@ def judged_clock(now: float) -> Found:
     return ok(text)
 
 
-def _requirements() -> Iterator[tuple[str, str, str | None]]:
+@cache
+def _requirements() -> tuple[tuple[str, str, str | None], ...]:
     """(package, least version, extra) for this system, as the installed kandil says."""
+    found = []
     for one in metadata.requires("kandil") or ():
         platform = re.search(r"""sys_platform == ["'](\w+)["']""", one)
         match = _REQUIREMENT.match(one)
         if match and (platform is None or platform[1] == sys.platform):
-            yield match[1], match[2] or "0", match[3]
+            found.append((match[1], match[2] or "0", match[3]))
+    return tuple(found)
 
 
 def _lack(package: str, least: str) -> tuple[str | None, str | None]:
