@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kandil.errors import FileUnwritable
@@ -13,7 +15,6 @@ from kandil.paths import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def write(path: Path, content: bytes) -> None:
@@ -22,7 +23,7 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         FileUnwritable: and the file is what it was.
     """
-    target = path.resolve()
+    target = _target(path)
     try:
         make_private(target.parent)
         descriptor, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -60,14 +61,22 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         FileUnwritable: there can be no lock here, so nothing could be written either.
     """
-    target = path.resolve()
-    try:
-        make_private(target.parent)
-        descriptor = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise FileUnwritable(str(path), error.strerror or str(error)) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    target = _target(path)
+    with ExitStack() as opened:
+        try:
+            make_private(target.parent)
+            place = target.with_name(f".{target.name}.lock")
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise FileUnwritable(str(path), error.strerror or str(error)) from error
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _target(path: Path) -> Path:
+    """Where the path's links lead. Raises: FileUnwritable."""
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():  # what is left of links in a circle
+        raise FileUnwritable(str(path), os.strerror(errno.ELOOP))
+    return target
