@@ -189,6 +189,12 @@ async def test_what_is_too_large_is_not_kept(ollama: Ollama, settings: config.Ca
     assert inventory.cached(small) is None
 
 
+async def test_the_largest_cache_takes_no_more_memory_than_is_in_it(settings: config.Cache) -> None:
+    large = replace(settings, max_size_mb=1_000_000)
+    found = await inventory.look(large)
+    assert inventory.cached(large) == found
+
+
 async def test_where_nothing_can_be_kept_a_warning_says_so(
     tmp_path: Path, settings: config.Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
