@@ -152,7 +152,7 @@ async def test_aliases() -> None:
     settings("version = 2\n[aliases]\na = 'b'\nb = 'claude-sonnet-5-5'\n'my old' = 'claude-3-5-sonnet-20241022'\n")
     lost, retired = await found("KD-CFG-006")
     assert (lost.state, retired.state) == ("warn", "warn")
-    assert lost.found.startswith("a stands for b, which is no model's name")
+    assert lost.found.startswith("a stands for b: no model is called so")
     assert lost.mend == "kandil model alias --rm a"
     assert "was retired on" in retired.found
     assert (retired.mend or "").startswith("kandil model alias 'my old' claude-")
@@ -203,8 +203,9 @@ async def test_files_of_records(tmp_path: Path) -> None:
     assert (gone.found, gone.mend) == (f"gone: {tmp_path / 'gone.gguf'} is gone", "kandil model rm gone")
     assert (changed.state, changed.mend) == ("fail", f"kandil verify {kept}")
     assert changed.found == f"kept: 5 bytes are there, where {size} were added"
+    registry.add(Record(name="fresh", files=(str(kept),)))
     [fresh] = await found("KD-REC-003")
-    assert (fresh.state, fresh.found) == ("warn", "gone has not been verified")
+    assert (fresh.state, fresh.found, fresh.mend) == ("warn", "fresh has not been verified", f"kandil verify {kept}")
 
 
 async def test_records_of_retired_models() -> None:

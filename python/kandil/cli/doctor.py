@@ -41,7 +41,8 @@ FAILED = 11
 _WRONG = ("warn", "fail")
 _NAME = 13
 """The longest name of a check."""
-_INDENT = 2 + 7 + 2 + 10 + 2 + _NAME + 2
+_INDENT = 2 + 7 + 2 + 10 + 2
+"""Where the names begin."""
 
 
 @click.command("doctor", help=HELP, short_help="Check this machine and kandil's own files, and say what to mend.")
@@ -121,22 +122,24 @@ def _show(shown: Iterable[Check], checks: Sequence[Check], paint: Paint, *, quie
             section = one.section
         _print_wrapped(f"  {one.state:<7}  {one.id:<10}  {one.name:<{_NAME}}  ", one.found, paint, one.state)
         if one.mend:
-            _print_wrapped(f"{'':{_INDENT - 6}}mend: ", one.mend)
+            _print_wrapped(f"{'':{_INDENT}}mend: ", one.mend)
     if not quiet:
         print("\n" + ", ".join(f"{count} {name}" for name, count in _counts(checks).items()))
 
 
 def _print_wrapped(head: str, text: str, paint: Paint | None = None, state: str = "") -> None:
-    """Within the terminal's width, below the beginning of the text; where there is no terminal, in one line."""
+    """Within the terminal's width, what follows below the check's name; where there is no terminal, in one line."""
     import shutil
     import textwrap
 
     from kandil.cli.escape import printable
     from kandil.cli.terminal import is_terminal
 
-    lines = [printable(text)]
+    lines = [head + printable(text)]
     if is_terminal(sys.stdout):
-        width = max(shutil.get_terminal_size().columns - len(head), 20)
-        lines = textwrap.wrap(lines[0], width, break_long_words=False, break_on_hyphens=False)
-    shown = head.replace(state, paint(STATES[state], state), 1) if paint else head
-    print(shown + f"\n{'':{len(head)}}".join(lines))
+        width = max(shutil.get_terminal_size().columns, 2 * _INDENT)
+        lines = textwrap.wrap(
+            lines[0], width, subsequent_indent=" " * _INDENT, break_long_words=False, break_on_hyphens=False
+        )
+    first = lines[0].replace(state, paint(STATES[state], state), 1) if paint else lines[0]
+    print("\n".join([first, *lines[1:]]))

@@ -22,7 +22,7 @@ from kandil.resolver import Names
 from kandil.secret import looks_like_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from kandil.config import Note
@@ -127,50 +127,46 @@ def variables(_: Surroundings) -> Iterator[Found]:
 
 async def default_model(around: Surroundings) -> Found:
     settings = await around.settings()
-    if settings.defaults.model is None:
+    name = settings.defaults.model
+    if name is None:
         return ok("none is set; a command names its own")
     names = Names(await around.in_thread(store.profiles), settings.aliases)
-    profile, wrong = _resolved(names, settings.defaults.model)
-    where = f"defaults.model in {settings.origin('defaults.model')}"
-    if profile is None:
-        return fail(f"{where} is {wrong}", "kandil config set defaults.model NAME")
-    if profile.status in ("retired", "deprecated"):
-        mend = command("kandil", "config", "set", "defaults.model", profile.successor or "NAME")
-        return (fail if profile.status == "retired" else warn)(f"{where}: {ending(profile)}", mend)
-    return ok(f"{profile.id}, as {settings.origin('defaults.model')} says")
+    profile, wrong, instead = _resolved(names, name)
+    if not wrong and profile is not None:
+        return ok(f"{profile.id}, as {settings.origin('defaults.model')} says")
+    broken = profile is None or profile.status == "retired"
+    mend = command("kandil", "config", "set", "defaults.model", instead or "NAME")
+    return (fail if broken else warn)(f"{name}, as {settings.origin('defaults.model')} says: {wrong}", mend)
 
 
-async def aliases(around: Surroundings) -> Iterator[Found]:
+async def aliases(around: Surroundings) -> Iterable[Found]:
     settings = await around.settings()
-    names = Names(await around.in_thread(store.profiles), settings.aliases)
-    return iter(list(_aliases(names)))
+    names = Names(await around.in_thread(store.profiles))  # an alias stands for any name but another alias
+    found = []
+    for alias, target in sorted(settings.aliases.items()):
+        _, wrong, instead = _resolved(names, target)
+        if wrong:
+            mend = ("kandil", "model", "alias", *((alias, instead) if instead else ("--rm", alias)))
+            found.append(warn(f"{alias} stands for {target}: {wrong}", command(*mend)))
+    count = len(settings.aliases)
+    return found or [ok(f"each of {count} leads to a model" if count else "you have none")]
 
 
-def _aliases(names: Names) -> Iterator[Found]:
-    """An alias may stand for any name but another alias: so it is looked up among the others' names."""
-    plain = Names(names.own)
-    wrong = False
-    for alias, target in sorted(names.aliases.items()):
-        profile, why = _resolved(plain, target)
-        if profile is None:
-            wrong = True
-            yield warn(f"{alias} stands for {why}", command("kandil", "model", "alias", "--rm", alias))
-        elif profile.status == "retired":
-            wrong = True
-            mend = command("kandil", "model", "alias", alias, profile.successor or "NAME")
-            yield warn(f"{alias}: {ending(profile)}", mend)
-    if not wrong:
-        yield ok(f"each of {len(names.aliases)} leads to a model" if names.aliases else "you have none")
-
-
-def _resolved(names: Names, name: str) -> tuple[Profile | None, str]:
+def _resolved(names: Names, name: str) -> tuple[Profile | None, str, str | None]:
+    """The model of that name, what is wrong with it, and what could be used in its place."""
     try:
-        return names.resolve(name).profile, ""
+        profile = names.resolve(name).profile
     except NameUnknown as error:
-        near = f"; did you mean {error.candidates[0]}?" if error.candidates else ""
-        return None, f"{name}, which is no model's name{near}"
+        near = error.candidates[0] if error.candidates else None
+        return (
+            None,
+            "no model is called so" + (f"; did you mean {near}?" if near else ""),
+            near if error.clear else None,
+        )
     except NameAmbiguous as error:
-        return None, f"{name}, which is the name of {listed(error.candidates)}"
+        return None, f"several models are called so: {listed(error.candidates)}", None
+    ends = profile.status in ("retired", "deprecated")
+    return profile, ending(profile) if ends else "", profile.successor
 
 
 def ending(profile: Profile) -> str:

@@ -77,15 +77,14 @@ def _not_writable(place: Path) -> tuple[str | None, str]:
 
 
 def private(_: Surroundings) -> Iterator[Found]:
-    """What lies in a folder that is its owner's alone is, too, but for what a link leads to."""
+    """What lies in a folder that is its owner's alone is so, too, but for what a link leads to."""
     wrong = False
     for folder in dict.fromkeys(_folders().values()):
         if folder.is_dir() and (who := _others(folder)):
             wrong = True
             yield warn(f"{folder}: {who}", command("chmod", "go-rwx", folder))
     for file in (paths.config_file(), paths.ledger_file()):
-        reachable = file.is_symlink() or _others(file.parent)
-        if file.is_file() and reachable and (who := _others(file)):
+        if file.is_symlink() and (who := _others(file)):
             wrong = True
             yield warn(f"{file}: {who}", command("chmod", "go-rwx", file.resolve()))
     if not wrong:

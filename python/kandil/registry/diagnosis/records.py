@@ -63,8 +63,13 @@ def _size_bytes(file: str) -> int | None:
 
 
 async def verified(around: Surroundings) -> Iterable[Found]:
+    """Files that are gone are for `files` to say."""
     records = (await around.records()).records
-    fresh = [record for record in records if record.files and record.verified_at is None]
+    fresh = await around.in_thread(
+        lambda: [
+            one for one in records if one.files and not one.verified_at and None not in map(_size_bytes, one.files)
+        ]
+    )
     found = [warn(f"{one.name} has not been verified", command("kandil", "verify", *one.files)) for one in fresh]
     return found or [ok("each with files here has been")]
 
