@@ -141,6 +141,7 @@ def test_version_1_is_read_and_written_as_2() -> None:
         (b'{"schema_version": 2, "name": "x", "average_latency_ms": 1e999}', "average_latency_ms"),
         (b'{"schema_version": 2, "name": "x", "sha256": "ABC"}', "sha256: 64 lower-case"),
         (b'{"schema_version": 2, "name": "x", "last_used": "yesterday"}', "last_used: a time"),
+        (b'{"schema_version": 2, "name": "x", "profile_id": "\\ud800"}', "profile_id: text was expected"),
         (b" " * (1 << 21), "more than"),
     ],
 )

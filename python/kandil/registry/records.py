@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 2
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HALF: Final = re.compile("[\ud800-\udfff]")
+"""Of a surrogate pair: JSON can write one, and it is no text. Names of files have them for bytes that are none."""
 _LONGEST_SHOWN: Final = 40
 
 
@@ -143,7 +145,7 @@ def _shown(value: object) -> str:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and not _HALF.search(value)
 
 
 def _is_count(value: object) -> bool:
