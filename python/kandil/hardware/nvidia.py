@@ -69,19 +69,6 @@ def _seen(roots: Roots) -> tuple[str | None, list[str]]:
     return "this is a Tegra, whose GPU is on the chip" if b"nvidia,tegra" in machine else None, problems
 
 
-def _start(pynvml: Any, roots: Roots) -> None:  # noqa: ANN401 (a module)
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        if error.value != pynvml.NVML_ERROR_LIBRARY_NOT_FOUND or not (roots.dev / "dxg").exists():
-            raise
-        try:
-            ctypes.CDLL(_WSL_LIBRARY)  # once it is loaded, its bare name is found
-        except OSError:
-            raise error from None
-        pynvml.nvmlInit()
-
-
 class _Library:
     """NVML, started."""
 
