@@ -25,6 +25,8 @@ pub struct Names {
     words: Vec<Word>,
     /// The letters of each word, and how many; most words are ruled out by these alone, which lie close together.
     masks: Vec<(u64, usize)>,
+    /// The words that are an atom of some name, and not only two joined.
+    alone: Vec<u32>,
     by_word: Lists,
     singles: Lists,
     pairs: Lists,
@@ -156,7 +158,10 @@ impl Names {
             }));
         }
         let masks = vocabulary.words.iter().map(|word| (mask(&word.text), word.text.chars().count())).collect();
+        let mut stands_alone = vec![false; vocabulary.words.len()];
+        singles.items.iter().for_each(|id| stands_alone[*id as usize] = true);
         let mut names = Names {
+            alone: (0..).zip(stands_alone).filter_map(|(id, alone)| alone.then_some(id)).collect(),
             words: vocabulary.words,
             masks,
             by_word: Lists::default(),

@@ -104,6 +104,9 @@ impl<'a> Query<'a> {
             alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             // What both of two atoms give is not given again by their pair.
             let weight = if unit.span == 1 { unit.weight } else { unit.weight * 0.5 };
+            if unit.span == 1 && says_little(self.atoms[unit.at]) && self.atoms.len() > 2 {
+                continue;
+            }
             for (word, similarity) in alike {
                 for name in names.by_word.get(*word as usize) {
                     let name = *name as usize;
@@ -205,21 +208,32 @@ impl Unit {
         let pattern = Pattern::new(atom);
         let mut alike = Vec::new();
         let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
-        for (id, (mask, length)) in names.masks.iter().enumerate() {
-            if !pattern.possible(*mask, *length) {
-                continue;
+        let mut compare = |id: u32, (mask, length): (u64, usize)| {
+            if !pattern.possible(mask, length) {
+                return;
             }
-            let word = &names.words[id];
-            let similarity = pattern.similarity(word.atom(), *mask);
+            let word = &names.words[id as usize];
+            let similarity = pattern.similarity(word.atom(), mask);
             if similarity > 0.0 {
-                alike.push((u32::try_from(id).unwrap_or(super::NONE), similarity));
+                alike.push((id, similarity));
                 if similarity > best {
                     (best, weight) = (similarity, word.weight.max(0.3 * super::base_weight(pattern.atom())));
                 }
             }
+        };
+        if span == 1 {
+            (0..).zip(&names.masks).for_each(|(id, of_word)| compare(id, *of_word));
+        } else {
+            // Two of the query's atoms are never two of a name's: those match one by one.
+            names.alone.iter().for_each(|id| compare(*id, names.masks[*id as usize]));
         }
         Unit { at, span, weight, alike }
     }
+}
+
+/// A single letter is in half of all names: it does not decide which are looked at.
+fn says_little(atom: Atom<'_>) -> bool {
+    !atom.number && atom.text.chars().nth(1).is_none()
 }
 
 fn span(at: usize, length: usize) -> u64 {
