@@ -115,9 +115,23 @@ async def test_simulated_hanging_sources_are_unknown_and_hold_up_nothing(
     found = await checks(around=machine(tmp_path, recorded.laptop()))
     assert trio.current_time() - started == pytest.approx(asking.DEADLINE_SECONDS)
     [mounts], [nvidia] = found["KD-DSK-004"], found["KD-GPU-002"]
-    assert (mounts.state, mounts.found) == ("unknown", "no answer within 2.6 s")
-    assert (nvidia.state, nvidia.found) == ("warn", "no answer within 2.4 s")
+    assert (mounts.state, mounts.found) == ("unknown", "no answer within 2.4 s")
+    assert (nvidia.state, nvidia.found) == ("warn", "no answer within 2.2 s")
     assert [one.state for one in (*found["KD-HW-001"], *found["KD-DSK-001"])] == ["ok", "ok"]
+
+
+async def test_a_file_that_does_not_open_holds_up_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """A pipe that nobody writes to."""
+    autojump_clock.autojump_threshold = 0.5  # threads are real
+    file = paths.config_file()
+    paths.make_private(file.parent)
+    os.mkfifo(file)
+    try:
+        found = await checks("config", "keys")
+    finally:
+        os.close(os.open(file, os.O_WRONLY | os.O_NONBLOCK))  # those that wait for a writer go on
+    assert [(one.state, one.found) for one in found["KD-CFG-001"]] == [("unknown", "no answer within 2.4 s")]
+    assert [one.state for one in (*found["KD-CFG-004"], *found["KD-KEY-001"])] == ["ok", "ok"]
 
 
 async def test_a_simulated_fault_of_one_check_is_not_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ SECTIONS: Final[Mapping[str, tuple[Probe, ...]]] = {
 }
 ONLINE: Final = "network"
 """The section that asks others."""
-DEADLINE_SECONDS: Final = 2.6
+DEADLINE_SECONDS: Final = 2.4
 """All probes run at once, so that this is for all of them, too."""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kandil.hardware import Hardware
 
 State = Literal["ok", "warn", "fail", "unknown"]
-DETECTION_SECONDS: Final = 0.48
+DETECTION_SECONDS: Final = 0.44
 """For the hardware's sources; drivers that wake cards have five of it."""
 _Value = TypeVar("_Value")
 

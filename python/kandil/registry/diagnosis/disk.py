@@ -49,11 +49,10 @@ def writable(_: Surroundings) -> Iterator[Found]:
     """Without writing: a folder that is not there yet can be made where the next one above may be written."""
     wrong = False
     for what, folder in _folders().items():
-        place = _existing(folder)
-        why, mend = _not_writable(place)
-        if why:
+        if lack := _not_writable(folder):
             wrong = True
-            yield (fail if what == "data" else warn)(f"the folder of {what}, {folder}: {why}", mend)
+            reason, mend = lack
+            yield (fail if what == "data" else warn)(f"the folder of {what}, {folder}: {reason}", mend)
     if not wrong:
         yield ok(f"kandil may write its data ({paths.data_dir()}), state and settings")
 
@@ -65,15 +64,19 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _not_writable(place: Path) -> tuple[str | None, str]:
-    owner = command("sudo", "chown", f"{os.geteuid()}", place)
+def _not_writable(folder: Path) -> tuple[str, str] | None:
+    """Why, and what mends it: never to give the user a folder that is the system's."""
+    place = _existing(folder)
     if not place.is_dir():
         return f"{place} is no folder", command("mv", place, f"{place}.old")
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return "its file system is mounted for reading alone", "mount it for writing, or name another folder"
-    if not os.access(place, os.W_OK | os.X_OK):
-        return f"this user may not write {place}", owner
-    return None, ""
+    if os.access(place, os.W_OK | os.X_OK):
+        return None
+    user = str(os.geteuid())
+    if place == folder.absolute():
+        return "this user may not write it", command("sudo", "chown", "-R", user, place)
+    return f"this user may not make it in {place}", command("sudo", "install", "-d", "-m", "700", "-o", user, folder)
 
 
 def private(_: Surroundings) -> Iterator[Found]:
