@@ -106,7 +106,11 @@ def test_an_alias_of_one_s_own(run: type_of_run, home: Path) -> None:
     ("args", "code"),
     [
         (("gpt-5", "gpt-4o"), 2),
+        (("gpt-5", "gpt-4o", "--shadow"), 2),
         (("sonnet", "gpt-4o"), 2),
+        (("Claude Opus 5.5", "gpt-4o"), 2),
+        (("", "gpt-4o"), 2),
+        (("two\nlines", "gpt-4o"), 2),
         (("mine", "no such model at all"), 3),
         (("mine",), 2),
         (("--rm", "mine", "gpt-5"), 2),
@@ -119,9 +123,10 @@ def test_an_alias_that_cannot_be_is_refused(run: type_of_run, args: tuple[str, .
     assert "a1B2" not in done.stderr
 
 
-def test_a_name_of_kandil_s_can_be_shadowed_when_asked(run: type_of_run) -> None:
-    assert run("model", "alias", "sonnet", "gpt-5", "--shadow").returncode == 0
-    assert json.loads(run("model", "show", "sonnet", "--json").stdout)["profile"]["id"] == "gpt-5"
+@pytest.mark.parametrize("name", ["sonnet", "Claude Opus 5.5"])
+def test_a_name_of_kandil_s_can_be_shadowed_when_asked(run: type_of_run, name: str) -> None:
+    assert run("model", "alias", name, "gpt-5", "--shadow").returncode == 0
+    assert json.loads(run("model", "show", name, "--json").stdout)["profile"]["id"] == "gpt-5"
 
 
 def test_what_fits_is_ranked(run: type_of_run) -> None:

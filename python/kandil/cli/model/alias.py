@@ -14,8 +14,8 @@ Examples:
   kandil model alias local qwen2.5-coder:7b
   kandil model alias --rm work
 
-TARGET may be any name that `kandil model show` takes; what is written is the model's own. A name that kandil knows
-already is refused without --shadow: it would mean something else from then on.
+TARGET may be any name that `kandil model show` takes; what is written is the model's own. A model's own name cannot be
+another's. A name that kandil knows otherwise is refused without --shadow: it would mean something else from then on.
 
 \b
 Exit: 0 done; 2 the name cannot be one; 3 no such model, or no such alias; 9 the file cannot be used.
@@ -26,7 +26,7 @@ Exit: 0 done; 2 the name cannot be one; 3 no such model, or no such alias; 9 the
 @click.argument("name")
 @click.argument("target", required=False)
 @click.option("--rm", "remove", is_flag=True, help="Take the name away.")
-@click.option("--shadow", is_flag=True, help="Even where a model or an alias of kandil's has the name.")
+@click.option("--shadow", is_flag=True, help="Even where kandil knows the name, in whatever spelling.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @common_options
 @click.pass_context
@@ -54,15 +54,17 @@ def command(ctx: click.Context, *, name: str, target: str | None, remove: bool, 
 
 def _added(name: str, target: str, *, shadow: bool, dry_run: bool) -> tuple[str | None, str]:
     """What the alias stood for, and what it stands for now."""
-    from kandil.cli.naming import known_names
+    from kandil.cli.naming import known_names, shadowed
     from kandil.config import editing
     from kandil.errors import NameTaken
-    from kandil.profiles import alias
+    from kandil.registry.names import checked
 
     names = known_names()
     profile_id = names.resolve(target).profile.id
-    if not shadow and (taken := names.profile(name) or alias(name)):
-        raise NameTaken(name, getattr(taken, "target", name))
+    if names.profile(checked(name)):
+        raise NameTaken(name, name, hint="take another name: a model's own goes before every alias")
+    if not shadow and (meant := shadowed(name)):
+        raise NameTaken(name, meant[0])
     change = editing.assign(("aliases", name), profile_id, dry_run=dry_run)
     return str(change.before) if change.before is not None else None, profile_id
 
