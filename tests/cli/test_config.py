@@ -255,7 +255,7 @@ def test_a_folder_in_the_files_place_is_said(run: type_of_run, file: Path) -> No
 
 
 def test_a_failed_editor_leaves_nothing_behind(run: type_of_run, tmp_path: Path) -> None:
-    for takes in ("false", "no-such-editor", "'"):
+    for takes in ("false", "no-such-editor", "'", "rm"):
         assert run("config", "edit", EDITOR=takes, TMPDIR=str(tmp_path)).returncode == 1
     assert run("config", "edit").stderr.startswith("error: there is no editor to use\nhint: set EDITOR")
     assert list(tmp_path.iterdir()) == []

@@ -73,8 +73,7 @@ def _edit(editor: list[str], copy: Path, file: Path, seen: bytes | None) -> bool
 
     before = copy.read_bytes()
     while True:
-        _run(editor, copy)
-        content = copy.read_bytes()
+        content = _written(editor, copy)
         if content == before:
             return False
         try:
@@ -103,7 +102,8 @@ def _editor() -> list[str]:
     raise KandilError("there is no editor to use", hint="set EDITOR, or use `kandil config set KEY VALUE`")
 
 
-def _run(editor: list[str], copy: Path) -> None:
+def _written(editor: list[str], copy: Path) -> bytes:
+    """What the user has made of the copy. Raises: KandilError."""
     from kandil.errors import KandilError
 
     try:
@@ -112,6 +112,10 @@ def _run(editor: list[str], copy: Path) -> None:
         raise KandilError(f"cannot run {editor[0]}: {error.strerror}", hint="set EDITOR") from error
     if code:
         raise KandilError(f"{editor[0]} ended with {code}; nothing was replaced")
+    try:
+        return copy.read_bytes()
+    except OSError as error:
+        raise KandilError(f"{editor[0]} has left no file: {error.strerror}; nothing was replaced") from error
 
 
 def _again(error: KandilError) -> bool:
