@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kandil.hardware.roots import line, text
@@ -98,10 +97,7 @@ def cgroup(around: Surroundings) -> Found:
 def loaders(_: Surroundings) -> Iterator[Found]:
     found, refused = runtimes.find()
     for one in refused:
-        yield warn(
-            f"{one.path} is not used: {one.reason}",
-            f"sudo chown root {Path(one.path)}" if "belongs" in one.reason else None,
-        )
+        yield warn(f"{one.path} is not used: {one.reason}", "install it anew, so that only root or you may write it")
     if found:
         yield ok(", ".join(f"{one.name} {one.version or ''}".strip() for one in found))
     else:
