@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import trio
@@ -84,10 +83,9 @@ async def _ask(probe: Probe, around: Surroundings, answers: dict[str, tuple[Foun
     with trio.move_on_after(DEADLINE_SECONDS) as deadline:
         try:
             if inspect.iscoroutinefunction(probe.ask):
-                answer = await cast("Awaitable[Answer]", probe.ask(around))
-                found = (answer,) if isinstance(answer, Found) else tuple(answer)
+                found = _every(await cast("Awaitable[Answer]", probe.ask(around)))
             else:
-                found = await around.in_thread(partial(_found, probe, around))
+                found = await around.in_thread(lambda: _every(cast("Answer", probe.ask(around))))
         except Exception as error:  # noqa: BLE001 (one probe's failure, of whatever kind, is not the others')
             found = (unknown(_reason(error)),)
         answers[probe.id] = found
@@ -95,8 +93,7 @@ async def _ask(probe: Probe, around: Surroundings, answers: dict[str, tuple[Foun
         answers[probe.id] = (unknown(f"no answer within {DEADLINE_SECONDS:g} s"),)
 
 
-def _found(probe: Probe, around: Surroundings) -> tuple[Found, ...]:
-    answer = cast("Answer", probe.ask(around))
+def _every(answer: Answer) -> tuple[Found, ...]:
     return (answer,) if isinstance(answer, Found) else tuple(answer)
 
 

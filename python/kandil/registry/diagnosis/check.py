@@ -132,10 +132,3 @@ def command(*words: str | os.PathLike[str]) -> str:
 
 def gib(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 30):.1f} GiB"
-
-
-def listed(names: Iterable[str], most: int = 4) -> str:
-    """`a, b, c, d and 3 more`"""
-    every = list(names)
-    more = len(every) - most
-    return ", ".join(every) if more <= 0 else f"{', '.join(every[:most])} and {more} more"

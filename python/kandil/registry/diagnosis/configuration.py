@@ -17,7 +17,7 @@ from kandil.errors import (
     SecretInConfig,
 )
 from kandil.registry import store
-from kandil.registry.diagnosis.check import Probe, command, fail, listed, ok, warn
+from kandil.registry.diagnosis.check import Probe, command, fail, ok, warn
 from kandil.resolver import Names
 from kandil.secret import looks_like_key
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from kandil.config import Note
     from kandil.profiles import Profile
     from kandil.registry.diagnosis.check import Found, Surroundings
 
@@ -49,7 +48,7 @@ def user_file(_: Surroundings) -> Found:
 
 def _usable(file: Path, *, project: bool) -> Found | None:
     """What keeps the file from being used; no value of it is repeated."""
-    mend = command("$EDITOR", file).replace("'$EDITOR'", '"$EDITOR"') if project else _EDIT
+    mend = f'"$EDITOR" {command(file)}' if project else _EDIT
     try:
         content = document.read(file)
         document.said(content, project=project)
@@ -71,14 +70,10 @@ def _place(error: ConfigInvalid) -> str:
 
 
 def unknown_settings(_: Surroundings) -> Iterator[Found]:
-    notes = _notes(paths.config_file(), project=False)
+    notes = document.said(document.read(paths.config_file())).notes
     yield from (warn(str(note), _EDIT) for note in notes)
     if not notes:
         yield ok("every setting in the file is one that kandil knows")
-
-
-def _notes(file: Path, *, project: bool) -> tuple[Note, ...]:
-    return document.said(document.read(file), project=project).notes
 
 
 def version(_: Surroundings) -> Found:
@@ -99,7 +94,7 @@ def project(_: Surroundings) -> Iterator[Found]:
         yield wrong
         return
     said = document.said(document.read(file), project=True)
-    sets = listed(keys.key_text(path) for path in said.values)
+    sets = ", ".join(keys.key_text(path) for path in said.values)
     yield ok(f"{file} is in force here" + (f", and says {sets}" if sets else ", and says nothing"))
     yield from (warn(str(note), f"take it out of {file}") for note in said.notes)
 
@@ -122,7 +117,7 @@ def variables(_: Surroundings) -> Iterator[Found]:
                 wrong = True
                 yield fail(f"{name} is not what {setting.key} takes: {values.expected(setting)}", f"unset {name}")
     if not wrong:
-        yield ok(f"in force: {listed(given)}" if given else "none is set")
+        yield ok(f"in force: {', '.join(given)}" if given else "none is set")
 
 
 async def default_model(around: Surroundings) -> Found:
@@ -157,14 +152,10 @@ def _resolved(names: Names, name: str) -> tuple[Profile | None, str, str | None]
     try:
         profile = names.resolve(name).profile
     except NameUnknown as error:
-        near = error.candidates[0] if error.candidates else None
-        return (
-            None,
-            "no model is called so" + (f"; did you mean {near}?" if near else ""),
-            near if error.clear else None,
-        )
+        near = f"; did you mean {error.candidates[0]}?" if error.candidates else ""
+        return None, f"no model is called so{near}", error.candidates[0] if error.clear else None
     except NameAmbiguous as error:
-        return None, f"several models are called so: {listed(error.candidates)}", None
+        return None, f"several models are called so: {', '.join(error.candidates)}", None
     ends = profile.status in ("retired", "deprecated")
     return profile, ending(profile) if ends else "", profile.successor
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kandil.hardware import Gpu
-    from kandil.registry.diagnosis.check import Found, Surroundings
+    from kandil.registry.diagnosis.check import Answer, Found, Surroundings
 
 _TITLES: Final = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel", "apple": "Apple"}
 _MENDS: Final = {
@@ -27,14 +27,14 @@ _MENDS: Final = {
 _NVIDIA_LOADED: Final = "driver/nvidia/version"
 
 
-async def gpus(around: Surroundings) -> Iterator[Found]:
+async def gpus(around: Surroundings) -> Answer:
     hardware = await around.hardware()
     if hardware.gpus:
-        return iter([ok(_described(gpu)) for gpu in hardware.gpus])
+        return [ok(_described(gpu)) for gpu in hardware.gpus]
     unsure = [source.name for source in hardware.sources if source.name in _MENDS and source.state == "unknown"]
     if unsure:
-        return iter([unknown(f"none that can be used; {', '.join(unsure)} did not tell all")])
-    return iter([ok("none: models run on the processor")])
+        return unknown(f"none that can be used; {', '.join(unsure)} did not tell all")
+    return ok("none: models run on the processor")
 
 
 def _described(gpu: Gpu) -> str:
@@ -47,14 +47,14 @@ def _described(gpu: Gpu) -> str:
     return text + (f", driver {gpu.driver}" if gpu.driver else "")
 
 
-async def vendor(around: Surroundings, *, name: str) -> Iterator[Found]:
+async def vendor(around: Surroundings, *, name: str) -> Answer:
     """What the vendor's source could not tell, and why."""
     source = next((one for one in (await around.hardware()).sources if one.name == name), None)
     if source is None:
-        return iter([ok("not on this system")])
+        return ok("not on this system")
     if source.state != "unknown":
-        return iter([ok("found" if source.state == "found" else "there is none")])
-    return iter([warn(reason, _MENDS[name]) for reason in source.reasons])
+        return ok("found" if source.state == "found" else "there is none")
+    return [warn(reason, _MENDS[name]) for reason in source.reasons]
 
 
 def nodes(around: Surroundings) -> Iterator[Found]:
@@ -85,8 +85,7 @@ def _opened(node: Path) -> str:
     try:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:  # in a container, the group is the host's
-        group = str(status.st_gid)
-        return f"start the container with --group-add {group}"
+        return f"start the container with --group-add {status.st_gid}"
     return f'sudo usermod -aG {group} "$USER", and log in again'
 
 

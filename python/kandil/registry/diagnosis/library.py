@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from kandil import paths
-from kandil.registry.diagnosis.check import Probe, command, fail, listed, ok, warn
+from kandil.registry.diagnosis.check import Probe, command, fail, ok, warn
 from kandil.verify import ledger, stores
 from kandil.verify.selection import select
 
@@ -28,7 +28,9 @@ def places(_: Surroundings) -> Iterator[Found]:
     machine = stores.Machine.here()
     found = stores.find(machine)
     yield ok(
-        listed(f"{stores.TITLES[one.kind]} at {one.root}" for one in found) if found else "no store of models is here"
+        ", ".join(f"{stores.TITLES[one.kind]} at {one.root}" for one in found)
+        if found
+        else "no store of models is here"
     )
     for one in stores.closed(machine):
         title = stores.TITLES[one.kind]
@@ -90,7 +92,7 @@ def _known(files: list[tuple[bytes, Stat]]) -> dict[bytes, Facts]:
 
 def _why(facts: Facts) -> str:
     found = (f"{one.severity} ({one.id})" for one in facts.findings if one.severity in _BLOCKED)
-    return f"a verification found it {listed(found)}"
+    return f"a verification found it {', '.join(found)}"
 
 
 PROBES: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kandil.registry.diagnosis.check import Probe, gib, ok, unknown, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from kandil.hardware import Cpu
     from kandil.registry.diagnosis.check import Found, Surroundings
@@ -70,7 +70,7 @@ async def available(around: Surroundings) -> Found:
     return ok(text)
 
 
-async def sources(around: Surroundings) -> Iterator[Found]:
+async def sources(around: Surroundings) -> Iterable[Found]:
     asked = [source for source in (await around.hardware()).sources if source.name not in _GPU_SOURCES]
     wrong = [
         unknown(f"{source.name}: {reason}")
@@ -78,7 +78,7 @@ async def sources(around: Surroundings) -> Iterator[Found]:
         if source.state == "unknown"
         for reason in source.reasons
     ]
-    return iter(wrong or [ok(f"all that were asked have told: {', '.join(source.name for source in asked)}")])
+    return wrong or [ok(f"all that were asked have told: {', '.join(source.name for source in asked)}")]
 
 
 PROBES: Final = (

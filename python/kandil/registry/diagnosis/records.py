@@ -12,7 +12,7 @@ from kandil.registry.diagnosis.check import Probe, command, fail, ok, warn
 from kandil.registry.diagnosis.configuration import ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from kandil.registry.diagnosis.check import Found, Surroundings
     from kandil.registry.records import Record
@@ -74,14 +74,14 @@ async def verified(around: Surroundings) -> Iterable[Found]:
     return found or [ok("each with files here has been")]
 
 
-async def offered(around: Surroundings) -> Iterator[Found]:
+async def offered(around: Surroundings) -> Iterable[Found]:
     records = (await around.records()).records
     wrong = []
     for record in records:
         profile = profiles.find(record.profile_id) if record.profile_id else None
         if profile is not None and profile.status == "retired":
             wrong.append(warn(f"{record.name}: {ending(profile)}", command("kandil", "model", "rm", record.name)))
-    return iter(wrong or [ok("none is of a model that was retired")])
+    return wrong or [ok("none is of a model that was retired")]
 
 
 PROBES: Final = (
