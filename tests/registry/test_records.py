@@ -135,7 +135,7 @@ def test_version_1_is_read_and_written_as_2() -> None:
         (b'{"schema_version": 2, "name": "x", "usage_count": "9"}', "usage_count: a whole number from 0 was expected"),
         (b'{"schema_version": 2, "name": "x", "files": [1]}', "files: a list of texts"),
         (b'{"schema_version": 2, "name": "x", "profile": {"protocol": "grpc"}}', "profile."),
-        (b'{"schema_version": 2, "name": "x", "profile": {"context_window": 1' + b"0" * 30 + b"}}", "profile."),
+        (b'{"schema_version": 2, "name": "x", "profile": {"context_window": 1' + b"0" * 30 + b"}}", "64 bits"),
         (b'{"schema_version": 2, "name": "x", "usage_count": -1}', "usage_count"),
         (b'{"schema_version": 2, "name": "x", "average_latency_ms": NaN}', "NaN is no number"),
         (b'{"schema_version": 2, "name": "x", "average_latency_ms": 1e999}', "average_latency_ms"),

@@ -111,7 +111,8 @@ def mistakes(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     Raises:
         TypeError: a value is of a type that no profile has.
-        ValueError: values are nested too deeply, or a number is too large.
+        ValueError: values are nested too deeply, or a text is none.
+        OverflowError: a number has more than 64 bits.
     """
     return _core.check_profile(dict(fields))
 

@@ -76,7 +76,9 @@ def mistakes(record: Record, *, strict: bool = False) -> list[tuple[str, str]]:
         return []
     try:
         found = profiles.mistakes({**(record.profile if strict else _known(record.profile)), "id": record.name})
-    except (TypeError, ValueError, OverflowError) as error:
+    except OverflowError:
+        return [("", "a number has more than 64 bits")]
+    except (TypeError, ValueError) as error:
         return [("", str(error))]
     if found and any(sign in str(record.profile.get("base_url")) for sign in "@?#"):
         bare = "the address alone is taken, without a user, a query or a fragment"
