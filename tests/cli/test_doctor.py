@@ -19,8 +19,14 @@ from kandil.cli.group import COMMANDS
 from kandil.registry.diagnosis import SECTIONS
 from tests.cli.conftest import type_of_run
 from tests.support import stores
+from tests.support.diagnosed import leave
 
 KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8i9J0" * 2
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    leave(monkeypatch, home)
 
 
 def test_the_sections_that_help_names_are_those_that_there_are() -> None:

@@ -17,11 +17,16 @@ from kandil.registry import Record
 from kandil.registry.diagnosis import SECTIONS, Surroundings, asking, diagnose, disk
 from kandil.verify import verify
 from tests.support import recorded, stores
-from tests.support.diagnosed import checks, machine, sole
+from tests.support.diagnosed import checks, leave, machine, sole
 
 KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8i9J0" * 2
 SHAPELESS = "deadbeef" * 5 + "feed"
 """A key that no shape tells from a digest."""
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    leave(monkeypatch, home)
 
 
 def test_ids_are_each_of_one_check() -> None:

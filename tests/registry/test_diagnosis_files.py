@@ -16,9 +16,14 @@ from kandil.registry.diagnosis import Check
 from kandil.verify import verify
 from kandil.verify.stores import Store
 from tests.support import small_library, stores
-from tests.support.diagnosed import checks, sole
+from tests.support.diagnosed import checks, leave, sole
 
 KEY = "sk-proj-" + "a1B2c3D4e5F6g7H8i9J0" * 2
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    leave(monkeypatch, home)
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,16 @@ async def test_a_card_without_its_driver_is_said_by_its_vendor(tmp_path: Path, m
     ]
 
 
+@pytest.mark.parametrize(
+    ("check_id", "system", "cut"), [("KD-GPU-004", "linux", "lmem_"), ("KD-GPU-005", "darwin", "nothing")]
+)
+async def test_other_vendors_that_do_not_tell_all(tmp_path: Path, check_id: str, system: str, cut: str) -> None:
+    """A card of Intel's whose memory cannot be read; a system that has not the programs of macOS."""
+    files = {name: value for name, value in recorded.arm_server().items() if cut not in name}
+    one = (await checks("gpu", around=machine(tmp_path, files, system=system)))[check_id][0]
+    assert one.state == "warn"
+
+
 async def test_simulated_nvidia_cards_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nvml.install(monkeypatch, [nvml.Card("NVIDIA H100 80GB HBM3", (80 * GIB, 79 * GIB))])
     found = await checks("gpu", around=machine(tmp_path, recorded.h100()))

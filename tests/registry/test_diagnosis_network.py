@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,9 +14,14 @@ import trio.testing
 from kandil import paths
 from kandil.registry.diagnosis import Check, network
 from tests.support import stores
-from tests.support.diagnosed import checks
+from tests.support.diagnosed import checks, leave
 
 VERSION = b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"version":"0.12.3"}'
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    leave(monkeypatch, home)
 
 
 @asynccontextmanager
@@ -141,8 +147,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_providers_that_the_settings_name_are_looked_up(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
-    for name in network._PROXIES:
-        monkeypatch.delenv(name, raising=False)
     autojump_clock.autojump_threshold = 0.2
     mine = "[api.openai]\nbase_url = 'https://example.invalid/v1'\n[api.groq]\nbase_url = 'https://slow.invalid'\n"
     settings(model="claude-sonnet-5-5", more=mine)

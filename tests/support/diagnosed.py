@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from kandil import profiles
 from kandil.registry.diagnosis import Check, Surroundings, diagnose
+from kandil.verify.stores import Machine
 from tests.support import recorded
 
 
@@ -26,3 +31,12 @@ async def sole(check_id: str, section: str, *, check: bool = False, around: Surr
 def machine(folder: Path, files: Mapping[str, str | bytes], *, system: str = "linux") -> Surroundings:
     """A recorded one."""
     return Surroundings(roots=recorded.grown(folder, files), system=system)
+
+
+def leave(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Whoever runs the tests may have keys in the environment, a proxy, and stores of the whole machine's."""
+    for name in [name for provider in profiles.providers() for name in provider.env_vars]:
+        patch.delenv(name, raising=False)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        patch.delenv(name, raising=False)
+    patch.setattr(Machine, "here", classmethod(lambda cls: cls(os.environ, home, "elsewhere")))
