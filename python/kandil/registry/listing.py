@@ -103,10 +103,17 @@ def available(query: str = "", *, retired: bool = False) -> list[Profile]:
 
 
 def matches(query: str, *names: str) -> bool:
-    """All words of the query are in the names, whatever the case and the separators."""
+    """All words of the query are in the names, whatever the case and the separators; ``7b`` is not in ``27b``."""
     text = " ".join(names).casefold()
     bare = _SEPARATORS.sub("", text)
-    return all(word in text or (_SEPARATORS.sub("", word) or word) in bare for word in query.casefold().split())
+    return all(_is_in(word, text) or _is_in(_SEPARATORS.sub("", word), bare) for word in query.casefold().split())
+
+
+def _is_in(word: str, text: str) -> bool:
+    """Where it begins with a digit: not within a number."""
+    if word[:1].isdigit():
+        return re.search(rf"(?<![\d.]){re.escape(word)}", text) is not None
+    return bool(word) and word in text
 
 
 def _is_local(record: Record) -> bool:
