@@ -9,7 +9,10 @@ import pytest
 
 import kandil
 from kandil import profiles
+from kandil.cli.fit_text import human_bytes
+from kandil.cli.model.show import _facts
 from tests.cli.conftest import type_of_run
+from tests.cli.test_model_list import in_terminal
 
 
 def test_a_model_is_shown(run: type_of_run) -> None:
@@ -153,3 +156,58 @@ def test_nothing_fits_into_nothing(run: type_of_run) -> None:
     assert (done.returncode, done.stdout) == (4, "")
     assert "kandil doctor hardware" in done.stderr
     assert run("model", "fit", "--ram", "1MB", "--json").returncode == 4
+
+
+def facts_of(name: str) -> dict[str, str]:
+    profile = profiles.find(name)
+    assert profile is not None
+    return dict(_facts(profile, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "text"),
+    [
+        ("embed-v4.0", "price", "$0.12 in, a million tokens"),
+        ("glm-4.7-flash", "price", "free"),
+        ("bge-reranker-v2-m3-q4_k_m@gpustack", "can", "reranking; not known: vision, tools, reasoning, JSON"),
+        ("llama3.1:70b", "weights", "42.5 GB, Q4_K_M, 70 B parameters, architecture llama"),
+        (
+            "together/minimax-m3",
+            "state",
+            "together/minimax-m3 is deprecated and was to end on 2026-11-06; its successor is fireworks/minimax-m3",
+        ),
+    ],
+)
+def test_facts_read_as_sentences(name: str, title: str, text: str) -> None:
+    assert facts_of(name)[title] == text
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    facts = facts_of("claude-sonnet-5-5")
+    assert facts["released"] == "2026-09-28"
+    assert "knows" not in facts
+    assert facts_of("gpt-5")["knows"] == "the world until 2024-09-30"
+
+
+def test_a_file_of_unknown_size_has_no_size(run: type_of_run) -> None:
+    shown = run("model", "show", "qwen3-reranker-0.6b-q8_0@mradermacher").stdout
+    assert "nobody can say: the size of its file is not known" in shown
+    assert "GiB" not in shown
+
+
+def test_small_needs_are_not_nothing() -> None:
+    assert (human_bytes(53_000_000), human_bytes(4 << 30)) == ("51 MiB", "4.0 GiB")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_in_a_terminal_a_page_is_wrapped_between_words(columns: int) -> None:
+    for line in in_terminal(columns, "model", "show", "gpt-5").splitlines():
+        assert len(line) <= columns
+        assert "https" not in line or "https://api.openai.com/v1" in line
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_in_a_terminal_the_ranking_keeps_its_names(columns: int) -> None:
+    said = in_terminal(columns, "model", "fit", "qwen2.5", "coder", "--ram", "64GiB").splitlines()
+    assert max(map(len, said)) <= columns
+    assert any(line.startswith("qwen2.5-coder:32b ") for line in said)

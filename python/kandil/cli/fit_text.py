@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kandil.compat import Report
 
+_MIB = 1 << 20
 _GIB = 1 << 30
 
 
 def human_bytes(size_bytes: int) -> str:
-    """`4.4 GiB`: memory is counted in powers of two."""
-    return f"{size_bytes / _GIB:.1f} GiB"
+    """`4.4 GiB`, `44 MiB`: memory is counted in powers of two."""
+    tenths = round(size_bytes / _GIB, 1)
+    return f"{tenths:.1f} GiB" if tenths else f"{size_bytes / _MIB:.0f} MiB"
 
 
 def where(report: Report) -> str:
@@ -34,7 +36,10 @@ def verdict(report: Report) -> str:
     }[report.basis]
     if report.basis == "cloud":
         return "it runs elsewhere"
-    need = human_bytes(report.ram.total_bytes + report.vram.total_bytes)
+    needed = report.ram.total_bytes + report.vram.total_bytes
+    if report.verdict == "unknown" and not needed:
+        return "nobody can say: the size of its file is not known"
+    need = human_bytes(needed)
     tokens = f" with {report.context:,} tokens of context" if report.context else ""
     said = {
         "fits": f"fits on the {where(report)}: needs {need}{tokens}",

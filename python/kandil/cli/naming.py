@@ -78,7 +78,7 @@ def _asked(error: NameAmbiguous | NameUnknown, names: Names) -> str:
     if isinstance(error, NameUnknown) and error.clear:
         if click.confirm(f"Did you mean {_described(names.profile(error.candidates[0]))}?", default=True, err=True):
             return error.candidates[0]
-        raise error
+        raise NameUnknown(error.query, error.candidates[1:])  # what was refused is not proposed again
     for number, candidate in enumerate(error.candidates, 1):
         _say(f"  {number}  {_described(names.profile(candidate))}")
     number = click.prompt("Which", type=click.IntRange(1, len(error.candidates)), err=True)
@@ -116,13 +116,20 @@ def _say_what_is_odd(resolution: Resolution) -> None:
 
 
 def ending(profile: Profile) -> str:
-    """`claude-3.5-sonnet was retired on 2025-10-28; its successor is claude-sonnet-4-6`."""
+    """`claude-3.5-sonnet was retired on 2025-10-28; its successor is claude-sonnet-4-6`.
+
+    The catalogue may be older than the day on which a model was to end.
+    """
+    from datetime import UTC, datetime
+
+    day = profile.shutdown_date
     if profile.status == "retired":
-        text = f"{profile.id} was retired" + (f" on {profile.shutdown_date}" if profile.shutdown_date else "")
+        text = f"{profile.id} was retired" + (f" on {day}" if day else "")
     else:
-        text = f"{profile.id} is deprecated" + (
-            f" and ends on {profile.shutdown_date}" if profile.shutdown_date else ""
-        )
+        text = f"{profile.id} is deprecated"
+        if day:
+            over = day <= f"{datetime.now(UTC):%Y-%m-%d}"[: len(day)]
+            text += f" and {'was to end' if over else 'ends'} on {day}"
     return text + (f"; its successor is {profile.successor}" if profile.successor else "")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from typing import IO
 
 _CODES = {"red": "1;31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
+_LEAST_BESIDE = 30
+_MARGIN = 4
 
 
 def is_terminal(stream: IO[str]) -> bool:
@@ -21,6 +24,24 @@ def is_pipe(stream: IO[str]) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def wrapped(text: str, indent: int) -> str:
+    """`text`, which begins behind `indent` columns, within the terminal's width and below its own beginning.
+
+    Where that leaves too little room it begins in a line of its own; where there is no terminal it is one line.
+    """
+    if not is_terminal(sys.stdout):
+        return text
+    import shutil
+    import textwrap
+
+    columns = shutil.get_terminal_size().columns
+    beside = columns - indent >= _LEAST_BESIDE
+    margin = indent if beside else _MARGIN
+    lines = textwrap.wrap(text, max(columns - margin, 1), break_long_words=False, break_on_hyphens=False)
+    start = "\n" + " " * margin
+    return ("" if beside else start) + start.join(lines)
 
 
 class Paint:

@@ -39,6 +39,17 @@ Exit: 0 shown; 4 nothing fits.
 SCHEMA = "kandil.fit/1"
 _FEW = 20
 """So many are shown at a terminal."""
+_HEADS = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS ON")
+_YIELDING = (
+    ("RUNS ON", 7),
+    ("CONTEXT", 0),
+    ("FILE", 0),
+    ("RUNS ON", 0),
+    ("MEMORY", 0),
+    ("MODEL", 20),
+    ("MOST", 0),
+    ("MODEL", 1),
+)
 
 
 def memory_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -60,7 +71,7 @@ def memory_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.command("fit", help=HELP, short_help="Rank what this machine can run.")
-@click.argument("query", required=False, default="")
+@click.argument("query", nargs=-1)
 @click.option(
     "--task",
     type=click.Choice(["chat", "code", "vision", "tools", "reasoning", "embedding"]),
@@ -73,7 +84,7 @@ def memory_options(command: Callable[..., int]) -> Callable[..., int]:
 @click.option("-q", "--quiet", is_flag=True, help="Print the names alone.")
 @common_options
 @click.pass_context
-def command(ctx: click.Context, /, *, query: str, everything: bool, quiet: bool, **asked: Any) -> int:
+def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, quiet: bool, **asked: Any) -> int:
     import trio
 
     from kandil.compat import fits
@@ -84,13 +95,13 @@ def command(ctx: click.Context, /, *, query: str, everything: bool, quiet: bool,
     assert settings is not None
     hardware = trio.run(detect)
     try:
-        found = fits(_named(query), hardware, **asked)
+        found = fits(_named(" ".join(query)), hardware, **asked)
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
     if settings.json:
         _show_json(found, hardware, asked)
     elif not found:
-        raise NothingFits(query)
+        raise NothingFits(" ".join(query))
     elif quiet:
         print("\n".join(fit.profile.id for fit in found))
     else:
@@ -102,34 +113,21 @@ def command(ctx: click.Context, /, *, query: str, everything: bool, quiet: bool,
 def _named(query: str) -> list[Profile]:
     """Local models with every word of the query in their name."""
     from kandil import profiles, registry
+    from kandil.registry.listing import matches
 
-    words = query.lower().split()
     every = [*registry.profiles().values(), *profiles.every()]
-    return [one for one in every if all(word in f"{one.id} {one.name}".lower() for word in words)]
+    return [one for one in every if matches(query, one.id, one.name)]
 
 
 def _show(found: Sequence[Fit], settings: Settings, *, most: int) -> None:
-    from kandil.cli.escape import printable
+    from kandil.cli.table import table
     from kandil.cli.terminal import Paint
 
     paint = Paint(sys.stdout, no_color=settings.no_color)
-    rows = [_row(fit) for fit in found[:most]]
-    heads = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS ON")
-    widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
-    print(paint("dim", _line(heads, widths)))
-    for row in rows:
-        print(printable(_line(row, widths)))
+    for line in table(_HEADS, [_row(fit) for fit in found[:most]], paint, numbers=_HEADS[1:-1], yielding=_YIELDING):
+        print(line)
     if len(found) > most:
         print(paint("dim", f"{len(found) - most} more with --all"))
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Numbers to the right, as they are compared."""
-    aligned = [
-        f"{cell:>{width}}" if 0 < at < len(cells) - 1 else f"{cell:<{width}}"
-        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(aligned).rstrip()
 
 
 def _row(fit: Fit) -> tuple[str, ...]:

@@ -96,12 +96,13 @@ def _show_json(resolution: Resolution, report: Report | None) -> None:
 
 def _show(profile: Profile, report: Report | None, paint: Paint) -> None:
     from kandil.cli.escape import printable
+    from kandil.cli.terminal import wrapped
 
     print(paint("bold", printable(profile.id)) + (f"  {printable(profile.name)}" if profile.name != profile.id else ""))
     facts = list(_facts(profile, report))
     width = max(len(title) for title, _ in facts)
     for title, text in facts:
-        print(f"  {paint('dim', f'{title:<{width}}')}  {printable(text)}")
+        print(f"  {paint('dim', f'{title:<{width}}')}  {wrapped(printable(text), width + 4)}")
 
 
 def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]:
@@ -123,7 +124,7 @@ def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]
     yield "context", _context(profile)
     yield "can", _abilities(profile)
     if profile.price:
-        yield "price", _price(profile.price)
+        yield "price", _price(profile.price, answers=profile.kind == "chat")
     if profile.limits:
         yield "limits", ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in profile.limits.items())
     if profile.weights:
@@ -131,13 +132,10 @@ def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]
     if report:
         yield "this machine", verdict(report)
         yield from (("warning", warning) for warning in report.warnings)
-    if profile.released or profile.knowledge_cutoff:
-        yield (
-            "released",
-            f"{profile.released or 'unknown'}; knows the world until {profile.knowledge_cutoff or 'unknown'}",
-        )
-    if profile.note:
-        yield "note", profile.note
+    until = f"the world until {profile.knowledge_cutoff}" if profile.knowledge_cutoff else None
+    for title, text in (("released", profile.released), ("knows", until), ("note", profile.note)):
+        if text:
+            yield title, text
     if profile.sources:
         yield "facts", f"of {profile.date}, from " + "; ".join(map(source_title, profile.sources))
 
@@ -171,19 +169,23 @@ def _abilities(profile: Profile) -> str:
         "reasoning": profile.supports_reasoning,
         "JSON": profile.supports_json,
     }
-    kind = ["embedding"] if profile.kind == "embedding" else ["chat"]
-    can = kind + [name for name, value in abilities.items() if value]
+    kind = "reranking" if profile.kind == "reranker" else profile.kind
+    can = [kind] + [name for name, value in abilities.items() if value]
     cannot = [f"not {name}" for name, value in abilities.items() if value is False]
     unknown = [name for name, value in abilities.items() if value is None]
     parts = [", ".join(can), ", ".join(cannot), f"not known: {', '.join(unknown)}" if unknown else ""]
     return "; ".join(part for part in parts if part)
 
 
-def _price(price: Price) -> str:
+def _price(price: Price, *, answers: bool) -> str:
+    """`$3 in, $15 out, a million tokens`; without `answers` in tokens there is no price out."""
+    if price.input == price.output == 0:
+        return "free"
+
     def dollars(amount: float | None) -> str:
         return "unknown" if amount is None else "free" if amount == 0 else f"${amount:g}"
 
-    text = f"{dollars(price.input)} in, {dollars(price.output)} out"
+    text = f"{dollars(price.input)} in" + (f", {dollars(price.output)} out" if answers or price.output else "")
     if price.cache_read is not None:
         text += f", {dollars(price.cache_read)} from the cache"
     text += ", a million tokens"
@@ -201,11 +203,11 @@ def _weights(weights: Weights) -> Iterator[tuple[str, str]]:
 
     parts = []
     if weights.size_bytes is not None:
-        parts.append(f"{human_size(weights.size_bytes)}" + ("" if weights.size_exact else ", about"))
+        parts.append(("" if weights.size_exact else "about ") + human_size(weights.size_bytes))
     if weights.quantization:
         parts.append(weights.quantization)
     if weights.parameters:
-        parts.append(f"{human_count(weights.parameters)} parameters")
+        parts.append(f"{human_count(weights.parameters).replace('.00', '')} parameters")
     if weights.architecture:
         parts.append(f"architecture {weights.architecture}")
     yield "weights", ", ".join(parts) or "unknown"
