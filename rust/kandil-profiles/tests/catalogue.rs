@@ -199,6 +199,12 @@ fn a_mistake_is_named_with_file_and_line() {
         (
             "acme.toml",
             "size_approx_bytes = 100, supports = []",
+            "size_approx_bytes = 100, supports = [], also = [\"latest\"]",
+            "\"skate:latest\" is a name of \"skate:70b\" too",
+        ),
+        (
+            "acme.toml",
+            "size_approx_bytes = 100, supports = []",
             "size_bytes = 1.5, supports = []",
             "acme.toml:28: tags.skate.70b.size_bytes: a whole number from 1 was expected",
         ),
@@ -241,6 +247,12 @@ fn a_mistake_is_named_with_file_and_line() {
             "\"skate:70b\",",
             "\"skate:71b\",",
             "shapes.toml:7: skate-70b: there is no model \"skate:71b\"",
+        ),
+        (
+            "shapes.toml",
+            "\"skate:70b\", \"skate-70b\"",
+            "\"skate:70b\", \"skate:70b\"",
+            "shapes.toml:7: skate-70b: \"skate:70b\" has another shape already",
         ),
         (
             "shapes.toml",
