@@ -289,7 +289,10 @@ async def test_what_models_are_loaded_with(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_python_and_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     found = await checks("run")
     assert {found[f"KD-RUN-00{number}"][0].state for number in (1, 2, 6)} == {"ok"}
-    monkeypatch.setattr(metadata, "version", lambda _: "0.0.1")
+    for name, _, _ in running._requirements():
+        assert running.installed(name) == metadata.version(name)
+    assert running.installed("no-such-package-at-all") is None
+    monkeypatch.setattr(running, "installed", lambda _: "0.0.1")
     assert running.extension(Surroundings()).state == "fail"
     assert running.judged_python((3, 11, 7), "final", (1 << 31) - 1).state == "fail"
     assert running.judged_python((3, 15, 0), "candidate", (1 << 63) - 1).state == "warn"
@@ -334,12 +337,7 @@ def test_packages_and_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     """The installed kandil's requirements, with simulated versions of what they ask for."""
     versions = {name: "9999.1" for name, _, _ in running._requirements()}
 
-    def version(name: str) -> str:
-        if name not in versions:
-            raise metadata.PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(running, "installed", versions.get)
     assert [one.state for one in running.packages(Surroundings())] == ["ok"]
     assert {one.state for one in running.extras(Surroundings())} == {"ok"}
     del versions["model-signing"]

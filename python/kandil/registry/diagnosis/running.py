@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _REINSTALL: Final = "pip install --force-reinstall kandil"
 _REQUIREMENT: Final = re.compile(r"""([\w.-]+)(?:>=([\d.]+))?(?:\s*;.*extra\s*==\s*["']([\w-]+)["'])?""")
+_VERSION: Final = re.compile(r"^Version: (\S+)", re.MULTILINE)
 _DAY_SECONDS: Final = 86_400
 
 
@@ -39,9 +40,9 @@ def judged_python(version: tuple[int, ...], level: str, largest: int) -> Found:
 
 
 def extension(_: Surroundings) -> Found:
-    installed, built = metadata.version("kandil"), _core.__version__
-    if installed != built:
-        return fail(f"the package is {installed}, its compiled part {built}", _REINSTALL)
+    package, built = installed("kandil"), _core.__version__
+    if package != built:
+        return fail(f"the package is {package}, its compiled part {built}", _REINSTALL)
     return ok(f"kandil {built}")
 
 
@@ -90,6 +91,16 @@ def judged_clock(now: float) -> Found:
     return ok(text)
 
 
+def installed(package: str) -> str | None:
+    """Its version; None where it is not installed."""
+    try:
+        found = metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return None
+    line = _VERSION.search(found.read_text("METADATA") or "")  # `found.version` reads the whole description for it
+    return line[1] if line else found.version
+
+
 @cache
 def _requirements() -> tuple[tuple[str, str, str | None], ...]:
     """(package, least version, extra) for this system, as the installed kandil says."""
@@ -104,9 +115,8 @@ def _requirements() -> tuple[tuple[str, str, str | None], ...]:
 
 def _lack(package: str, least: str) -> tuple[str | None, str | None]:
     """The installed version, and what is wrong with it."""
-    try:
-        version = metadata.version(package)
-    except metadata.PackageNotFoundError:
+    version = installed(package)
+    if version is None:
         return None, "is not installed"
     return version, f"{version} is older than {least}" if _numbers(version) < _numbers(least) else None
 
