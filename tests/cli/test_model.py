@@ -75,7 +75,9 @@ def test_odd_names_are_errors_that_show_safely(run: type_of_run, name: str) -> N
     assert len(done.stderr) < 8000
 
 
-@pytest.mark.parametrize(("option", "value"), [("--kv-type", "q9"), ("--ctx", "0"), ("--ram", "lots")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--kv-type", "q9"), ("--ctx", "0"), ("--ctx", "9" * 400), ("--ram", "lots")]
+)
 def test_what_cannot_be_computed_is_usage(run: type_of_run, option: str, value: str) -> None:
     done = run("model", "show", "llama3.1:8b", option, value)
     assert done.returncode == 2

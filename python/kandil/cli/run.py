@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 70, 130, 141, 143
 _STDOUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
+_Result = TypeVar("_Result")
 _FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
 
 
@@ -50,7 +51,7 @@ def main(args: list[str], command: click.Command = kandil, name: str = "kandil")
     return int(code or 0)
 
 
-def run_async(command: Callable[[], Awaitable[int]]) -> int:
+def run_async(command: Callable[[], Awaitable[_Result]]) -> _Result:
     """What `command` returns. The first Ctrl-C or SIGTERM cancels it, the second ends the process at once.
 
     Raises: click.Abort or Terminated, once it has stopped.
@@ -60,7 +61,7 @@ def run_async(command: Callable[[], Awaitable[int]]) -> int:
     return trio.run(_interruptible, command)
 
 
-async def _interruptible(command: Callable[[], Awaitable[int]]) -> int:
+async def _interruptible(command: Callable[[], Awaitable[_Result]]) -> _Result:
     import signal
 
     import trio

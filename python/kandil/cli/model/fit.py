@@ -39,6 +39,8 @@ Exit: 0 shown; 4 nothing fits.
 SCHEMA = "kandil.fit/1"
 _FEW = 20
 """So many are shown at a terminal."""
+_MOST_TOKENS = (1 << 31) - 1
+"""llama.cpp counts no further."""
 _HEADS = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS ON")
 _YIELDING = (
     ("RUNS ON", 7),
@@ -62,7 +64,11 @@ def memory_options(command: Callable[..., int]) -> Callable[..., int]:
             "--kv-type", default="f16", metavar="TYPE", help="Of the cache: f16, q8_0, q4_0, …", show_default=True
         ),
         click.option(
-            "--ctx", "context", type=click.IntRange(1), metavar="TOKENS", help="With so many tokens of context."
+            "--ctx",
+            "context",
+            type=click.IntRange(1, _MOST_TOKENS),
+            metavar="TOKENS",
+            help="With so many tokens of context.",
         ),
     )
     for option in options:
@@ -85,17 +91,16 @@ def memory_options(command: Callable[..., int]) -> Callable[..., int]:
 @common_options
 @click.pass_context
 def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, quiet: bool, **asked: Any) -> int:
-    import trio
-
+    from kandil.cli.run import run_async
     from kandil.compat import fits
     from kandil.errors import NothingFits
     from kandil.hardware import detect
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    hardware = trio.run(detect)
+    hardware, named = run_async(detect), _named(" ".join(query))
     try:
-        found = fits(_named(" ".join(query)), hardware, **asked)
+        found = fits(named, hardware, **asked)
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
     if settings.json:
@@ -111,12 +116,11 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, 
 
 
 def _named(query: str) -> list[Profile]:
-    """Local models with every word of the query in their name."""
-    from kandil import profiles, registry
+    """The catalogue's models with every word of the query in their name."""
+    from kandil import profiles
     from kandil.registry.listing import matches
 
-    every = [*registry.profiles().values(), *profiles.every()]
-    return [one for one in every if matches(query, one.id, one.name)]
+    return [one for one in profiles.every() if matches(query, one.id, one.name)]
 
 
 def _show(found: Sequence[Fit], settings: Settings, *, most: int) -> None:

@@ -104,9 +104,11 @@ def _inventory(settings: Any, *, refresh: bool) -> Inventory:
 
     found = None if refresh else inventory.cached(settings)
     if found is None:
-        import trio
+        from functools import partial
 
-        found = trio.run(inventory.look, settings)
+        from kandil.cli.run import run_async
+
+        found = run_async(partial(inventory.look, settings))
     return found
 
 

@@ -63,13 +63,12 @@ def _assessed(profile: Profile, asked: dict[str, Any], ctx: click.Context) -> Re
     """Whether it fits this machine; None for what runs elsewhere."""
     if not profile.local:
         return None
-    import trio
-
+    from kandil.cli.run import run_async
     from kandil.compat import assess
     from kandil.hardware import detect
 
     try:
-        return assess(profile, trio.run(detect), **asked)
+        return assess(profile, run_async(detect), **asked)
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
 
