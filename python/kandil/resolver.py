@@ -164,10 +164,11 @@ class Names:
         for alias in self.aliases:
             if alias != name and _core.normal_name(alias) == normal:
                 return self._user_alias(alias)
-        named = self._with_origin(name)
-        if not named.ids:
-            named = Found(tuple(_core.profiles_named(name)))
-        return named if named.ids else _of_repository(name)
+        named = Found(tuple(_core.profiles_named(name)))
+        if any(_core.normal_name(one) == normal for one in named.ids):
+            return named
+        with_origin = self._with_origin(name)
+        return next((found for found in (with_origin, named) if found.ids), _of_repository(name))
 
     def _with_origin(self, name: str) -> Found:
         """A name behind one that says where the model comes from: ``hf.co/…``, ``ollama:…``, ``openai/…``."""
@@ -209,13 +210,14 @@ def _catalogue() -> tuple[_core.Names, list[str]]:
     return _core.Names([name for name, _ in pairs]), [target for _, target in pairs]
 
 
-def _order(candidate: Candidate) -> tuple[float, int, int, int, str]:
+def _order(candidate: Candidate) -> tuple[float, int, int, int, int, str]:
     profile = candidate.profile
     rank = {"user": 0, "ollama": 1, "cloud": 1, "gguf": 3}[profile.source]
     if profile.source == "cloud" and "/" in profile.id:
         rank = 2  # hosted by somebody who did not make it
     ended = {"active": 0, "preview": 0, "deprecated": 1, "retired": 2}[profile.status]
-    return -round(candidate.score, 2), ended, rank, len(profile.id), profile.id
+    month = int((profile.released or "0")[:7].replace("-", ""))
+    return -round(candidate.score, 2), ended, rank, -month, len(profile.id), profile.id
 
 
 def _cleaned(query: str) -> str:

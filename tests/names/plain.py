@@ -134,15 +134,15 @@ def similarity(mine: str, theirs: str) -> float:
     return _of_numbers(mine, theirs) if _is_number(mine) else _of_words(mine, theirs)
 
 
-def _of_numbers(mine: str, theirs: str) -> float:
+def _of_numbers(mine: str, theirs: str) -> float:  # noqa: PLR0911 (a rule a line)
     if re.search(r"[^\W\d_]{2}", mine) or re.search(r"[^\W\d_]{2}", theirs):
         return 0.0
     if theirs.startswith(mine):
         unit = theirs[len(mine) :]
-        return 0.95 if unit == "b" else 0.75 if unit.isalpha() else 0.35 if unit.startswith(".") else 0.0
+        return 0.95 if unit in ("b", ".0") else 0.75 if unit.isalpha() else 0.35 if unit.startswith(".") else 0.0
     if mine == theirs + "b":
         return 0.55
-    if mine.lstrip("v") == theirs.lstrip("v"):
+    if mine.lstrip("v0") == theirs.lstrip("v0"):
         return 0.93
     if ("." in mine and "." not in theirs) or re.sub(r"\D", "", mine) != re.sub(r"\D", "", theirs):
         return 0.0

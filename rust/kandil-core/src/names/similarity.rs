@@ -86,7 +86,7 @@ impl<'a> Pattern<'a> {
         }
         if let Some(unit) = theirs.strip_prefix(mine) {
             return match unit {
-                "b" => 0.95,
+                "b" | ".0" => 0.95,
                 _ if unit.chars().all(char::is_alphabetic) => 0.75,
                 _ if unit.starts_with('.') => 0.35, // an older or newer version of the same line
                 _ => 0.0,
@@ -95,7 +95,7 @@ impl<'a> Pattern<'a> {
         if mine.strip_suffix('b') == Some(theirs) {
             return 0.55;
         }
-        if mine.trim_start_matches('v') == theirs.trim_start_matches('v') {
+        if mine.trim_start_matches(['v', '0']) == theirs.trim_start_matches(['v', '0']) {
             return 0.93;
         }
         let point_lost = mine.contains('.') && !theirs.contains('.'); // 3.2 is not 32
