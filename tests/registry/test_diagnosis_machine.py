@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import locale
 import os
-from importlib import metadata
 from pathlib import Path
 
 import pynvml
 import pytest
 
-from kandil import _core, hardware, paths
+from kandil import hardware, paths
 from kandil.hardware import Disk, Gpu, Hardware, Memory
-from kandil.registry.diagnosis import Surroundings, disk, running, sandbox
-from kandil.sandbox import runtimes
+from kandil.registry.diagnosis import disk
 from tests.support import nvml, recorded
 from tests.support.diagnosed import checks, machine, sole
 
@@ -212,150 +208,6 @@ async def test_the_file_system_of_the_data(tmp_path: Path, home: Path, kind: str
     assert one.state == state
     assert word in one.found
     assert disk._mounted(table, home.parent)[0] == "btrfs"
-
-
-async def test_landlock_by_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    for answer, state, words in (
-        (7, "ok", "ABI 7"),
-        (3, "ok", "ABI 3, too old to forbid TCP or signals and abstract sockets; other layers do"),
-        (-errno.EOPNOTSUPP, "fail", "is switched off"),
-        (-errno.ENOSYS, "fail", "is not in this kernel"),
-        (-errno.EPERM, "fail", "EPERM"),
-    ):
-        monkeypatch.setattr(sandbox, "landlock_abi", lambda answer=answer: answer)
-        one = await sole("KD-SBX-001", "sandbox", around=Surroundings(system="linux"))
-        assert one.state == state
-        assert words in one.found
-
-
-def test_this_kernel_says_something_of_landlock() -> None:
-    assert sandbox.landlock_abi() != 0
-
-
-STATUS = "Name:\tpython\nSeccomp:\t0\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "state"),
-    [
-        ({"proc/sys/kernel/seccomp/actions_avail": "kill_process kill_thread errno allow\n"}, "ok"),
-        ({"proc/self/status": STATUS}, "ok"),
-        ({"proc/self/status": "Name:\tpython\n"}, "fail"),
-    ],
-)
-async def test_seccomp(tmp_path: Path, files: recorded.Files, state: str) -> None:
-    assert (await sole("KD-SBX-002", "sandbox", around=machine(tmp_path, files))).state == state
-
-
-@pytest.mark.parametrize(
-    ("files", "state", "words"),
-    [
-        ({"user/max_user_namespaces": "100"}, "ok", "the kernel has them"),
-        ({"user/max_user_namespaces": "0"}, "ok", "optional"),
-        ({"kernel/apparmor_restrict_unprivileged_userns": "1"}, "ok", "AppArmor"),
-        ({"kernel/unprivileged_userns_clone": "0"}, "ok", "only root"),
-        ({}, "unknown", "does not say"),
-    ],
-)
-async def test_namespaces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], state: str, words: str
-) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    around = machine(tmp_path, {f"proc/sys/{name}": value for name, value in files.items()})
-    [one] = [sandbox.namespaces(around)]
-    assert one.state == state
-    assert words in one.text
-
-
-async def test_a_group_that_may_be_made(tmp_path: Path) -> None:
-    files = {"proc/self/cgroup": "0::/user/me\n", "sys/fs/cgroup/user/me/cgroup.procs": "1"}
-    around = machine(tmp_path, files)
-    assert "optional" in (await sole("KD-SBX-004", "sandbox", around=around)).found
-    (tmp_path / "sys/fs/cgroup/user/cgroup.subtree_control").write_text("cpu memory pids\n")
-    found = await sole("KD-SBX-004", "sandbox", around=around)
-    assert found.found == f"groups can be made in {tmp_path / 'sys/fs/cgroup/user'}"
-
-
-async def test_what_models_are_loaded_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = runtimes.RefusedRuntime("/tmp/libllama.so", "everybody may write it")
-    monkeypatch.setattr(runtimes, "find", lambda: ([], [refused]))
-    bad, none = (await checks("sandbox"))["KD-SBX-005"]
-    assert (bad.state, none.state, none.mend) == ("warn", "warn", "pip install 'kandil[local]'")
-    monkeypatch.setattr(runtimes, "find", lambda: ([runtimes.Runtime("xllamacpp", "/x.so", "1.2")], []))
-    one = await sole("KD-SBX-005", "sandbox")
-    assert (one.state, one.found) == ("ok", "xllamacpp 1.2")
-
-
-async def test_python_and_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = await checks("run")
-    assert {found[f"KD-RUN-00{number}"][0].state for number in (1, 2, 6)} == {"ok"}
-    for name, _, _ in running._requirements():
-        assert running.installed(name) == metadata.version(name)
-    assert running.installed("no-such-package-at-all") is None
-    monkeypatch.setattr(running, "installed", lambda _: "0.0.1")
-    assert running.extension(Surroundings()).state == "fail"
-    assert running.judged_python((3, 11, 7), "final", (1 << 31) - 1).state == "fail"
-    assert running.judged_python((3, 15, 0), "candidate", (1 << 63) - 1).state == "warn"
-
-
-@pytest.mark.parametrize(
-    ("forced", "kernels", "state", "words"),
-    [
-        (None, ["shanix1", "avx512x16+avx512x16"], "ok", "shani for one file, avx512 for many at once"),
-        (None, ["portablex1", "portablex1+portablex1"], "warn", "slower"),
-        ("avx2", ["avx2x1", "avx2x8"], "warn", "which KANDIL_SHA256 asks for"),
-        ("neon", ["shanix1", "avx2x8"], "warn", "names none of this machine's"),
-    ],
-)
-def test_how_digests_are_computed(
-    monkeypatch: pytest.MonkeyPatch, forced: str | None, kernels: list[str], state: str, words: str
-) -> None:
-    monkeypatch.setattr(_core, "kernels", lambda: kernels)
-    if forced:
-        monkeypatch.setenv("KANDIL_SHA256", forced)
-    one = running.digests(Surroundings())
-    assert one.state == state
-    assert words in one.text
-
-
-def test_the_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, state in (("UTF-8", "ok"), ("ANSI_X3.4-1968", "warn")):
-        monkeypatch.setattr(locale, "getpreferredencoding", lambda do_setlocale, name=name: name)
-        assert running.encoding(Surroundings()).state == state
-
-
-def test_the_clock() -> None:
-    assert running.clock(Surroundings()).state == "ok"
-    paths.make_private(paths.models_dir())
-    os.utime(paths.models_dir(), (4e9, 4e9))
-    assert running.clock(Surroundings()).state == "warn"
-    assert (one := running.judged_clock(86_400.0)).state == "fail"
-    assert one.text.startswith("1970-01-02")
-
-
-def test_packages_and_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The installed kandil's requirements, with simulated versions of what they ask for."""
-    versions = {name: "9999.1" for name, _, _ in running._requirements()}
-
-    monkeypatch.setattr(running, "installed", versions.get)
-    assert [one.state for one in running.packages(Surroundings())] == ["ok"]
-    assert {one.state for one in running.extras(Surroundings())} == {"ok"}
-    del versions["model-signing"]
-    versions |= {"gguf": "0.2rc1", "trio": "0.29.9"}
-    [trio] = running.packages(Surroundings())
-    assert (trio.state, trio.text, trio.mend) == (
-        "fail",
-        "trio 0.29.9 is older than 0.30",
-        "pip install --upgrade kandil trio",
-    )
-    found = {one.text.partition(":")[0]: one for one in running.extras(Surroundings())}
-    assert {name: one.state for name, one in found.items() if name != "local"} == {
-        "reference": "warn",
-        "signing": "warn",
-    }
-    assert found["signing"].text == "signing: model-signing is not installed"
-    del versions["gguf"]
-    assert any(one.state == "ok" and "gguf) is not installed" in one.text for one in running.extras(Surroundings()))
 
 
 async def test_gpus_that_share_memory_and_parts_of_gpus_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

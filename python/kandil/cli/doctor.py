@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP = """Check this machine and kandil's own files, and say what to mend.
 
-Nothing is changed, no key is read, and nobody is asked over a network without --check: then servers on this machine,
+Nothing is changed, no key is shown, and nobody is asked over a network without --check: then servers on this machine,
 and the name server for the providers that your settings name.
 
 \b
