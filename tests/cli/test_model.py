@@ -13,6 +13,7 @@ from kandil.cli.fit_text import human_bytes
 from kandil.cli.model.show import _facts
 from tests.cli.conftest import type_of_run
 from tests.cli.test_model_list import in_terminal
+from tests.support import loadable
 
 
 def test_a_model_is_shown(run: type_of_run) -> None:
@@ -213,3 +214,22 @@ def test_in_a_terminal_the_ranking_keeps_its_names(columns: int) -> None:
     said = in_terminal(columns, "model", "fit", "qwen2.5", "coder", "--ram", "64GiB").splitlines()
     assert max(map(len, said)) <= columns
     assert any(line.startswith("qwen2.5-coder:32b ") for line in said)
+
+
+def test_a_file_fits_by_its_own_header(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / "small.gguf").write_bytes(loadable.model())
+    done = run("model", "fit", "small.gguf", "--ram", "1GiB")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "by the file's header" in done.stdout
+    shown = json.loads(run("model", "fit", "small.gguf", "--ram", "1GiB", "--json").stdout)
+    assert (shown["schema"], shown["fit"]["basis"], shown["fit"]["verdict"]) == ("kandil.fit-file/1", "header", "fits")
+    assert run("model", "fit", "small.gguf", "--ram", "1kB").returncode == 4
+
+
+def test_a_file_that_is_none_is_said_to_be(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / "page.gguf").write_bytes(b"<html>")
+    assert run("model", "fit", "page.gguf").returncode == 8
+    (tmp_path / "cut.gguf").write_bytes(loadable.cut_in_its_weights())
+    done = run("model", "fit", "cut.gguf", "--ram", "1GiB")
+    assert done.returncode == 8
+    assert "kandil inspect --findings" in done.stdout

@@ -29,11 +29,12 @@ Examples:
   kandil model fit                              for talking
   kandil model fit --task code --ctx 32768      for programs, with room for 32768 tokens
   kandil model fit qwen --all                   every one with "qwen" in its name
+  kandil model fit ~/models/some.gguf           one file, by its own header; name the first of several parts
   kandil model fit --ram 64GB --vram 24GB       as if this machine had so much free
   kandil model fit --json | jq -r '.models[0].id'
 
 \b
-Exit: 0 shown; 4 nothing fits.
+Exit: 0 shown; 4 nothing fits; 8 the file is broken or hostile.
 """
 
 SCHEMA = "kandil.fit/1"
@@ -91,6 +92,7 @@ def memory_options(command: Callable[..., int]) -> Callable[..., int]:
 @common_options
 @click.pass_context
 def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, quiet: bool, **asked: Any) -> int:
+    from kandil.cli.model import fit_file
     from kandil.cli.run import run_async
     from kandil.compat import fits
     from kandil.errors import NothingFits
@@ -98,13 +100,15 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, 
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    hardware, named = run_async(detect), _named(" ".join(query))
+    hardware, task = run_async(detect), asked.pop("task")
     try:
-        found = fits(named, hardware, **asked)
+        if fit_file.is_file(query):
+            return fit_file.show(query[0], hardware, asked, settings)
+        found = fits(_named(" ".join(query)), hardware, task=task, **asked)
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
     if settings.json:
-        _show_json(found, hardware, asked)
+        _show_json(found, hardware, task)
     elif not found:
         raise NothingFits(" ".join(query))
     elif quiet:
@@ -162,9 +166,9 @@ def _say_memory(hardware: Hardware) -> None:
     print(printable("; ".join(parts)), file=sys.stderr)
 
 
-def _show_json(found: Sequence[Fit], hardware: Hardware, asked: dict[str, Any]) -> None:
+def _show_json(found: Sequence[Fit], hardware: Hardware, task: str) -> None:
     from kandil.cli.fit_text import report_fields
     from kandil.cli.json_lines import write_report
 
     models = [{"id": fit.profile.id, **report_fields(fit.report)} for fit in found]
-    write_report(SCHEMA, task=asked["task"], models=models, hardware=hardware.to_json())
+    write_report(SCHEMA, task=task, models=models, hardware=hardware.to_json())
