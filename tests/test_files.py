@@ -1,4 +1,4 @@
-"""Files that are written whole, under a lock, or not at all."""
+"""Files that are read and written whole, under a lock, or not at all."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ def test_what_is_written_is_all_there_is_and_its_owner_s_alone(tmp_path: Path) -
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
     assert os.listdir(place.parent) == ["file"]
+
+
+def test_all_of_a_file_is_read_and_nothing_else(tmp_path: Path) -> None:
+    place, pipe = tmp_path / "file", tmp_path / "pipe"
+    place.write_bytes(b"12345678")
+    os.mkfifo(pipe)
+    assert files.read(place, 8) == b"12345678"
+    for wrong, largest_bytes, said in (
+        (place, 7, "more than 7 bytes"),
+        (pipe, 8, "not a regular file"),
+        (tmp_path, 8, "Is a directory"),
+        (tmp_path / "none", 8, "No such file"),
+    ):
+        with pytest.raises(OSError, match=said):
+            files.read(wrong, largest_bytes)
 
 
 def test_a_link_leads_where_it_led(tmp_path: Path) -> None:

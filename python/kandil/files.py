@@ -1,10 +1,11 @@
-"""Small files that must not be lost: written whole or not at all, and by one process at a time."""
+"""Small files that must not be lost: read with a limit, written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,21 @@ from kandil.paths import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def read(path: str | Path, largest_bytes: int) -> bytes:
+    """All of a regular file; a pipe's writer is not waited for.
+
+    Raises:
+        OSError: it cannot be read, is something else, or is larger than that.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if status.st_size > largest_bytes:
+            raise OSError(errno.EFBIG, f"more than {largest_bytes} bytes", str(path))
+        return file.read(status.st_size)
 
 
 def write(path: Path, content: bytes) -> None:

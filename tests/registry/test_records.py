@@ -251,8 +251,8 @@ def test_what_is_no_file_holds_nobody_up() -> None:
     (folder / "notes.json").write_text("{}")
     registry.file_of("gone").symlink_to("nowhere")
     assert {os.path.basename(error.path): error.reason for error in registry.every().broken} == {
-        "folder.metadata.json": "it is no regular file",
-        "pipe.metadata.json": "it is no regular file",
+        "folder.metadata.json": "Is a directory",
+        "pipe.metadata.json": "not a regular file",
     }
 
 

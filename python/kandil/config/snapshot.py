@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from kandil import files, paths
-from kandil.config.document import read, said
+from kandil.config.document import LARGEST_BYTES, read, said
 from kandil.config.keys import key_text
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def current(file: Path) -> dict[str, Any]:
 def last(file: Path) -> dict[str, Any] | None:
     """What the file said at the last `keep`; None where nothing is known of that."""
     try:
-        seen = json.loads(_place().read_bytes())
-    except (OSError, ValueError):  # it is only a convenience: a lost or broken one is as good as none
+        seen = json.loads(files.read(_place(), 4 * LARGEST_BYTES))  # JSON escapes what TOML does not
+    except (OSError, ValueError, RecursionError):  # it is only a convenience: a lost or broken one is as good as none
         return None
     known = isinstance(seen, dict) and seen.get("schema") == SCHEMA and seen.get("file") == str(file)
     values = seen.get("values") if known else None

@@ -169,11 +169,7 @@ def _stamp(path: str) -> list[int] | None:
 def _read(settings: Cache) -> dict[str, Any] | None:
     """A line with what it is and the checksum of the next: so nothing in a broken or foreign file is believed."""
     try:
-        with open(file(), "rb") as source:
-            size_bytes = os.fstat(source.fileno()).st_size
-            if size_bytes > settings.max_size_mb * _MEGABYTE:
-                return None
-            head, _, body = source.read(size_bytes).partition(b"\n")
+        head, _, body = files.read(file(), settings.max_size_mb * _MEGABYTE).partition(b"\n")
         if head != _head(body):
             return None
         kept = json.loads(body)

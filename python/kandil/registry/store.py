@@ -7,7 +7,6 @@ each other's. A file that is no record is an error which names it, and stays as 
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from kandil.profiles import Profile
     from kandil.registry.records import Record
 
-_LARGEST: Final = 1 << 20
-"""No record has more bytes than that."""
+_LARGEST_BYTES: Final = 1 << 20
+"""No record has more."""
 _NEAR: Final = 3
 """So many names are proposed for one that nothing has."""
 
@@ -186,7 +185,7 @@ def _write(record: Record) -> None:
 def _read(path: str) -> Record | None:
     """None: there is no such file. Raises: RecordBroken."""
     try:
-        record = records.decoded(_content(path))
+        record = records.decoded(files.read(path, _LARGEST_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -196,17 +195,3 @@ def _read(path: str) -> Record | None:
     if file_name(record.name) != os.path.basename(path):
         raise RecordBroken(path, f"it is of {record.name!r}, whose record has another file name")
     return record
-
-
-def _content(path: str) -> bytes:
-    """Raises: OSError, ValueError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # never waits for a named pipe's writer
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no regular file")
-        if status.st_size > _LARGEST:
-            raise ValueError(f"it has more than {_LARGEST} bytes")
-        return os.read(descriptor, status.st_size)  # it does not grow: whoever changes it puts another in its place
-    finally:
-        os.close(descriptor)
