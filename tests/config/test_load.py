@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields
@@ -337,3 +338,14 @@ def test_reading_needs_nothing_that_writing_needs() -> None:
     code = "import sys, kandil.config; kandil.config.load(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tomlkit", "trio", "rich", "difflib"} & set(done.stdout.split())
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(ConfigInvalid, match="is a pipe"):
+        load(tmp_path / "config.toml", folder=tmp_path)
+
+
+def test_a_device_has_nothing_to_say(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").symlink_to(os.devnull)
+    assert load(tmp_path / "config.toml", folder=tmp_path).cache == load(tmp_path / "none.toml", folder=tmp_path).cache

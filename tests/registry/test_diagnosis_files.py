@@ -79,6 +79,14 @@ async def test_config_toml(text: str, state: str, words: str) -> None:
     assert (one.mend is None) == (state == "ok")
 
 
+async def test_a_file_in_the_place_of_the_folder() -> None:
+    folder = paths.config_file().parent
+    paths.make_private(folder.parent)
+    folder.write_text("")
+    [one] = await found("KD-CFG-001")
+    assert (one.state, one.found) == ("fail", f"{folder / 'config.toml'}: cannot be read: Not a directory")
+
+
 async def test_settings_that_kandil_does_not_know() -> None:
     settings("version = 2\n[defaults]\nmodell = 'x'\nsize = 1\n")
     first, second = await found("KD-CFG-002")

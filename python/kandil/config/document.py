@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -82,8 +84,10 @@ def read(file: Path) -> Document:
 def content_of(file: Path) -> bytes | None:
     """What is in the file, whatever that is; None where there is no file. Raises: ConfigInvalid."""
     try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST_BYTES + 1)
+        with open(file, "rb", opener=_unwaiting) as opened:
+            if stat.S_ISFIFO(os.fstat(opened.fileno()).st_mode):
+                raise ConfigInvalid(str(file), "", "is a pipe")
+            content = opened.read(LARGEST_BYTES + 1) or b""  # a device may have nothing to say
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -91,6 +95,11 @@ def content_of(file: Path) -> bytes | None:
     if len(content) > LARGEST_BYTES:
         raise ConfigInvalid(str(file), "", f"is larger than {LARGEST_BYTES >> 20} MiB")
     return content
+
+
+def _unwaiting(path: str, flags: int) -> int:
+    """Opens a pipe too, in which nobody may ever write."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decoded(file: Path, content: bytes) -> Document:

@@ -41,9 +41,10 @@ _EDIT: Final = "kandil config edit"
 
 def user_file(_: Surroundings) -> Found:
     file = paths.config_file()
-    if not os.path.lexists(file):
-        return ok(f"{file} is not there: all settings are the built-in ones")
-    return _usable(file, project=False) or ok(f"{file} can be used")
+    if wrong := _usable(file, project=False):
+        return wrong
+    there = os.path.lexists(file)
+    return ok(f"{file} can be used" if there else f"{file} is not there: all settings are the built-in ones")
 
 
 def _usable(file: Path, *, project: bool) -> Found | None:
