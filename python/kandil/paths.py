@@ -14,7 +14,7 @@ def data_dir() -> Path:
     """What must not be lost: models, the ledger, records. ``KANDIL_DATA_DIR``."""
     override = os.environ.get("KANDIL_DATA_DIR")
     if override:
-        return Path(override).expanduser()
+        return Path(os.path.expanduser(override))
     import platformdirs  # noqa: PLC0415 - most commands of most runs never ask
 
     return Path(platformdirs.user_data_dir("kandil", appauthor=False))
@@ -24,7 +24,7 @@ def config_file() -> Path:
     """The user's settings, which kandil reads and never needs; see :mod:`kandil.config`. ``KANDIL_CONFIG_DIR``."""
     override = os.environ.get("KANDIL_CONFIG_DIR")
     if override:
-        return Path(override).expanduser() / "config.toml"
+        return Path(os.path.expanduser(override)) / "config.toml"
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_config_dir("kandil", appauthor=False)) / "config.toml"
@@ -34,7 +34,7 @@ def state_dir() -> Path:
     """What may be lost without harm: what kandil saw last. ``KANDIL_STATE_DIR``."""
     override = os.environ.get("KANDIL_STATE_DIR")
     if override:
-        return Path(override).expanduser()
+        return Path(os.path.expanduser(override))
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_state_dir("kandil", appauthor=False))
@@ -44,7 +44,7 @@ def cache_dir() -> Path:
     """What can be found out again. ``KANDIL_CACHE_DIR``."""
     override = os.environ.get("KANDIL_CACHE_DIR")
     if override:
-        return Path(override).expanduser()
+        return Path(os.path.expanduser(override))
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_cache_dir("kandil", appauthor=False))
