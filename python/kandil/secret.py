@@ -22,6 +22,7 @@ _ISSUED: Final = re.compile(
     re.VERBOSE,
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9]{20,}")
+_WORD: Final = re.compile(r"[^\s'\"`=]+")
 _SWITCHES: Final = 0.35
 """Random letters and digits change between lower case, upper case and digits in two places of three; names rarely."""
 
@@ -33,6 +34,11 @@ def looks_like_key(text: str) -> bool:
     cannot be told from digests and are not seen.
     """
     return _ISSUED.search(text) is not None or any(_random(word) for word in text.split())
+
+
+def without_keys(text: str) -> str:
+    """`text` with what looks like an API key taken out: of what was typed, a message may repeat the rest."""
+    return _WORD.sub(lambda word: "[a key]" if looks_like_key(word[0]) else word[0], text)
 
 
 def _random(word: str) -> bool:

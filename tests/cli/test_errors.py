@@ -9,10 +9,13 @@ import sys
 
 import pytest
 
+import kandil
 from kandil.cli import group
 from kandil.cli import run as cli_run
 from kandil.errors import KeyUnknown
 from tests.cli.conftest import type_of_run
+
+KEY = "sk-proj-" + "a1B2" * 12
 
 
 def test_a_wrong_option_is_a_usage_error(run: type_of_run) -> None:
@@ -34,12 +37,34 @@ def test_with_json_an_error_is_one_object(run: type_of_run) -> None:
     done = run("verify", "--max-rate", "fast", "--json")
     assert (done.returncode, done.stderr) == (2, "")
     assert json.loads(done.stdout) == {
+        "schema": "kandil.error/1",
+        "kandil_version": kandil.__version__,
         "error": {
             "code": "usage",
             "message": "Invalid value for '--max-rate': 'fast' is not a size such as 500MB or 2GiB.",
             "hint": "`kandil verify --help` says what there is",
-        }
+        },
     }
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (KEY,),
+        ("model", KEY),
+        ("doctor", KEY),
+        ("config", "show", KEY),
+        ("model", "show", "gpt-5", f"--{KEY}"),
+        ("model", "show", "gpt-5", "--ctx", KEY),
+        ("model", "fit", f"--task={KEY}"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--json", "--debug"])
+def test_usage_errors_repeat_no_key(run: type_of_run, args: tuple[str, ...], option: str) -> None:
+    done = run(*args, option)
+    assert done.returncode == 2
+    assert "[a key]" in done.stdout + done.stderr
+    assert KEY[12:20] not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def _refused(error: OSError) -> int:
 
 def _said(error: BaseException, settings: Settings) -> int:
     from kandil.errors import KandilError
+    from kandil.secret import without_keys
 
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         if settings.json:
@@ -142,7 +143,7 @@ def _said(error: BaseException, settings: Settings) -> int:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path} --help` says what there is" if context else None
-        _show("usage", error.format_message(), hint, settings)
+        _show("usage", without_keys(error.format_message()), hint, settings)  # it repeats what was typed
         return error.exit_code
     if isinstance(error, KandilError):
         _show(error.code, error.message, error.hint, settings, _fields(error))
@@ -159,9 +160,9 @@ def _show(
     from kandil.cli.terminal import Paint
 
     if settings.json:
-        from kandil.cli.json_lines import write_json
+        from kandil.cli.json_lines import write_report
 
-        write_json({"error": {"code": code, "message": message, "hint": hint, **(fields or {})}})
+        write_report("kandil.error/1", error={"code": code, "message": message, "hint": hint, **(fields or {})})
         return
     paint = Paint(sys.stderr, no_color=settings.no_color)
     print(f"{paint('red', 'error:')} {printable(message)}", file=sys.stderr)
