@@ -65,7 +65,8 @@ def test_every_id_is_its_own_name() -> None:
 
 def test_every_alias_leads_where_it_says() -> None:
     for alias in profiles.aliases():
-        assert resolve(alias.name).profile.id == alias.target
+        found = resolve(alias.name)
+        assert (found.profile.id, found.also, found.instead_of) == (alias.target, alias.also, alias.instead_of)
 
 
 def test_a_retired_model_says_so_and_offers_another() -> None:
@@ -76,7 +77,6 @@ def test_a_retired_model_says_so_and_offers_another() -> None:
 def test_an_alias_says_what_else_it_means() -> None:
     resolution = resolve("gpt4")
     assert (resolution.profile.id, resolution.instead_of) == ("gpt-5.6-sol", "gpt-4-turbo")
-    assert resolve("codellama").also == () or resolve("codellama").also[0].startswith("codellama")
 
 
 @pytest.mark.parametrize("query", ["qwn2.5 codr 32", "claud sonet", "llama31 70", "gpt5x", "sonet"])
