@@ -115,6 +115,8 @@ def test_disk_counts_for_what_is_not_here_yet() -> None:
     assert (report.verdict, report.disk_needed_bytes, report.disk_free_bytes) == ("blocked", 40 * GIB, 30 * GIB)
     assert "disk" in report.reasons[0]
     assert assess(model, machine(100, disk_gib=30), present_bytes=10 * GIB).fits
+    both = assess(model, machine(20, disk_gib=30)).reasons
+    assert [reason.partition(":")[0] for reason in both] == ["RAM", "disk"]
 
 
 def test_a_file_that_is_here_needs_no_disk(header: Headers) -> None:

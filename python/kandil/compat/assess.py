@@ -211,6 +211,8 @@ def _report(
 ) -> Report:  # fmt: skip
     context = context or ask.context
     if room.disk_free_bytes is not None and disk > room.disk_free_bytes:
+        if verdict == "pages" and room.ram_usable_bytes is not None:
+            reasons = (*reasons, f"RAM: {_gib(ram.total_bytes)} is needed, {_gib(room.ram_usable_bytes)} is free")
         verdict = "blocked"
         reasons = (*reasons, f"disk: {_gib(disk)} is to be downloaded, {_gib(room.disk_free_bytes)} is free")
     return Report(
