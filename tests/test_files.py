@@ -28,9 +28,10 @@ def test_all_of_a_file_is_read_and_nothing_else(tmp_path: Path) -> None:
     place.write_bytes(b"12345678")
     os.mkfifo(pipe)
     assert files.read(place, 8) == b"12345678"
+    assert files.read(Path("/dev/zero"), 8) == b""
     for wrong, largest_bytes, said in (
         (place, 7, "more than 7 bytes"),
-        (pipe, 8, "not a regular file"),
+        (pipe, 8, "it is a pipe"),
         (tmp_path, 8, "Is a directory"),
         (tmp_path / "none", 8, "No such file"),
     ):

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path, largest_bytes: int) -> bytes:
-    """All of a regular file; a pipe's writer is not waited for.
+    """All of a file. Of a device, nothing; a pipe's writer is not waited for.
 
     Raises:
-        OSError: it cannot be read, is something else, or is larger than that.
+        OSError: it cannot be read, is a pipe, or is larger than that.
     """
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if stat.S_ISFIFO(status.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe", str(path))
         if status.st_size > largest_bytes:
-            raise OSError(errno.EFBIG, f"more than {largest_bytes} bytes", str(path))
+            raise OSError(errno.EFBIG, f"it has more than {largest_bytes:,} bytes", str(path))
         return file.read(status.st_size)
 
 

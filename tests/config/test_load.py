@@ -240,7 +240,7 @@ def test_a_file_that_would_exhaust_its_reader_is_an_error(file: Path) -> None:
     with pytest.raises(ConfigInvalid, match="nested too deeply"):
         load(file, environment={})
     file.write_text("#" * (1 << 20) + "\n")
-    with pytest.raises(ConfigInvalid, match="larger than 1 MiB"):
+    with pytest.raises(ConfigInvalid, match="more than 1,048,576 bytes"):
         load(file, environment={})
 
 

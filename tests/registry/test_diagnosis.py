@@ -130,7 +130,9 @@ async def test_a_pipe_that_nobody_writes_to_is_not_waited_for() -> None:
     paths.make_private(file.parent)
     os.mkfifo(file)
     found = await checks("config", "keys")
-    assert [(one.state, one.found) for one in found["KD-CFG-001"]] == [("fail", f"{file}: is a pipe")]
+    assert [(one.state, one.found) for one in found["KD-CFG-001"]] == [
+        ("fail", f"{file}: cannot be read: it is a pipe")
+    ]
     assert [one.state for one in (*found["KD-CFG-004"], *found["KD-KEY-001"])] == ["ok", "ok"]
 
 

@@ -252,7 +252,7 @@ def test_what_is_no_file_holds_nobody_up() -> None:
     registry.file_of("gone").symlink_to("nowhere")
     assert {os.path.basename(error.path): error.reason for error in registry.every().broken} == {
         "folder.metadata.json": "Is a directory",
-        "pipe.metadata.json": "not a regular file",
+        "pipe.metadata.json": "it is a pipe",
     }
 
 
@@ -263,3 +263,24 @@ def test_where_the_folder_cannot_be_read_that_is_said(tmp_path: Path, monkeypatc
         registry.every()
     with pytest.raises(FileUnwritable):
         registry.add(one())
+
+
+@pytest.mark.parametrize("field", ["note", "provider", "base_url"])
+def test_no_key_is_written_or_read_or_repeated(field: str) -> None:
+    secret = "sk-proj-" + "a1B2" * 12
+    with pytest.raises(ProfileInvalid) as refused:
+        registry.add(replace(one(), profile={**OWN, field: f"https://llm.example.org/{secret}"}))
+    assert [where for where, _ in refused.value.mistakes] == [field]
+    assert not registry.file_of("house/llama").exists()
+
+    registry.add(one())
+    file = registry.file_of("house/llama")
+    for said in (
+        {"profile": {**OWN, field: f"https://llm.example.org/{secret}"}},
+        {"provider": secret},
+    ):
+        file.write_text(json.dumps(json.loads(file.read_text()) | said))
+        with pytest.raises(RecordBroken, match="looks like an API key") as broken:
+            registry.find("house/llama")
+        for text in (str(refused.value), str(broken.value), repr(refused.value.mistakes)):
+            assert "a1B2" not in text

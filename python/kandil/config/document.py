@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kandil import files
 from kandil.config import keys
 from kandil.config.positions import line_and_column, places
 from kandil.config.values import expected, is_valid, shown
@@ -84,22 +83,11 @@ def read(file: Path) -> Document:
 def content_of(file: Path) -> bytes | None:
     """What is in the file, whatever that is; None where there is no file. Raises: ConfigInvalid."""
     try:
-        with open(file, "rb", opener=_unwaiting) as opened:
-            if stat.S_ISFIFO(os.fstat(opened.fileno()).st_mode):
-                raise ConfigInvalid(str(file), "", "is a pipe")
-            content = opened.read(LARGEST_BYTES + 1) or b""  # a device may have nothing to say
+        return files.read(file, LARGEST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigInvalid(str(file), "", f"cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST_BYTES:
-        raise ConfigInvalid(str(file), "", f"is larger than {LARGEST_BYTES >> 20} MiB")
-    return content
-
-
-def _unwaiting(path: str, flags: int) -> int:
-    """Opens a pipe too, in which nobody may ever write."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decoded(file: Path, content: bytes) -> Document:
