@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kandil import profiles
 from kandil.profiles import Profile
+from kandil.secret import looks_like_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HALF: Final = re.compile("[\ud800-\udfff]")
 """Of a surrogate pair: JSON can write one, and it is no text. Names of files have them for bytes that are none."""
 _LONGEST_SHOWN: Final = 40
+_IS_KEY: Final = "what looks like an API key is there, and keys are kept in no file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,11 @@ def mistakes(record: Record, *, strict: bool = False) -> list[tuple[str, str]]:
     """
     if record.profile is None:
         return []
+    described = record.profile if strict else _known(record.profile)
+    if secret := _keys(described):
+        return [(name, _IS_KEY) for name in secret]
     try:
-        found = profiles.mistakes({**(record.profile if strict else _known(record.profile)), "id": record.name})
+        found = profiles.mistakes({**described, "id": record.name})
     except OverflowError:
         return [("", "a number has more than 64 bits")]
     except (TypeError, ValueError) as error:
@@ -92,6 +97,11 @@ def _known(described: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in described.items() if name in _PROFILE_FIELDS}
 
 
+def _keys(said: Mapping[str, Any]) -> list[str]:
+    """The fields that hold what looks like an API key: their values are not repeated."""
+    return [name for name, value in said.items() if isinstance(value, str) and looks_like_key(value)]
+
+
 def decoded(content: bytes) -> Record:
     """The record of a file's bytes. What is not there has its default: version 1 had fewer fields.
 
@@ -102,6 +112,8 @@ def decoded(content: bytes) -> Record:
     version = said.pop("schema_version", None)
     if type(version) is not int or version < 1:
         raise ValueError("schema_version: a whole number from 1 was expected")
+    for name in _keys({name: said[name] for name in _FIELDS if name in said}):
+        raise ValueError(f"{name}: {_IS_KEY}")
     later = {"schema_version": version} if version > SCHEMA_VERSION else {}
     known: dict[str, Any] = {}
     for name, (kind, check) in _FIELDS.items():
