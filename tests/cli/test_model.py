@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import kandil
-from kandil import profiles
+from kandil import profiles, registry
 from kandil.cli.fit_text import human_bytes
 from kandil.cli.model.show import _facts
+from kandil.paths import make_private
 from tests.cli.conftest import type_of_run
 from tests.cli.test_model_list import in_terminal
 from tests.support import loadable
@@ -233,3 +234,12 @@ def test_a_file_that_is_none_is_said_to_be(run: type_of_run, tmp_path: Path) -> 
     done = run("model", "fit", "cut.gguf", "--ram", "1GiB")
     assert done.returncode == 8
     assert "kandil inspect --findings" in done.stdout
+
+
+def test_a_broken_record_of_that_name_says_so(run: type_of_run) -> None:
+    file = registry.file_of("house")
+    make_private(file.parent)
+    file.write_text("{")
+    done = run("model", "show", "house")
+    assert (done.returncode, done.stdout) == (9, "")
+    assert f"{file}: it is no JSON" in done.stderr

@@ -45,14 +45,18 @@ def resolved(query: str, *, explain: bool = False, no_input: bool = False) -> Re
 
     Raises:
         NameAmbiguous, NameUnknown: nobody was there to ask, or nothing was taken.
+        RecordBroken: the user has added it, and its record cannot be used.
         click.Abort: the person stopped.
     """
+    from kandil import registry
+
     names = known_names()
     if explain:
         _explain(names, query)
     try:
         resolution = names.resolve(query)
     except (NameAmbiguous, NameUnknown) as error:
+        registry.find(query)  # a record of this very name that cannot be used says so
         if no_input or not error.candidates or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
         resolution = names.choose(query, _asked(error, names))

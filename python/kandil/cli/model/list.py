@@ -142,7 +142,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
             yielding=text.CLOUD_YIELDING,
             said=said,
             empty="none has that in its name" if query else
-            "none yet: `kandil model add NAME`, or `kandil config set defaults.model NAME`",
+            "none yet: `kandil model add NAME --manual`, or `kandil config set defaults.model NAME`",
         )  # fmt: skip
     if chosen.available is not None:
         _section(
