@@ -90,7 +90,7 @@ async def test_no_key_is_shown(home: Path, tmp_path: Path, monkeypatch: pytest.M
     for number, fields in enumerate(odd):
         record = {"schema_version": 2, "name": f"r{number}"} | fields
         stores.put(paths.models_dir() / f"r{number}.metadata.json", json.dumps(record).encode())
-    registry.add(Record(name=KEY, files=(f"/nowhere/{KEY}",)))
+    registry.add(Record(name="gone", files=(f"/nowhere/{KEY}",)))
     found = await checks(check=True)
     assert found["KD-REC-002"][0].state == "fail"
     assert {found[one][0].state for one in ("KD-KEY-002", "KD-KEY-003", "KD-KEY-004", "KD-REC-001")} == {"fail"}

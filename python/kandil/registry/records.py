@@ -82,7 +82,7 @@ def mistakes(record: Record, *, strict: bool = False) -> list[tuple[str, str]]:
     try:
         found = profiles.mistakes({**described, "id": record.name})
     except OverflowError:
-        return [("", "a number has more than 64 bits")]
+        return [("", "a number is too large: it has more than 64 bits")]
     except (TypeError, ValueError) as error:
         return [("", str(error))]
     if found and any(sign in str(record.profile.get("base_url")) for sign in "@?#"):
