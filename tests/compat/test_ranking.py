@@ -78,3 +78,16 @@ def test_one_file_of_each_model_and_size() -> None:
     proposed = on(64)
     assert sum(one.startswith("qwen2.5-coder:7b") for one in proposed) == 1
     assert {"qwen2.5-coder:7b", "qwen2.5-coder:14b", "qwen2.5-coder:32b"} <= set(proposed)
+
+
+def test_another_spelling_of_a_model_is_no_other_model() -> None:
+    proposed = on(64)
+    assert "gemma3:27b" in proposed
+    assert not [one for one in proposed if one.startswith(("gemma-3-27b", "gemma-4-31b", "meta-llama-3.1-8b"))]
+
+
+def test_a_file_with_more_bits_is_no_more_capable() -> None:
+    """A tag whose name has its effective size alone."""
+    proposed = on(64)
+    assert proposed.index("gemma4:12b-it-qat") < proposed.index("gemma4:e4b")
+    assert "gemma4:e4b-it-q8_0" not in proposed

@@ -29,7 +29,9 @@ _ENOUGH_BITS: Final = 4.0
 """A weight. Below, a model loses more than a smaller one has less: the tables of llama.cpp's pull request 1684."""
 _USUAL_BITS: Final = 4.8
 """Of Q4_K_M, for files whose number of parameters nobody gives."""
-_SIZE: Final = re.compile(r"(?<![\d.a-z])(\d+(?:\.\d+)?)b(?![a-z])")
+_SIZE: Final = re.compile(r"(?<![\d.a-z])e?(\d+(?:\.\d+)?)b(?![a-z])")
+"""``7b``; ``e4b``: as capable as that."""
+_SEPARATORS: Final = re.compile(r"[-_: ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,11 @@ def _is_useful(report: Report, context: int | None) -> bool:
 
 
 def _family(profile: Profile) -> tuple[str, float]:
-    """The model, without size, quantisation and publisher, and its size."""
+    """The model, without size, quantisation, publisher and separators (``gemma-4`` is ``gemma4``), and its size."""
     name = profile.id.lower().partition("@")[0]
     size = _SIZE.search(name)
     name = name[: size.start()] if size else name.partition(":")[0]
-    return name.rstrip(":-_"), round(_parameters(profile) / 1e9, 1)
+    return _SEPARATORS.sub("", name.removeprefix("meta-")), round(_parameters(profile) / 1e9, 1)
 
 
 def _parameters(profile: Profile) -> float:

@@ -159,6 +159,8 @@ def _say_memory(hardware: Hardware) -> None:
         parts.append(
             f"{human_bytes(hardware.memory.available_bytes)} of {human_bytes(hardware.memory.total_bytes)} RAM free"
         )
+    if hardware.disk:
+        parts.append(f"{human_bytes(hardware.disk.free_bytes)} free on the disk")
     for gpu in hardware.gpus:
         free = human_bytes(gpu.free_bytes) if gpu.free_bytes is not None else "unknown"
         parts.append(f"{gpu.name}: {free} free")
