@@ -197,10 +197,20 @@ def test_a_configured_model_that_is_not_here_says_so(run: type_of_run, ollama: O
     assert "never verified" in line
 
 
-def test_aliases_in_the_configuration_are_followed(home: Path) -> None:
-    configure(home, '[defaults]\nmodel = "mine"\n[aliases]\nmine = "gpt-5"\n')
+@pytest.mark.parametrize("name", ["mine", "gpt-5", "GPT 5", "openai/gpt-5"])
+def test_names_in_the_configuration_are_followed(home: Path, name: str) -> None:
+    configure(home, f'[defaults]\nmodel = "{name}"\n[aliases]\nmine = "gpt-5"\n')
     (one,) = listing.elsewhere(config.load(), ())
-    assert (one.name, one.settings) == ("gpt-5", ("defaults.model",))
+    assert (one.name, one.settings, one.profile) == ("gpt-5", ("defaults.model",), profiles.find("gpt-5"))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "no such model"])
+def test_a_name_in_the_configuration_that_nothing_has_stays(home: Path, name: str) -> None:
+    configure(home, f'[models."{name}"]\ntop_p = 0.5\n[aliases]\nnowhere = "gone"\n')
+    (one,) = listing.elsewhere(config.load(), ())
+    assert (one.name, one.settings, one.profile) == (name, ("models",), None)
+    (own,) = listing.elsewhere(config.load(), [registry.Record(name=name)])
+    assert (own.name, own.settings) == (name, ("models",))
 
 
 @pytest.mark.parametrize("columns", [30, 60, 80, 100])

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kandil import profiles
+from kandil.errors import NameUnknown
+from kandil.resolver import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from kandil.config import Config
     from kandil.profiles import Profile
@@ -41,7 +43,7 @@ class Elsewhere:
     """The keys of the configuration that name it."""
 
 
-def local(inventory: Inventory, added: Iterable[Record], settings: Config) -> list[Local]:
+def local(inventory: Inventory, added: Sequence[Record], settings: Config) -> list[Local]:
     """The user's records first, each with the model in a store that it is of; then all other models.
 
     Last are those that only the configuration names, and that are not here.
@@ -64,13 +66,15 @@ def local(inventory: Inventory, added: Iterable[Record], settings: Config) -> li
     others = (model for model in inventory.models if id(model) not in taken and model.store != "record")
     listed += [Local(model.name, model, None) for model in others]
     known = {one.name for one in listed} | {model.profile for model in inventory.models}
-    named = (profile for profile in map(profiles.find, _named(settings)) if profile is not None and profile.local)
+    named = (
+        profile for profile in map(profiles.find, _named(settings, added)) if profile is not None and profile.local
+    )
     return listed + [Local(one.id, None, None) for one in named if one.id not in known]
 
 
-def elsewhere(settings: Config, added: Iterable[Record]) -> list[Elsewhere]:
+def elsewhere(settings: Config, added: Sequence[Record]) -> list[Elsewhere]:
     """The user's records of such models, then those that only the configuration names."""
-    named = _named(settings)
+    named = _named(settings, added)
     listed, known = [], set()
     for record in added:
         known.add(record.name)
@@ -83,13 +87,13 @@ def elsewhere(settings: Config, added: Iterable[Record]) -> list[Elsewhere]:
     return listed
 
 
-def _named(settings: Config) -> dict[str, list[str]]:
+def _named(settings: Config, added: Sequence[Record]) -> dict[str, list[str]]:
     """What the configuration names, each with the keys that do."""
-    named: dict[str, list[str]] = {}
-    if settings.defaults.model:
-        named.setdefault(_meant(settings.defaults.model, settings), []).append("defaults.model")
-    for name in settings.models:
-        named.setdefault(_meant(name, settings), []).append("models")
+    said = [(settings.defaults.model, "defaults.model")] if settings.defaults.model else []
+    said += [(name, "models") for name in settings.models]
+    own, named = {record.name for record in added}, dict[str, list[str]]()
+    for name, key in said:
+        named.setdefault(name if name in own else _meant(name, settings), []).append(key)
     return named
 
 
@@ -126,7 +130,9 @@ def _profile(record: Record) -> Profile | None:
 
 
 def _meant(name: str, settings: Config) -> str:
-    """The profile's id where the name is an alias; else the name."""
-    name = settings.aliases.get(name, name)
-    alias = profiles.alias(name) if profiles.find(name) is None else None
-    return alias.target if alias else name
+    """The id of the one profile of the catalogue that has this name, in any spelling; else the name."""
+    try:
+        found = next((found.ids for _, found in Names(aliases=settings.aliases).steps(name) if found.ids), ())
+    except NameUnknown:  # an alias that leads nowhere
+        found = ()
+    return found[0] if len(found) == 1 else name
