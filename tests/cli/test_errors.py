@@ -26,6 +26,14 @@ def test_a_wrong_option_is_a_usage_error(run: type_of_run) -> None:
     )
 
 
+@pytest.mark.parametrize("args", [("model", "show", "x" * 90_000), ("x" * 90_000,), ("doctor", "\x1b" * 90_000)])
+def test_what_was_given_is_not_repeated_without_end(run: type_of_run, args: tuple[str, ...]) -> None:
+    done = run(*args)
+    assert done.returncode in (2, 3)
+    assert 1000 < len(done.stderr) < 3000
+    assert "…\nhint: " in done.stderr
+
+
 @pytest.mark.parametrize("name", ["verfy", "/verfy"])
 def test_a_mistyped_command_names_the_nearest(run: type_of_run, name: str) -> None:
     done = run(name)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kandil.errors import KandilError
 
 FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 70, 130, 141, 143
+_LONGEST_MESSAGE = 2000
+"""Characters. It repeats what was given, which has no end."""
 _STDOUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
 _Result = TypeVar("_Result")
 _FATAL = (KeyboardInterrupt, click.Abort, BrokenPipeError, click.ClickException)
@@ -156,7 +158,7 @@ def _said(error: BaseException, settings: Settings) -> int:
 def _show(
     code: str, message: str, hint: str | None, settings: Settings, fields: dict[str, object] | None = None
 ) -> None:
-    from kandil.cli.escape import printable
+    from kandil.cli.escape import printable, shortened
     from kandil.cli.terminal import Paint
 
     if settings.json:
@@ -165,7 +167,7 @@ def _show(
         write_report("kandil.error/1", error={"code": code, "message": message, "hint": hint, **(fields or {})})
         return
     paint = Paint(sys.stderr, no_color=settings.no_color)
-    print(f"{paint('red', 'error:')} {printable(message)}", file=sys.stderr)
+    print(f"{paint('red', 'error:')} {shortened(message, _LONGEST_MESSAGE)}", file=sys.stderr)
     if hint:
         print(f"{paint('cyan', 'hint:')} {printable(hint)}", file=sys.stderr)
 
