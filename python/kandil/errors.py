@@ -418,7 +418,7 @@ class DownloadMissing(KandilError):
 
 
 class NothingFits(KandilError):
-    """No model that was asked for can run in the memory that is free."""
+    """No model that was asked for can run in the memory, and be kept on the disk, that are free."""
 
     exit_code = 4
     code = "nothing-fits"
@@ -426,7 +426,7 @@ class NothingFits(KandilError):
     def __init__(self, query: str) -> None:
         which = f"no model with {query!r} in its name" if query else "no model"
         super().__init__(
-            f"{which} fits into the memory that is free now",
-            hint="`kandil doctor hardware` shows it; try another --task, a smaller --ctx, or --kv-type q8_0",
+            f"{which} fits into the memory and on the disk that are free now",
+            hint="`kandil doctor hardware disk` shows them; try another --task, a smaller --ctx, or --kv-type q8_0",
         )
         self.query = query
