@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import stat
-import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +38,8 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         FileUnwritable: and the file is what it was.
     """
+    import tempfile  # noqa: PLC0415 - slow to import, and most commands only read
+
     target = _target(path)
     try:
         make_private(target.parent)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from hashlib import sha256
 from typing import Final
 
 from kandil.errors import NameUnusable
@@ -51,6 +50,8 @@ def file_name(name: str) -> str:
     if stem.startswith(b".") or _DEVICE.match(stem):
         stem = b"%%%02x" % stem[0] + stem[1:]
     if len(stem) > _LONGEST_STEM:
+        from hashlib import sha256  # noqa: PLC0415 - few names are that long
+
         digest = sha256(data).hexdigest().encode()
         stem = stem[: _LONGEST_STEM - len(digest) - 1] + b"~" + digest
     return stem.decode() + SUFFIX
