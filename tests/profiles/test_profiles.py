@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 
 import pytest
 
 from kandil import Profile, _core, profiles
+
+OWN = {
+    "id": "house/llama",
+    "provider": "house",
+    "protocol": "openai",
+    "base_url": "https://llm.example.org/v1",
+    "api_model": "llama-3.3-70b",
+}
 
 
 def test_there_is_what_users_look_for() -> None:
@@ -33,6 +42,17 @@ def test_what_was_retired_has_a_day_or_a_successor() -> None:
     ended = [one for one in profiles.every() if one.status == "retired"]
     assert len(ended) >= 30
     assert [one.id for one in ended if one.shutdown_date is None and one.successor is None] == []
+
+
+def test_how_a_model_ends_is_said_as_of_today() -> None:
+    profile = profiles.from_fields({**OWN, "name": "x", "source": "user", "shutdown_date": "2026-03-01"})
+    assert profile.ending() is None
+    deprecated = dataclasses.replace(profile, status="deprecated", successor="y")
+    for today, said in ((dt.date(2026, 2, 28), "ends"), (dt.date(2026, 3, 1), "was to end")):
+        assert deprecated.ending(today) == f"house/llama is deprecated and {said} on 2026-03-01; its successor is y"
+    retired = dataclasses.replace(profile, status="retired")
+    assert retired.ending() == "house/llama was retired on 2026-03-01"
+    assert dataclasses.replace(retired, shutdown_date=None).ending() == "house/llama was retired"
 
 
 def test_the_ids_are_sorted_and_a_look_up_finds_each() -> None:
@@ -80,15 +100,6 @@ def test_names_lead_to_their_profile() -> None:
     assert {target for _, target in pairs} == set(profiles.ids())
     assert ("claude-3-5-sonnet-20241022", "claude-3.5-sonnet") in pairs
     assert ("qwen2.5-coder", "qwen2.5-coder:7b") in pairs
-
-
-OWN = {
-    "id": "house/llama",
-    "provider": "house",
-    "protocol": "openai",
-    "base_url": "https://llm.example.org/v1",
-    "api_model": "llama-3.3-70b",
-}
 
 
 def test_a_user_s_profile_is_made_of_its_fields() -> None:

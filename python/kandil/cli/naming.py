@@ -115,26 +115,8 @@ def _say_what_is_odd(resolution: Resolution) -> None:
         _say(f"note: {resolution.query} stands for {profile.id} now; older guides mean {resolution.instead_of}")
     elif resolution.also:
         _say(f"note: {resolution.query} stands for {profile.id}; others mean {', '.join(resolution.also)}")
-    if profile.status in ("retired", "deprecated"):
-        _say(f"warning: {ending(profile)}")
-
-
-def ending(profile: Profile) -> str:
-    """`claude-3.5-sonnet was retired on 2025-10-28; its successor is claude-sonnet-4-6`.
-
-    The catalogue may be older than the day on which a model was to end.
-    """
-    from datetime import UTC, datetime
-
-    day = profile.shutdown_date
-    if profile.status == "retired":
-        text = f"{profile.id} was retired" + (f" on {day}" if day else "")
-    else:
-        text = f"{profile.id} is deprecated"
-        if day:
-            over = day <= f"{datetime.now(UTC):%Y-%m-%d}"[: len(day)]
-            text += f" and {'was to end' if over else 'ends'} on {day}"
-    return text + (f"; its successor is {profile.successor}" if profile.successor else "")
+    if ending := profile.ending():
+        _say(f"warning: {ending}")
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
 Protocol = Literal["openai", "anthropic", "gemini", "ollama"]
@@ -98,6 +99,24 @@ class Profile:
     def local(self) -> bool:
         """It runs on this machine, so that its hardware decides."""
         return self.weights is not None
+
+    def ending(self, today: dt.date | None = None) -> str | None:
+        """``claude-3.5-sonnet was retired on 2025-10-28; its successor is claude-sonnet-4-6``; None: it is offered.
+
+        The facts may be older than the day on which it was to end. `today` is by UTC where it is not given.
+        """
+        if self.status not in ("deprecated", "retired"):
+            return None
+        from datetime import UTC, datetime  # noqa: PLC0415 - most models are offered
+
+        day = self.shutdown_date
+        said = f"{self.id} was retired" if self.status == "retired" else f"{self.id} is deprecated"
+        if day and self.status == "retired":
+            said += f" on {day}"
+        elif day:
+            over = day <= (today or datetime.now(UTC).date()).isoformat()
+            said += f" and {'was to end' if over else 'ends'} on {day}"
+        return said + (f"; its successor is {self.successor}" if self.successor else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,17 +106,10 @@ def _show(profile: Profile, report: Report | None, paint: Paint) -> None:
 
 def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]:
     from kandil.cli.fit_text import verdict
-    from kandil.cli.naming import ending
     from kandil.profiles import source_title
 
-    if profile.status in ("retired", "deprecated"):
-        yield "state", ending(profile)
-    else:
-        yield (
-            "state",
-            profile.status
-            + (f", not retired before {profile.not_retired_before}" if profile.not_retired_before else ""),
-        )
+    since = f", not retired before {profile.not_retired_before}" if profile.not_retired_before else ""
+    yield "state", profile.ending() or f"{profile.status}{since}"
     yield "from", _origin(profile)
     if profile.api_model != profile.id:
         yield "called there", profile.api_model

@@ -157,16 +157,7 @@ def _resolved(names: Names, name: str) -> tuple[Profile | None, str, str | None]
         return None, f"no model is called so{near}", error.candidates[0] if error.clear else None
     except NameAmbiguous as error:
         return None, f"several models are called so: {', '.join(error.candidates)}", None
-    ends = profile.status in ("retired", "deprecated")
-    return profile, ending(profile) if ends else "", profile.successor
-
-
-def ending(profile: Profile) -> str:
-    """What becomes, or became, of a model that is not offered any more."""
-    when = f" on {profile.shutdown_date}" if profile.shutdown_date else ""
-    what = f"{profile.id} was retired{when}" if profile.status == "retired" else f"{profile.id} is deprecated"
-    what += f" and ends{when}" if profile.status == "deprecated" and when else ""
-    return what + (f"; its successor is {profile.successor}" if profile.successor else "")
+    return profile, profile.ending() or "", profile.successor
 
 
 PROBES: Final = (

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from kandil import profiles
 from kandil.registry.diagnosis.check import Probe, command, fail, ok, warn
-from kandil.registry.diagnosis.configuration import ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +79,7 @@ async def offered(around: Surroundings) -> Iterable[Found]:
     for record in records:
         profile = profiles.find(record.profile_id) if record.profile_id else None
         if profile is not None and profile.status == "retired":
-            wrong.append(warn(f"{record.name}: {ending(profile)}", command("kandil", "model", "rm", record.name)))
+            wrong.append(warn(f"{record.name}: {profile.ending()}", command("kandil", "model", "rm", record.name)))
     return wrong or [ok("none is of a model that was retired")]
 
 
