@@ -31,7 +31,7 @@ def test_a_model_is_shown(run: type_of_run) -> None:
 
 def test_json_has_the_profile_the_rung_and_the_fit(run: type_of_run) -> None:
     shown = json.loads(run("model", "show", "QWEN2.5 CODER 7B", "--json", "--ram", "64GiB", "--ctx", "8192").stdout)
-    assert (shown["schema"], shown["kandil_version"]) == ("kandil.model/1", kandil.__version__)
+    assert (shown["schema"], shown["kandil_version"]) == ("kandil.model.show/1", kandil.__version__)
     assert (shown["rung"], shown["profile"]["id"]) == ("spelling", "qwen2.5-coder:7b")
     assert (shown["fit"]["verdict"], shown["fit"]["context"], shown["fit"]["basis"]) == ("fits", 8192, "profile")
     parts = shown["fit"]["ram"]
@@ -143,7 +143,7 @@ def test_what_fits_is_ranked(run: type_of_run) -> None:
     assert head.split() == ["MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS", "ON"]
     assert any(row.startswith("qwen2.5-coder:7b ") for row in rows)
     shown = json.loads(run("model", "fit", "--ram", "8GiB", "--task", "code", "--json").stdout)
-    assert (shown["schema"], shown["task"], len(shown["models"])) == ("kandil.fit/1", "code", len(rows))
+    assert (shown["schema"], shown["task"], len(shown["models"])) == ("kandil.model.fit/1", "code", len(rows))
     assert all(one["fits"] for one in shown["models"])
     names = run("model", "fit", "--ram", "8GiB", "--task", "code", "-q").stdout.splitlines()
     assert names == [one["id"] for one in shown["models"]]
@@ -223,7 +223,7 @@ def test_a_file_fits_by_its_own_header(run: type_of_run, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (0, "")
     assert "by the file's header" in done.stdout
     shown = json.loads(run("model", "fit", "small.gguf", "--ram", "1GiB", "--json").stdout)
-    assert (shown["schema"], shown["fit"]["basis"], shown["fit"]["verdict"]) == ("kandil.fit-file/1", "header", "fits")
+    assert (shown["schema"], shown["fit"]["basis"], shown["fit"]["verdict"]) == ("kandil.model.fit-file/1", "header", "fits")
     assert run("model", "fit", "small.gguf", "--ram", "1kB").returncode == 4
 
 

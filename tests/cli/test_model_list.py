@@ -155,7 +155,7 @@ def test_every_word_of_a_query_must_be_there(query: str, found: bool) -> None:
 
 def test_json_has_every_section_that_was_asked_for(run: type_of_run) -> None:
     plain = json.loads(run("model", "list", "--json").stdout)
-    assert plain["schema"] == "kandil.models/1"
+    assert plain["schema"] == "kandil.model.list/1"
     assert plain["catalogue_count"] == len(profiles.ids())
     assert {"local", "cloud", "looked_at"} <= set(plain)
     assert "available" not in plain

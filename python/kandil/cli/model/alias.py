@@ -42,7 +42,7 @@ def command(ctx: click.Context, *, name: str, target: str | None, remove: bool, 
         _removed(name, dry_run=dry_run) if target is None else _added(name, target, shadow=shadow, dry_run=dry_run)
     )
     if settings.json:
-        write_report("kandil.alias/1", name=name, before=before, after=after, dry_run=dry_run)
+        write_report("kandil.model.alias/1", name=name, before=before, after=after, dry_run=dry_run)
         return 0
     would = "would stand" if dry_run else "stands"
     if after is None:

@@ -43,7 +43,7 @@ def command(ctx: click.Context, *, query: str, quiet: bool) -> int:
     wanted = query.casefold()
     chosen = [one for one in listed if wanted in f"{one['name']} {one['target']}".casefold()]
     if settings.json:
-        write_report("kandil.aliases/1", aliases=chosen)
+        write_report("kandil.model.aliases/1", aliases=chosen)
         return 0
     width = max((len(str(one["name"])) for one in chosen), default=0)
     for one in chosen:

@@ -37,7 +37,7 @@ Examples:
 Exit: 0 shown; 4 nothing fits; 8 the file is broken or hostile.
 """
 
-SCHEMA = "kandil.fit/1"
+SCHEMA = "kandil.model.fit/1"
 _FEW = 20
 """So many are shown at a terminal."""
 _MOST_TOKENS = (1 << 31) - 1

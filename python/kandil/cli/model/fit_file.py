@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kandil.compat import Report
     from kandil.hardware import Hardware
 
-SCHEMA = "kandil.fit-file/1"
+SCHEMA = "kandil.model.fit-file/1"
 
 
 def is_file(query: tuple[str, ...]) -> bool:

@@ -35,7 +35,7 @@ Examples:
 Exit: 0 shown, also where there is none.
 """
 
-SCHEMA = "kandil.models/1"
+SCHEMA = "kandil.model.list/1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ Examples:
 Exit: 0 shown; 3 no model has the name, or several have.
 """
 
-SCHEMA = "kandil.model/1"
+SCHEMA = "kandil.model.show/1"
 
 
 @click.command("show", help=HELP, short_help="Show everything that is known of a model.")
