@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kandil.config import Api, Cache, Config, Defaults, Limits, ModelSettings, Origin, effective, load
+from kandil.config import Api, Cache, Config, Defaults, Limits, ModelSettings, Origin, editing, effective, load
 from kandil.config.keys import SETTINGS, nearest, parsed_key
 from kandil.config.values import is_valid
 from kandil.errors import ConfigInvalid, ConfigTooNew, SecretInConfig, SettingInvalid, SettingUnknown
@@ -331,6 +331,8 @@ def test_the_nearest_setting_has_the_name_that_was_typed() -> None:
     assert nearest("top_p") == ("models.NAME.top_p",)
     assert nearest("cache") == ("cache.ttl_seconds", "cache.max_size_mb")
     assert nearest("aliasses.x") == ("aliases",)
+    assert nearest("api.openai.api_key") == ("api.openai.base_url", "api.openai.protocol")
+    assert nearest("cache.zzz") == ("cache.ttl_seconds", "cache.max_size_mb")
     assert nearest("nonsense") == ()
 
 
@@ -349,3 +351,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_device_has_nothing_to_say(tmp_path: Path) -> None:
     (tmp_path / "config.toml").symlink_to(os.devnull)
     assert load(tmp_path / "config.toml", folder=tmp_path).cache == load(tmp_path / "none.toml", folder=tmp_path).cache
+
+
+@pytest.mark.parametrize("address", ["https://me:letmein@llm.example/v1", "https://llm.example/v1?key=letmein"])
+def test_an_address_with_a_password_is_not_repeated(address: str, file: Path) -> None:
+    file.write_text(f"version = 2\n[api]\nmine = {{ base_url = '{address}' }}\n")
+    with pytest.raises(ConfigInvalid, match="without name, password, query") as refused:
+        load(file, environment={})
+    assert "letmein" not in str(refused.value)
+    with pytest.raises(SettingInvalid) as typed:
+        editing.parsed(("api", "mine", "base_url"), address)
+    assert "letmein" not in str(typed.value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kandil import files
 from kandil.config import keys
 from kandil.config.positions import line_and_column, places
-from kandil.config.values import expected, is_valid, shown
+from kandil.config.values import is_valid, mistaken, shown
 from kandil.errors import ConfigInvalid, ConfigTooNew, SecretInConfig
 from kandil.secret import looks_like_key
 
@@ -146,7 +146,7 @@ def said(document: Document, *, project: bool = False) -> Said:
         elif project and not setting.project:
             notes.append(_note(document, path, "is not taken from a project's file: set it in your own config.toml"))
         elif not is_valid(setting, value):
-            raise document.invalid(path, f"expected {expected(setting)}, not {shown(value)}", value=True)
+            raise document.invalid(path, mistaken(setting, value), value=True)
         else:
             values[key] = value, path
     return Said(values, tuple(notes))

@@ -169,7 +169,9 @@ def nearest(key: KeyPath | str) -> tuple[str, ...]:
         return tuple(key for key in known if key.startswith(f"{path[0]}."))
     tables = dict.fromkeys(setting.path[0] for setting in SETTINGS)
     close = get_close_matches(key_text(path), known, n=NEAR, cutoff=0.75)
-    return tuple(close or _same_name(path, known) or get_close_matches(path[0], tables, n=1, cutoff=0.75))
+    of_table = [key for key in known if key.startswith(f"{path[0]}.")][:NEAR]
+    near = close or _same_name(path, known) or of_table
+    return tuple(near or get_close_matches(path[0], tables, n=1, cutoff=0.75))
 
 
 def _like(own: KeyPath, path: KeyPath) -> KeyPath:

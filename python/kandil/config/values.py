@@ -58,6 +58,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def mistaken(setting: Setting, value: object) -> str:
+    """What was expected, and not that; an address that may have a password or a key in it is not repeated."""
+    if setting.kind == "url" and isinstance(value, str) and set(value) & set("@?#"):
+        return f"expected {expected(setting)}"
+    return f"expected {expected(setting)}, not {shown(value)}"
+
+
 def is_valid(setting: Setting, value: object) -> bool:
     match setting.kind:
         case "flag":
@@ -114,5 +121,5 @@ def parsed(setting: Setting, text: str) -> Value:
     except (KeyError, ValueError):
         value = text
     if not is_valid(setting, value):
-        raise ValueError(f"expected {expected(setting)}, not {shown(text)}")
+        raise ValueError(mistaken(setting, text))
     return value
