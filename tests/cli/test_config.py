@@ -297,3 +297,13 @@ def test_help_has_an_example(run: type_of_run, args: list[str]) -> None:
     else:
         assert done.returncode == 0
         assert "kandil config set " in done.stdout
+
+
+@pytest.mark.parametrize("key", ["defaults.model", "aliases.mine"])
+def test_a_name_of_no_model_is_set_and_said(run: type_of_run, key: str) -> None:
+    done = run("config", "set", key, "gtp-5-min")
+    assert done.returncode == 0
+    assert "warning: no model is called 'gtp-5-min'; did you mean gpt-5-mini" in done.stderr
+    assert json.loads(run("config", "set", key, "gtp-5-min", "--json").stdout)["notes"]
+    assert run("config", "set", key, "gpt-5-mini").stderr == ""
+    assert run("config", "unset", key).stderr == ""

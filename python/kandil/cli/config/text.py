@@ -82,4 +82,19 @@ def _beside(change: Change) -> list[str]:
         return notes
     if origin.kind in ("environment", "project"):
         notes.append(f"{origin} says another value, and goes before this one")
+    if change.key == ("defaults", "model") or change.key[0] == "aliases":
+        notes += _unknown_name(change.after)
     return notes
+
+
+def _unknown_name(name: object) -> list[str]:
+    """Of a setting that names a model: that none is called so, or several are."""
+    from kandil.cli.naming import known_names
+    from kandil.errors import NameAmbiguous, NameUnknown
+
+    if isinstance(name, str):
+        try:
+            known_names().resolve(name)
+        except (NameAmbiguous, NameUnknown) as error:
+            return [f"{error.message}; {error.hint}"]
+    return []
