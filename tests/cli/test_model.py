@@ -223,7 +223,11 @@ def test_a_file_fits_by_its_own_header(run: type_of_run, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (0, "")
     assert "by the file's header" in done.stdout
     shown = json.loads(run("model", "fit", "small.gguf", "--ram", "1GiB", "--json").stdout)
-    assert (shown["schema"], shown["fit"]["basis"], shown["fit"]["verdict"]) == ("kandil.model.fit-file/1", "header", "fits")
+    assert (shown["schema"], shown["fit"]["basis"], shown["fit"]["verdict"]) == (
+        "kandil.model.fit-file/1",
+        "header",
+        "fits",
+    )
     assert run("model", "fit", "small.gguf", "--ram", "1kB").returncode == 4
 
 
