@@ -100,7 +100,7 @@ def test_a_path_that_cannot_be_read_is_no_usage_error(monkeypatch: pytest.Monkey
 def test_without_a_command_the_help_is_shown(run: type_of_run) -> None:
     done = run()
     assert done.returncode == 2
-    assert "kandil verify ~/models     one folder\n" in done.stderr
+    assert "kandil model fit           what this machine can run\n" in done.stderr
 
 
 @pytest.mark.parametrize("args", [("verify", "-h"), ("/verify", "--help"), ("inspect", "-h")])

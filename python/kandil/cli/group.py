@@ -26,11 +26,11 @@ COMMANDS = {
 HELP = """From a model's name to a model that you can trust and call.
 
 \b
+kandil model fit           what this machine can run
+kandil model show NAME     everything that is known of a model
 kandil verify              every model file on this machine
-kandil verify ~/models     one folder
 kandil inspect FILE.gguf   what a file says of itself
-kandil rules               what is looked for in files
-kandil config show         the settings in force
+kandil doctor              what is wrong with this machine's setup
 
 `kandil COMMAND --help` has examples. `kandil /verify` is `kandil verify`.
 """
