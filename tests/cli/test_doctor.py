@@ -122,7 +122,7 @@ def test_control_characters_are_escaped(run: type_of_run, tmp_path: Path) -> Non
     assert r"a\x1b[2Jb" in done.stdout
 
 
-@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize("columns", [40, 60, 100])
 def test_lines_are_no_longer_than_the_terminal(columns: int, tmp_path: Path) -> None:
     long = tmp_path / ("word " * 30).strip()
     stores.put(long / "config.toml", b"version = 9\n")

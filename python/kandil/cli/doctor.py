@@ -43,6 +43,9 @@ _NAME = 13
 """The longest name of a check."""
 _INDENT = 2 + 7 + 2 + 10 + 2
 """Where the names begin."""
+_NARROW_INDENT = 6
+"""Where there is no room below the names."""
+_NARROWEST = 24
 
 
 @click.command("doctor", help=HELP, short_help="Check this machine and kandil's own files, and say what to mend.")
@@ -137,9 +140,8 @@ def _print_wrapped(head: str, text: str, paint: Paint | None = None, state: str 
 
     lines = [head + printable(text)]
     if is_terminal(sys.stdout):
-        width = max(shutil.get_terminal_size().columns, 2 * _INDENT)
-        lines = textwrap.wrap(
-            lines[0], width, subsequent_indent=" " * _INDENT, break_long_words=False, break_on_hyphens=False
-        )
+        width = max(shutil.get_terminal_size().columns, _NARROWEST)
+        indent = " " * (_INDENT if width >= 2 * _INDENT else _NARROW_INDENT)
+        lines = textwrap.wrap(lines[0], width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     first = lines[0].replace(state, paint(STATES[state], state), 1) if paint else lines[0]
     print("\n".join([first, *lines[1:]]))
