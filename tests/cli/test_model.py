@@ -140,7 +140,7 @@ def test_what_fits_is_ranked(run: type_of_run) -> None:
     done = run("model", "fit", "--ram", "8GiB", "--task", "code")
     assert done.returncode == 0
     head, *rows = done.stdout.splitlines()
-    assert head.split() == ["MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS", "ON"]
+    assert head.split() == ["MODEL", "FILE", "MEMORY", "CONTEXT", "MAX", "CONTEXT", "RUNS", "ON"]
     assert any(row.startswith("qwen2.5-coder:7b ") for row in rows)
     shown = json.loads(run("model", "fit", "--ram", "8GiB", "--task", "code", "--json").stdout)
     assert (shown["schema"], shown["task"], len(shown["models"])) == ("kandil.model.fit/1", "code", len(rows))
@@ -247,3 +247,16 @@ def test_a_broken_record_of_that_name_says_so(run: type_of_run) -> None:
     done = run("model", "show", "house")
     assert (done.returncode, done.stdout) == (9, "")
     assert f"{file}: it is no JSON" in done.stderr
+
+
+def test_parts_that_are_not_here_are_said(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / "big-00001-of-00003.gguf").write_bytes(loadable.model())
+    done = run("model", "fit", "big-00001-of-00003.gguf", "--ram", "1GiB")
+    assert done.returncode == 8
+    assert "2 of 3 parts are not here" in done.stdout
+
+
+def test_words_in_no_name_are_said_to_be(run: type_of_run) -> None:
+    done = run("model", "fit", "qwn coder")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "coder" in done.stderr

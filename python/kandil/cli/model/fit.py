@@ -34,7 +34,7 @@ Examples:
   kandil model fit --json | jq -r '.models[0].id'
 
 \b
-Exit: 0 shown; 4 nothing fits; 8 the file is broken or hostile.
+Exit: 0 shown; 3 no model has the words in its name; 4 nothing fits; 8 the file is broken or hostile.
 """
 
 SCHEMA = "kandil.model.fit/1"
@@ -42,7 +42,7 @@ _FEW = 20
 """So many are shown at a terminal."""
 _MOST_TOKENS = (1 << 31) - 1
 """llama.cpp counts no further."""
-_HEADS = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MOST", "RUNS ON")
+_HEADS = ("MODEL", "FILE", "MEMORY", "CONTEXT", "MAX CONTEXT", "RUNS ON")
 _YIELDING = (
     ("RUNS ON", 7),
     ("CONTEXT", 0),
@@ -50,7 +50,7 @@ _YIELDING = (
     ("RUNS ON", 0),
     ("MEMORY", 0),
     ("MODEL", 20),
-    ("MOST", 0),
+    ("MAX CONTEXT", 0),
     ("MODEL", 1),
 )
 
@@ -100,11 +100,12 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, 
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    named = () if fit_file.is_file(query) else _named(" ".join(query))
     hardware, task = run_async(detect), asked.pop("task")
     try:
         if fit_file.is_file(query):
             return fit_file.show(query[0], hardware, asked, settings)
-        found = fits(_named(" ".join(query)), hardware, task=task, **asked)
+        found = fits(named, hardware, task=task, **asked)
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from error
     if settings.json:
@@ -120,11 +121,16 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], everything: bool, 
 
 
 def _named(query: str) -> list[Profile]:
-    """The catalogue's models with every word of the query in their name."""
+    """The catalogue's models with every word of the query in their name. Raises: NameUnknown."""
     from kandil import profiles
+    from kandil.errors import NameUnknown
     from kandil.registry.listing import matches
+    from kandil.resolver import Names
 
-    return [one for one in profiles.every() if matches(query, one.id, one.name)]
+    named = [one for one in profiles.every() if matches(query, one.id, one.name)]
+    if not named:
+        raise NameUnknown(query, tuple(one.profile.id for one in Names().search(query)))
+    return named
 
 
 def _show(found: Sequence[Fit], settings: Settings, *, most: int) -> None:

@@ -30,11 +30,14 @@ def show(file: str, hardware: Hardware, asked: dict[str, Any], settings: Setting
     from kandil.cli.terminal import Paint
     from kandil.compat import assess
 
-    headers = [opened(part) for part in _parts(file)]
+    parts, count = _parts(file)
+    headers = [opened(part) for part in parts]
     report = assess(headers, hardware, **asked)
-    bad = any(blocks(header.findings, strict=False) for header in headers)
+    missing = count - len(parts)
+    bad = missing > 0 or any(blocks(header.findings, strict=False) for header in headers)
     if settings.json:
-        write_report(SCHEMA, path=file, parts=len(headers), blocked=bad, fit=report_fields(report))
+        fields = {"parts": len(parts), "missing_parts": missing, "blocked": bad, "fit": report_fields(report)}
+        write_report(SCHEMA, path=file, **fields)
         return _code(report, bad=bad)
     paint = Paint(sys.stdout, no_color=settings.no_color)
     print(paint("bold", printable(file)))
@@ -43,7 +46,9 @@ def show(file: str, hardware: Hardware, asked: dict[str, Any], settings: Setting
     print(f"  {'this machine':<13} {verdict(report)}")
     for warning in report.warnings:
         print(f"  {'note':<13} {printable(warning)}")
-    if bad:
+    if missing:
+        print(f"  {'incomplete':<13} {missing} of {count} parts are not here, and are not counted")
+    elif bad:
         print(f"  {'do not load':<13} `kandil inspect --findings` says what is wrong with it")
     return _code(report, bad=bad)
 
@@ -67,14 +72,14 @@ def _facts(headers: list[Header], report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _parts(file: str) -> list[str]:
-    """The file, or all parts of the model that are here, the first first."""
+def _parts(file: str) -> tuple[list[str], int]:
+    """The file, or all parts of the model that are here, the first first; and how many there should be."""
     from kandil.verify.shards import PART
 
     folder, name = os.path.split(os.fsencode(file))
     named = PART.match(name)
     if named is None:
-        return [file]
+        return [file], 1
     others = map(PART.match, os.listdir(folder or b"."))
     here = [one[0] for one in others if one and (one[1], one[3]) == (named[1], named[3])]
-    return [os.fsdecode(os.path.join(folder, other)) for other in sorted(here)]
+    return [os.fsdecode(os.path.join(folder, other)) for other in sorted(here)], int(named[3])
