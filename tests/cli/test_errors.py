@@ -65,12 +65,18 @@ def test_with_json_an_error_is_one_object(run: type_of_run) -> None:
         ("model", "show", "gpt-5", f"--{KEY}"),
         ("model", "show", "gpt-5", "--ctx", KEY),
         ("model", "fit", f"--task={KEY}"),
+        ("model", "show", KEY),
+        ("model", "fit", KEY),
+        ("model", "alias", "mine", KEY),
+        ("model", "alias", "--rm", KEY),
+        ("model", "rm", KEY),
+        ("rules", KEY),
     ],
 )
 @pytest.mark.parametrize("option", ["--json", "--debug"])
-def test_usage_errors_repeat_no_key(run: type_of_run, args: tuple[str, ...], option: str) -> None:
+def test_errors_of_usage_and_of_names_repeat_no_key(run: type_of_run, args: tuple[str, ...], option: str) -> None:
     done = run(*args, option)
-    assert done.returncode == 2
+    assert done.returncode in (2, 3)
     assert "[a key]" in done.stdout + done.stderr
     assert KEY[12:20] not in done.stdout + done.stderr
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kandil.errors import KandilError
 
-FAILED, USAGE, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 70, 130, 141, 143
+FAILED, USAGE, NAME, BUG, INTERRUPTED, PIPE_CLOSED, TERMINATED = 1, 2, 3, 70, 130, 141, 143
 _LONGEST_MESSAGE = 2000
 """Characters. It repeats what was given, which has no end."""
 _STDOUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EIO)
@@ -148,7 +148,11 @@ def _said(error: BaseException, settings: Settings) -> int:
         _show("usage", without_keys(error.format_message()), hint, settings)  # it repeats what was typed
         return error.exit_code
     if isinstance(error, KandilError):
-        _show(error.code, error.message, error.hint, settings, _fields(error))
+        message, fields = error.message, _fields(error)
+        if error.exit_code == NAME:  # it repeats what was typed, where a key may have been
+            message = without_keys(message)
+            fields = {name: without_keys(one) if isinstance(one, str) else one for name, one in fields.items()}
+        _show(error.code, message, error.hint, settings, fields)
         return error.exit_code
     again = None if settings.debug else "please report it, with what `kandil --debug …` prints"
     _show("bug", f"kandil has a bug: {type(error).__name__}: {error}", again, settings)
@@ -181,5 +185,7 @@ def _traceback(error: BaseException) -> None:
     import traceback
 
     from kandil.cli.escape import printable
+    from kandil.secret import without_keys
 
-    print(printable("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
+    told = without_keys("".join(traceback.format_exception(error)))
+    print(printable(told, lines=True), file=sys.stderr, end="")
