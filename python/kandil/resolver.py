@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
+from unicodedata import normalize
 
 from kandil import _core, profiles
 from kandil.errors import NameAmbiguous, NameUnknown
@@ -130,7 +131,7 @@ class Names:
 
     def _ranked(self, query: str, limit: int) -> list[Candidate]:
         names, targets = _catalogue()
-        query = _POINT.sub("0.", query).replace("+", " plus ")
+        query = _POINT.sub("0.", normalize("NFKC", query)).replace("+", " plus ")
         scores: dict[str, float] = {}
         mine = list(self.own)
         for ranking, ids in ((names, targets), (_core.Names(mine), mine)):
@@ -158,6 +159,7 @@ class Names:
         return Found((alias.target,), alias.also, alias.instead_of) if alias else _NOTHING
 
     def _spelling(self, name: str) -> Found:
+        name = normalize("NFKC", name)  # full-width letters, ligatures
         normal = _core.normal_name(name)
         if mine := [one for one in self.own if _core.normal_name(one) == normal]:
             return Found(tuple(mine))

@@ -254,6 +254,17 @@ def test_a_folder_in_the_files_place_is_said(run: type_of_run, file: Path) -> No
         assert done.stderr.startswith(f"error: {file}: cannot be read: Is a directory\n")
 
 
+def test_a_key_that_was_written_stays_nowhere(run: type_of_run, file: Path, tmp_path: Path) -> None:
+    takes = editor(tmp_path, "path.write_text('[defaults]\\nmodel = \"gsk_' + 'a1B2c3D4e5' * 5 + '\"\\n')")
+    (tmp_path / "copies").mkdir()
+    done = run("config", "edit", EDITOR=takes, TMPDIR=str(tmp_path / "copies"))
+    assert done.returncode == 9
+    assert "what you wrote was deleted" in done.stderr
+    assert "a1B2c3" not in done.stderr
+    assert list((tmp_path / "copies").iterdir()) == []
+    assert not file.exists()
+
+
 def test_a_failed_editor_leaves_nothing_behind(run: type_of_run, tmp_path: Path) -> None:
     for takes in ("false", "no-such-editor", "'", "rm"):
         assert run("config", "edit", EDITOR=takes, TMPDIR=str(tmp_path)).returncode == 1

@@ -35,6 +35,7 @@ def own(name: str) -> Profile:
         ("qwen2.5-coder:7b-instruct-q4_K_M", "qwen2.5-coder:7b", "alias"),
         ("GPT-5", "gpt-5", "spelling"),
         ("gpt 5", "gpt-5", "spelling"),
+        ("\uff27\uff30\uff34\uff0d\uff15", "gpt-5", "spelling"),
         ("Llama3.1_70B", "llama3.1:70b", "spelling"),
         ("claude 3 5 sonnet", "claude-3.5-sonnet", "spelling"),
         ("claude-3-5-sonnet-20241022", "claude-3.5-sonnet", "alias"),

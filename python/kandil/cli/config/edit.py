@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 HELP = """Edit the user's config.toml in $VISUAL or $EDITOR.
 
 A copy is edited. It takes the file's place when it is sound; otherwise what is wrong is said, and in a terminal it can
-be edited again. What was typed is never lost: a copy that is not taken stays, and its place is named.
+be edited again. What was typed is never lost: a copy that is not taken stays, and its place is named. With a key in it
+it is deleted.
 
 \b
 Examples:
@@ -42,6 +43,7 @@ def command(ctx: click.Context) -> int:
     from kandil.cli.json_lines import write_report
     from kandil.config import editing
     from kandil.config.document import content_of
+    from kandil.errors import SecretInConfig
 
     settings = ctx.find_object(Settings)
     assert settings is not None
@@ -52,6 +54,10 @@ def command(ctx: click.Context) -> int:
     copy.write_bytes(before)
     try:
         changed = _edit(editor, copy, file, seen)
+    except SecretInConfig:
+        shutil.rmtree(copy.parent)
+        print("what you wrote was deleted, because a key was in it", file=sys.stderr)
+        raise
     except BaseException:
         if copy.exists() and copy.read_bytes() != before:
             print(f"what you wrote is in {printable(copy)}", file=sys.stderr)
