@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
     from kandil.registry.diagnosis import Check
 
-HELP = """Check this machine and kandil's own files, and say what to mend.
-
-Nothing is changed, no key is shown, and nobody is asked over a network without --check: then servers on this machine,
-and the name server for the providers that your settings name.
-
-\b
+HELP = """\b
 Examples:
   kandil doctor                  every check but those of the network
   kandil doctor gpu disk         some sections
   kandil doctor -q               only what is wrong
   kandil doctor --list           the checks, and what each looks at
   kandil doctor --json | jq -r '.checks[] | select(.state == "fail") | .mend'
+
+Check this machine and kandil's own files, and say what to mend.
+
+Nothing is changed, no key is shown, and nobody is asked over a network without --check: then servers on this machine,
+and the name server for the providers that your settings name.
 
 \b
 SECTION: run, config, keys, hardware, gpu, disk, library, records, sandbox, network.

@@ -12,12 +12,7 @@ from kandil.cli.group import Command, GivenPath, Settings, common_options, weigh
 if TYPE_CHECKING:
     from kandil._core import Finding, Header
 
-HELP = """Show what a GGUF file says of itself: architecture, size, quantisation, context, tokenizer.
-
-Only the header is read, and with --weights the tensors. Nothing is loaded, nothing in the file is run, and text from it
-is shown with control characters escaped.
-
-\b
+HELP = """\b
 Examples:
   kandil inspect model.gguf                               a page
   kandil inspect model.gguf --metadata                    every key
@@ -25,6 +20,11 @@ Examples:
   kandil inspect model.gguf --key tokenizer.chat_template > template.jinja
   kandil inspect model.gguf --findings                    what is wrong with it, and why that is bad
   kandil inspect model.gguf --json | jq .parameters
+
+Show what a GGUF file says of itself: architecture, size, quantisation, context, tokenizer.
+
+Only the header is read, and with --weights the tensors. Nothing is loaded, nothing in the file is run, and text from it
+is shown with control characters escaped.
 
 \b
 Exit: 0 shown; 3 no such key; 8 not a GGUF file, or a broken or hostile one (what could be read is shown), or with

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from kandil._core import Rule
     from kandil.cli.terminal import Paint
 
-HELP = """List what `kandil verify` and `kandil inspect` look for in GGUF files, or explain it.
-
-ID is a finding's, as KG-TEN-PATH; case does not matter, and KG- may be left out. Malicious and malformed files are
-blocked (exit 8), suspicious ones with --strict, and a note is never in the way.
-
-\b
+HELP = """\b
 Examples:
   kandil rules                  every rule, in the order in which a file is walked
   kandil rules KG-TEN-PATH      why, who says so, and which sound files come near it
   kandil rules --json | jq -r '.rules[] | select(.severity == "malicious").id'
+
+List what `kandil verify` and `kandil inspect` look for in GGUF files, or explain it.
+
+ID is a finding's, as KG-TEN-PATH; case does not matter, and KG- may be left out. Malicious and malformed files are
+blocked (exit 8), suspicious ones with --strict, and a note is never in the way.
 
 \b
 Exit: 0 shown; 3 no such rule.

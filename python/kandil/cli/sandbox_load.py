@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
     from kandil.sandbox import LoadReport
 
-HELP = """Load a model file with the llama.cpp of this machine, in a process that can do no harm.
-
-First its parser reads the header, and must see what kandil's own scan sees; then all of the file is loaded, and a few
-tokens are decoded on the CPU. A crash is a finding. What the process may not do, it is ended for.
-
-\b
+HELP = """\b
 Examples:
   kandil-sandbox load-test model.gguf
   kandil-sandbox load-test model.gguf --level 1               the header alone, in a tenth of a second
   kandil-sandbox load-test model.gguf --runtime /opt/llama/lib
   kandil-sandbox load-test model.gguf --json | jq .status
+
+Load a model file with the llama.cpp of this machine, in a process that can do no harm.
+
+First its parser reads the header, and must see what kandil's own scan sees; then all of the file is loaded, and a few
+tokens are decoded on the CPU. A crash is a finding. What the process may not do, it is ended for.
 
 \b
 Exit: 0 passed; 1 nothing could be tested; 8 failed.

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from kandil.cli.terminal import Paint
     from kandil.sandbox.probes import Outcome
 
-HELP = """Attack the sandbox from within, and show what holds.
-
-Each probe is an attack in a process of its own, in the sandbox in which model files are loaded: it reads, writes,
-connects, forks, signals, or tries what kernels are broken with. It holds if the attack had no effect, as seen by the
-attack itself and from outside.
-
-\b
+HELP = """\b
 Examples:
   kandil-sandbox self-test             which layers are active here, and what they stop
   kandil-sandbox self-test --control   the same attacks without a sandbox: most have their way
   kandil-sandbox self-test --json | jq '.probes[] | select(.held | not)'
+
+Attack the sandbox from within, and show what holds.
+
+Each probe is an attack in a process of its own, in the sandbox in which model files are loaded: it reads, writes,
+connects, forks, signals, or tries what kernels are broken with. It holds if the attack had no effect, as seen by the
+attack itself and from outside.
 
 \b
 Exit: 0 every attack was held (with --control: those that should have their way had it); 8 one was not;

@@ -14,18 +14,18 @@ from kandil.cli.group import GivenPath, Settings, common_options
 if TYPE_CHECKING:
     from kandil.verify.signatures.signing import SigningPlan
 
-HELP = """Sign a model file, or every file of a folder, so that others can see who vouches for it.
-
-The signature (OpenSSF model signing) is written to FILE.sig or FOLDER/model.sig, and any model-signing verifier reads
-it; `kandil verify` does where the signer's public key is trusted: in config.toml, or with --trust-key. Needs the extra
-packages of `pip install 'kandil[signing]'`.
-
-\b
+HELP = """\b
 Examples:
   openssl ecparam -name prime256v1 -genkey -noout -out key.pem
   openssl ec -in key.pem -pubout -out key.pub
   kandil sign ~/models/mine --key key.pem
   kandil verify ~/models/mine --trust-key key.pub
+
+Sign a model file, or every file of a folder, so that others can see who vouches for it.
+
+The signature (OpenSSF model signing) is written to FILE.sig or FOLDER/model.sig, and any model-signing verifier reads
+it; `kandil verify` does where the signer's public key is trusted: in config.toml, or with --trust-key. Needs the extra
+packages of `pip install 'kandil[signing]'`.
 
 \b
 Exit: 0 signed; 1 nothing was signed.

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.1
 _KEY_BYTES = 64 * 1024
-HELP = """Check that model files are the published ones, and sound.
-
-PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
-Hugging Face, LM Studio, llama.cpp, Jan, GPT4All. A file that has not changed since it was last read is answered from
-kandil's ledger; --full reads it again.
-
-\b
+HELP = """\b
 Examples:
   kandil verify                          every model on this machine
   kandil verify ~/models --full          a folder, each byte read again
@@ -36,6 +30,12 @@ Examples:
   kandil verify --scrub 5%               read a sample again: has the disk rotted?
   kandil verify --strict --sarif kandil.sarif ~/models
   kandil verify --json ~/models | jq -r 'select(.status == "mismatch").path'
+
+Check that model files are the published ones, and sound.
+
+PATH is a file, a folder or a glob; without one, every store on this machine is searched: kandil's own, Ollama,
+Hugging Face, LM Studio, llama.cpp, Jan, GPT4All. A file that has not changed since it was last read is answered from
+kandil's ledger; --full reads it again.
 
 \b
 Exit: 0 nothing is wrong; 8 a file is not what it should be, or with --strict is suspicious; 10 a file could not be

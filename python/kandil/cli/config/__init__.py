@@ -11,12 +11,13 @@ from kandil.cli.group import LazyGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HELP = """Show and change kandil's settings.
+HELP = """\b
+Examples:
+  kandil config show --origin                  what is in force, and who says so
+  kandil config set cache.ttl_seconds 600      change the file; its comments and order stay
+  kandil config keys                           every setting, and what it takes
 
-\b
-kandil config show --origin                  what is in force, and who says so
-kandil config set cache.ttl_seconds 600      change the file; its comments and order stay
-kandil config keys                           every setting, and what it takes
+Show and change kandil's settings.
 
 A variable such as KANDIL_CACHE_TTL_SECONDS goes before the project's .kandil.toml, that before the user's config.toml,
 and that before what is built in. A project's file is looked for from the working directory up to the repository's root;

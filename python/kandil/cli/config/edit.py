@@ -18,16 +18,16 @@ from kandil.cli.group import Settings, common_options
 if TYPE_CHECKING:
     from kandil.errors import KandilError
 
-HELP = """Edit the user's config.toml in $VISUAL or $EDITOR.
+HELP = """\b
+Examples:
+  kandil config edit
+  EDITOR='code --wait' kandil config edit
+
+Edit the user's config.toml in $VISUAL or $EDITOR.
 
 A copy is edited. It takes the file's place when it is sound; otherwise what is wrong is said, and in a terminal it can
 be edited again. What was typed is never lost: a copy that is not taken stays, and its place is named. With a key in it
 it is deleted.
-
-\b
-Examples:
-  kandil config edit
-  EDITOR='code --wait' kandil config edit
 
 \b
 Exit: 0 replaced, or nothing was changed; 1 there is no editor, or it failed; 9 the copy cannot be used.

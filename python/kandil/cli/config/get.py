@@ -8,13 +8,13 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Print one setting that is in force: a text without quotes, as scripts want it.
-
-\b
+HELP = """\b
 Examples:
   kandil config get defaults.model
   kandil config get 'models."qwen2.5-coder:7b".temperature'
   kandil config get limits.max_concurrent_requests --json    also who says it
+
+Print one setting that is in force: a text without quotes, as scripts want it.
 
 \b
 Exit: 0 printed; 1 it has no value; 9 no such setting, or a file cannot be used.

@@ -12,14 +12,14 @@ from kandil.cli.group import Settings, common_options
 if TYPE_CHECKING:
     from kandil.config.keys import Setting
 
-HELP = """List every setting: what it takes, what is built in, and who may say it.
-
-A * stands for a name: of a provider, a model, an alias, a publisher.
-
-\b
+HELP = """\b
 Examples:
   kandil config keys
   kandil config keys --json | jq -r '.keys[] | select(.variable) | .variable'
+
+List every setting: what it takes, what is built in, and who may say it.
+
+A * stands for a name: of a provider, a model, an alias, a publisher.
 """
 
 

@@ -6,12 +6,12 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Print where the user's config.toml is, or would be, and the project's file where there is one.
-
-\b
+HELP = """\b
 Examples:
   kandil config path
   kandil config path --json | jq -r .user.path
+
+Print where the user's config.toml is, or would be, and the project's file where there is one.
 """
 
 

@@ -6,15 +6,15 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Read the settings again, check them, and say what has changed in the user's file since the last reload.
-
-Every command reads the files when it starts, so nothing waits for this. A file of an older version is brought to this
-one, and kept as config.toml.v1.bak. Without an earlier reload, all that the file says is new.
-
-\b
+HELP = """\b
 Examples:
   kandil config reload
   kandil config reload --dry-run      check and compare; write nothing
+
+Read the settings again, check them, and say what has changed in the user's file since the last reload.
+
+Every command reads the files when it starts, so nothing waits for this. A file of an older version is brought to this
+one, and kept as config.toml.v1.bak. Without an earlier reload, all that the file says is new.
 
 \b
 Exit: 0 the files are sound; 9 a file cannot be used.

@@ -6,17 +6,17 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Change one setting in the user's config.toml.
-
-VALUE is read as the setting wants it: true, 5, 0.2, or a text. Comments, order and quotes in the file stay as they are;
-tables are made as needed. An API key is refused: `kandil auth set PROVIDER` keeps it in the system's keyring.
-
-\b
+HELP = """\b
 Examples:
   kandil config set defaults.model qwen2.5-coder:7b
   kandil config set 'models."qwen2.5-coder:7b".temperature' 0.2
   kandil config set aliases.coder qwen2.5-coder:7b
   kandil config set cache.max_size_mb 500 --dry-run
+
+Change one setting in the user's config.toml.
+
+VALUE is read as the setting wants it: true, 5, 0.2, or a text. Comments, order and quotes in the file stay as they are;
+tables are made as needed. An API key is refused: `kandil auth set PROVIDER` keeps it in the system's keyring.
 
 \b
 Exit: 0 set, or it was so; 9 no such setting, not what it takes, or the file cannot be used.

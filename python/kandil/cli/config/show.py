@@ -6,13 +6,13 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Show the settings in force.
-
-\b
+HELP = """\b
 Examples:
   kandil config show                    every setting that has a value, or could have one
   kandil config show --origin           who says it: a variable, a file and its line, or kandil itself
   kandil config show --json | jq '.settings[] | select(.origin.kind != "default")'
+
+Show the settings in force.
 
 \b
 Exit: 0 shown; 9 a file cannot be used.

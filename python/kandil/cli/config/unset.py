@@ -6,13 +6,13 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Take one setting, or a whole table, out of the user's config.toml; what is built in is in force again.
-
-\b
+HELP = """\b
 Examples:
   kandil config unset cache.ttl_seconds
   kandil config unset 'models."qwen2.5-coder:7b"'     all that the file says of this model
   kandil config unset defaults.model --dry-run
+
+Take one setting, or a whole table, out of the user's config.toml; what is built in is in force again.
 
 \b
 Exit: 0 it is not in the file; 9 no such setting, or the file cannot be used.

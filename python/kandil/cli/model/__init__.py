@@ -11,12 +11,13 @@ from kandil.cli.group import LazyGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HELP = """See what models there are, whether they fit this machine, and what they are called.
+HELP = """\b
+Examples:
+  kandil model list                     those on this machine, and those that you added
+  kandil model fit                      what this machine can run, with how much context
+  kandil model show qwen2.5-coder:7b    everything that is known of one
 
-\b
-kandil model list                     those on this machine, and those that you added
-kandil model fit                      what this machine can run, with how much context
-kandil model show qwen2.5-coder:7b    everything that is known of one
+See what models there are, whether they fit this machine, and what they are called.
 
 A model's name may be its id, an alias, a provider's own name or hf.co/OWNER/REPO:QUANT, in any spelling. A name that is
 only like one is asked about, or refused where nobody is there to ask.

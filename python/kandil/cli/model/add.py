@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from kandil.registry import Record
 
-HELP = """Add a model that kandil does not know, by describing it.
-
-What is not said with an option is asked for at a terminal; without one, the provider, the protocol, the base URL and
-the API's name for the model have to be said. A provider that kandil knows brings its own protocol and base URL. A key
-is never taken here: `kandil auth set PROVIDER` keeps it in the system's keyring.
-
-\b
+HELP = """\b
 Examples:
   kandil model add house --manual
   kandil model add house --manual --provider vllm --protocol openai \\
       --base-url http://localhost:8000/v1 --api-model Qwen/Qwen3-8B --context 32768 --tools
   kandil model add new-gpt --manual --provider openai --api-model gpt-7 --yes
+
+Add a model that kandil does not know, by describing it.
+
+What is not said with an option is asked for at a terminal; without one, the provider, the protocol, the base URL and
+the API's name for the model have to be said. A provider that kandil knows brings its own protocol and base URL. A key
+is never taken here: `kandil auth set PROVIDER` keeps it in the system's keyring.
 
 \b
 Exit: 0 added; 1 it would have to be downloaded; 2 what was said of it is wrong, or its name is taken; 9 a file of yours

@@ -6,13 +6,13 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """Give a model another name, or take one away with --rm. The names are in config.toml, under [aliases].
-
-\b
+HELP = """\b
 Examples:
   kandil model alias work claude-sonnet-5-5
   kandil model alias local qwen2.5-coder:7b
   kandil model alias --rm work
+
+Give a model another name, or take one away with --rm. The names are in config.toml, under [aliases].
 
 TARGET may be any name that `kandil model show` takes; what is written is the model's own. A model's own name cannot be
 another's. A name that kandil knows otherwise is refused without --shadow: it would mean something else from then on.

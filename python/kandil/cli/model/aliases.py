@@ -6,13 +6,13 @@ import click
 
 from kandil.cli.group import Settings, common_options
 
-HELP = """List the other names of models: yours first, then kandil's own.
-
-\b
+HELP = """\b
 Examples:
   kandil model aliases                  every one
   kandil model aliases sonnet           those whose name or target has "sonnet" in it
   kandil model aliases --json | jq -r '.aliases[] | select(.yours).name'
+
+List the other names of models: yours first, then kandil's own.
 
 `kandil model alias NAME TARGET` adds one.
 

@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from kandil.hardware import Hardware
     from kandil.profiles import Profile
 
-HELP = """Rank what this machine can run, with how much context, before anything is downloaded.
-
-What is compared is the memory that llama.cpp would allocate with what is free now, less a reserve for the system. Of
-each model and size the smallest file with four bits a weight or more is proposed. The order is by size and age: a
-proposal, and no measurement.
-
-\b
+HELP = """\b
 Examples:
   kandil model fit                              for talking
   kandil model fit --task code --ctx 32768      for programs, with room for 32768 tokens
@@ -32,6 +26,12 @@ Examples:
   kandil model fit ~/models/some.gguf           one file, by its own header; name the first of several parts
   kandil model fit --ram 64GB --vram 24GB       as if this machine had so much free
   kandil model fit --json | jq -r '.models[0].id'
+
+Rank what this machine can run, with how much context, before anything is downloaded.
+
+What is compared is the memory that llama.cpp would allocate with what is free now, less a reserve for the system. Of
+each model and size the smallest file with four bits a weight or more is proposed. The order is by size and age: a
+proposal, and no measurement.
 
 \b
 Exit: 0 shown; 3 no model has the words in its name; 4 nothing fits; 8 the file is broken or hostile.

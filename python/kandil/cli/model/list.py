@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from kandil.registry.inventory import Inventory
     from kandil.registry.listing import Elsewhere, Local
 
-HELP = """List the models on this machine, those that you call elsewhere, and the catalogue.
-
-Nothing is asked of a network, and no file of a model is read: what is on the disk, and the memory that is free, are
-remembered for cache.ttl_seconds or until a folder of models changes. Without --local, --cloud or --available, the first
-two are shown. QUERY's words must all be in a model's name.
-
-\b
+HELP = """\b
 Examples:
   kandil model list                        here, and elsewhere
   kandil model list --available qwen 7b    in the catalogue
   kandil model list --local --refresh      look at the disk and the memory now
   kandil model list --local -q | head -1
   kandil model list --json | jq -r '.local[] | select(.state == "new").name'
+
+List the models on this machine, those that you call elsewhere, and the catalogue.
+
+Nothing is asked of a network, and no file of a model is read: what is on the disk, and the memory that is free, are
+remembered for cache.ttl_seconds or until a folder of models changes. Without --local, --cloud or --available, the first
+two are shown. QUERY's words must all be in a model's name.
 
 \b
 Exit: 0 shown, also where there is none.

@@ -13,13 +13,13 @@ from kandil.cli.group import Settings, common_options
 if TYPE_CHECKING:
     from kandil.registry import Record
 
-HELP = """Forget a model that you added: its record is removed. The model's files, settings and aliases stay.
-
-\b
+HELP = """\b
 Examples:
   kandil model rm house
   kandil model rm house --dry-run
   kandil model rm house --yes
+
+Forget a model that you added: its record is removed. The model's files, settings and aliases stay.
 
 \b
 Exit: 0 forgotten; 2 nobody was there to ask, and no --yes; 3 you added no such model; 9 its record is broken;

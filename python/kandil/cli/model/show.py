@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from kandil.profiles import Price, Profile, Weights
     from kandil.resolver import Resolution
 
-HELP = """Show everything that is known of a model: what it can do, what it costs, whether it fits this machine.
-
-NAME may be an id, an alias, a provider's own name, hf.co/OWNER/REPO:QUANT, or near to one of them: then you are asked,
-or, without a terminal, it is an error that has the candidates.
-
-\b
+HELP = """\b
 Examples:
   kandil model show claude-sonnet-5-5
   kandil model show qwen2.5-coder:7b
   kandil model show "claud sonet" --explain
   kandil model show gpt-5 --json | jq .profile.context_window
+
+Show everything that is known of a model: what it can do, what it costs, whether it fits this machine.
+
+NAME may be an id, an alias, a provider's own name, hf.co/OWNER/REPO:QUANT, or near to one of them: then you are asked,
+or, without a terminal, it is an error that has the candidates.
 
 \b
 Exit: 0 shown; 3 no model has the name, or several have.
