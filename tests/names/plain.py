@@ -47,7 +47,8 @@ def scores(names: list[str], query: str) -> dict[int, float]:
         having.update(list(dict.fromkeys([*one, *(pair for pair in two if pair)])))
     weights = {word: _weight(word, count, len(names)) for word, count in having.items()}
     asked = atoms(query)
-    found = {at: _score(asked, *both, weights) for at, both in enumerate(zip(split, pairs, strict=True))}
+    alone = frozenset(word for one in split for word in one)
+    found = {at: _score(asked, *both, weights, alone) for at, both in enumerate(zip(split, pairs, strict=True))}
     return {at: float(score) for at, score in found.items() if score >= F(FLOOR)}
 
 
@@ -70,19 +71,21 @@ def _is_number(word: str) -> bool:
     return any(letter.isdigit() for letter in word)
 
 
-def _asked_weight(atom: str, weights: dict[str, F]) -> F:
+def _asked_weight(atom: str, weights: dict[str, F], alone: frozenset[str]) -> F:
     """That of the first of the words that are most like it."""
-    best = max(weights, key=lambda word: similarity(atom, word), default=None)
-    if best is None or similarity(atom, best) == 0:
+    best = max(weights, key=lambda word: _like(atom, word, alone), default=None)
+    if best is None or _like(atom, best, alone) == 0:
         return _base_weight(atom)
     return max(weights[best], F(0.3) * _base_weight(atom))
 
 
-def _score(asked: list[str], name: list[str], pairs: list[str | None], weights: dict[str, F]) -> F:
+def _score(
+    asked: list[str], name: list[str], pairs: list[str | None], weights: dict[str, F], alone: frozenset[str]
+) -> F:
     if not asked or not name:
         return F(0)
-    of_asked = [_asked_weight(atom, weights) for atom in asked]
-    taken = _taken(_matches(asked, of_asked, name, pairs))
+    of_asked = [_asked_weight(atom, weights, alone) for atom in asked]
+    taken = _taken(_matches(asked, of_asked, name, pairs, alone))
     if not taken:
         return F(0)
     rest = sum(weights[atom] for at, atom in enumerate(name) if not any(at in one.name_places() for one in taken))
@@ -96,7 +99,9 @@ def _score(asked: list[str], name: list[str], pairs: list[str | None], weights: 
     return min(score * F(1 - 0.04 * turned), F(1))
 
 
-def _matches(asked: list[str], of_asked: list[F], name: list[str], pairs: list[str | None]) -> list[Match]:
+def _matches(
+    asked: list[str], of_asked: list[F], name: list[str], pairs: list[str | None], alone: frozenset[str]
+) -> list[Match]:
     joined = F(0.97)
     found = []
     for at, atom in enumerate(asked):
@@ -104,7 +109,7 @@ def _matches(asked: list[str], of_asked: list[F], name: list[str], pairs: list[s
             like = F(similarity(atom, word))
             found.append(Match(like, of_asked[at] * like, at, 1, name_at, 1))
         for name_at, pair in enumerate(pairs):
-            like = F(similarity(atom, pair)) * joined if pair else F(0)
+            like = F(_like(atom, pair, alone)) * joined if pair else F(0)
             found.append(Match(like, of_asked[at] * like, at, 1, name_at, 2))
     for at, (first, second) in enumerate(pairwise(asked)):
         for name_at, word in enumerate(name):
@@ -124,6 +129,16 @@ def _taken(matches: list[Match]) -> list[Match]:
 def _surest(one: Match) -> tuple[float, ...]:
     away = abs(one.at - one.name_at)
     return -float(one.similarity), -float(one.gain), one.at, away, one.span, one.name_at, one.name_span
+
+
+def _like(atom: str, word: str, alone: frozenset[str]) -> float:
+    """Two joined are compared as a whole: what one of them is like is itself there."""
+    more = 2 if _is_number(atom) else _edits(atom)
+    return similarity(atom, word) if word in alone or len(word) <= len(atom) + more else 0.0
+
+
+def _edits(word: str) -> int:
+    return 0 if len(word) <= 2 else 1 if len(word) <= 4 else 2 if len(word) <= 8 else 3
 
 
 def similarity(mine: str, theirs: str) -> float:
@@ -153,10 +168,10 @@ def _of_numbers(mine: str, theirs: str) -> float:  # noqa: PLR0911 (a rule a lin
 
 
 def _of_words(mine: str, theirs: str) -> float:
-    edits = 0 if len(mine) <= 2 else 1 if len(mine) <= 4 else 2 if len(mine) <= 8 else 3
+    edits = _edits(mine)
     if len(theirs) > len(mine):
         if theirs.startswith(mine):
-            return 0.2 if len(mine) == 1 else 0.62 + 0.35 * len(mine) / len(theirs)
+            return 0.0 if len(mine) == 1 else 0.62 + 0.35 * len(mine) / len(theirs)
         if len(mine) >= 4 and mine in theirs:
             return 0.6
     away = distance(mine, theirs)

@@ -15,7 +15,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use atoms::{Atom, atoms, joined, lower};
 use score::Query;
-use similarity::mask;
+use similarity::Outline;
 
 /// Names, prepared to be ranked.
 ///
@@ -23,8 +23,8 @@ use similarity::mask;
 /// themselves are not kept.
 pub struct Names {
     words: Vec<Word>,
-    /// The letters of each word, and how many; most words are ruled out by these alone, which lie close together.
-    masks: Vec<(u64, usize)>,
+    /// What rules most words out, close together.
+    outlines: Vec<Outline>,
     /// The words that are an atom of some name, and not only two joined.
     alone: Vec<u32>,
     by_word: Lists,
@@ -157,13 +157,12 @@ impl Names {
                 if short { vocabulary.id(joined(two[0], two[1], &mut together)) } else { NONE }
             }));
         }
-        let masks = vocabulary.words.iter().map(|word| (mask(&word.text), word.text.chars().count())).collect();
-        let mut stands_alone = vec![false; vocabulary.words.len()];
-        singles.items.iter().for_each(|id| stands_alone[*id as usize] = true);
+        let mut outlines: Vec<Outline> = vocabulary.words.iter().map(|word| Outline::of(&word.text)).collect();
+        singles.items.iter().for_each(|id| outlines[*id as usize].alone = true);
         let mut names = Names {
-            alone: (0..).zip(stands_alone).filter_map(|(id, alone)| alone.then_some(id)).collect(),
+            alone: (0..).zip(&outlines).filter_map(|(id, outline)| outline.alone.then_some(id)).collect(),
             words: vocabulary.words,
-            masks,
+            outlines,
             by_word: Lists::default(),
             singles,
             pairs,

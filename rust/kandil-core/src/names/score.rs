@@ -2,7 +2,7 @@
 
 use super::Names;
 use super::atoms::{Atom, atoms, joined};
-use super::similarity::Pattern;
+use super::similarity::{Outline, Pattern};
 
 /// What scores less is no answer.
 pub(super) const FLOOR: f32 = 0.3;
@@ -208,12 +208,12 @@ impl Unit {
         let pattern = Pattern::new(atom);
         let mut alike = Vec::new();
         let (mut best, mut weight) = (0.0, super::base_weight(pattern.atom()));
-        let mut compare = |id: u32, (mask, length): (u64, usize)| {
-            if !pattern.possible(mask, length) {
+        let mut compare = |id: u32, outline: Outline| {
+            if !pattern.possible(outline) {
                 return;
             }
             let word = &names.words[id as usize];
-            let similarity = pattern.similarity(word.atom(), mask);
+            let similarity = pattern.similarity(word.atom(), outline);
             if similarity > 0.0 {
                 alike.push((id, similarity));
                 if similarity > best {
@@ -222,10 +222,10 @@ impl Unit {
             }
         };
         if span == 1 {
-            (0..).zip(&names.masks).for_each(|(id, of_word)| compare(id, *of_word));
+            (0..).zip(&names.outlines).for_each(|(id, outline)| compare(id, *outline));
         } else {
             // Two of the query's atoms are never two of a name's: those match one by one.
-            names.alone.iter().for_each(|id| compare(*id, names.masks[*id as usize]));
+            names.alone.iter().for_each(|id| compare(*id, names.outlines[*id as usize]));
         }
         Unit { at, span, weight, alike }
     }

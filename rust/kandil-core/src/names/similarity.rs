@@ -19,8 +19,26 @@ pub(super) struct Pattern<'a> {
 
 const LONGEST: usize = 64;
 
+/// What is looked at before a word is compared.
+#[derive(Clone, Copy)]
+pub(super) struct Outline {
+    /// The letters that it has.
+    mask: u64,
+    /// How many there are.
+    length: u32,
+    /// It is an atom of some name, and not only two joined.
+    pub(super) alone: bool,
+}
+
+impl Outline {
+    pub(super) fn of(text: &str) -> Outline {
+        let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Outline { mask: mask(text), length, alone: false }
+    }
+}
+
 /// The bits of the letters in a text; several letters share a bit.
-pub(super) fn mask(text: &str) -> u64 {
+fn mask(text: &str) -> u64 {
     text.chars().fold(0, |mask, letter| mask | 1 << (letter as u32 % 64))
 }
 
@@ -57,25 +75,26 @@ impl<'a> Pattern<'a> {
         self.atom
     }
 
-    /// A text of so many letters, these among them, can be alike.
-    pub(super) fn possible(&self, mask: u64, length: usize) -> bool {
+    /// A word of this outline can be alike. Two joined are compared as a whole: what one of them is like is itself there.
+    pub(super) fn possible(&self, other: Outline) -> bool {
+        let more = if self.atom.number { 2 } else { usize::from(self.edits) };
+        let close = other.length as usize <= self.letters.len() + more;
         if self.atom.number {
-            self.digits_mask & !mask == 0
-        } else {
-            let missing = (self.mask & !mask).count_ones();
-            missing == 0 || missing <= u32::from(self.edits) && length <= self.letters.len() + usize::from(self.edits)
+            return self.digits_mask & !other.mask == 0 && (other.alone || close);
         }
+        let missing = (self.mask & !other.mask).count_ones();
+        close && missing <= u32::from(self.edits) || other.alone && missing == 0
     }
 
-    /// How alike the other is; 0 is not at all. `mask` is of its text.
-    pub(super) fn similarity(&self, other: Atom<'_>, mask: u64) -> f32 {
+    /// How alike the other is; 0 is not at all. `outline` is of its text.
+    pub(super) fn similarity(&self, other: Atom<'_>, outline: Outline) -> f32 {
         if self.atom.text == other.text {
             return 1.0;
         }
         if self.atom.number || other.number {
             return if self.atom.number && other.number { self.of_numbers(other) } else { 0.0 };
         }
-        self.of_words(other, mask)
+        self.of_words(other, outline)
     }
 
     /// Only what is the same number, written with more or less: `32` and `32b`, `31` and `3.1`, `4` and `q4`, `3` and `v3`.
@@ -111,19 +130,19 @@ impl<'a> Pattern<'a> {
         }
     }
 
-    fn of_words(&self, other: Atom<'_>, mask: u64) -> f32 {
+    fn of_words(&self, other: Atom<'_>, outline: Outline) -> f32 {
         let length = self.letters.len();
-        let missing = (self.mask & !mask).count_ones() as usize;
+        let missing = (self.mask & !outline.mask).count_ones() as usize;
         let edits = usize::from(self.edits);
         if missing > edits {
             return 0.0;
         }
-        let theirs = other.text.chars().count();
+        let theirs = outline.length as usize;
         if missing == 0 && theirs > length {
             if other.text.starts_with(self.atom.text) {
                 #[expect(clippy::cast_precision_loss, reason = "lengths are small")]
                 let share = length as f32 / theirs as f32;
-                return if length == 1 { 0.2 } else { 0.62 + 0.35 * share };
+                return if length == 1 { 0.0 } else { 0.62 + 0.35 * share };
             }
             if length >= 4 && other.text.contains(self.atom.text) {
                 return 0.6;
@@ -181,7 +200,7 @@ mod tests {
     }
 
     fn similarity(mine: &str, theirs: &str) -> f32 {
-        Pattern::new(word(mine)).similarity(word(theirs), mask(theirs))
+        Pattern::new(word(mine)).similarity(word(theirs), Outline::of(theirs))
     }
 
     /// The same by its definition.
