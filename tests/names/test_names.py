@@ -59,6 +59,8 @@ def test_people_get_what_they_type() -> None:
 @given(st.lists(NAME, min_size=1, max_size=12), NAME)
 @example(["laguna-s-2.1", "laguna-xs-2.1"], "laguna xs")
 @example(["deepseek-coder", "deep-seek-coder"], "deepseekcoder")
+@example(["qwen"], "qwen-ké")
+@example(["k-k-k"], "k-k-k")
 def test_scores_are_those_of_the_definition(names: list[str], query: str) -> None:
     expected = plain.scores(names, query)
     ranked = dict(_core.Names(names).rank(query, len(names)))

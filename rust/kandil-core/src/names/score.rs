@@ -98,13 +98,14 @@ impl<'a> Query<'a> {
     pub(super) fn candidates(&self, names: &Names, limit: usize) -> Vec<usize> {
         let mut gains = vec![0.0_f32; names.len()];
         let mut seen = vec![0_u8; names.len()];
+        let others = self.atoms.iter().any(|atom| !says_little(*atom));
         for (number, unit) in self.units.iter().enumerate() {
             let mark = u8::try_from(number + 1).unwrap_or(u8::MAX);
             let mut alike: Vec<&(u32, f32)> = unit.alike.iter().filter(|(_, like)| *like >= LEAST_LIKE).collect();
             alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             // What both of two atoms give is not given again by their pair.
             let weight = if unit.span == 1 { unit.weight } else { unit.weight * 0.5 };
-            if unit.span == 1 && says_little(self.atoms[unit.at]) && self.atoms.len() > 2 {
+            if unit.span == 1 && others && says_little(self.atoms[unit.at]) {
                 continue;
             }
             for (word, similarity) in alike {
@@ -155,7 +156,7 @@ impl<'a> Query<'a> {
         let mut score = gained / asked;
         for (at, atom) in self.atoms.iter().enumerate() {
             if !taken.iter().any(|one| (one.at..one.at + one.span).contains(&at)) {
-                score *= match atom.text.len() {
+                score *= match atom.text.chars().count() {
                     _ if atom.number => NUMBER_MISSED,
                     3.. => WORD_MISSED,
                     _ => 1.0,
