@@ -16,7 +16,10 @@ from kandil.verify.facts import day
 from tests.support.stores import gguf, put, sha256
 from tests.verify.runs import one, run
 
-TODAY = day(time.time_ns())
+
+def today() -> str:
+    """The day of this moment: a run of all tests may go on past midnight."""
+    return day(time.time_ns())
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ async def test_a_pin_makes_the_next_run_say_ok(path: Path, models: Path) -> None
     assert (pinned.status, pinned.message) == ("unverified", "pinned now: any change will be noticed")
     assert pinned.hint is None
     result = await one(models)
-    assert (result.status, result.expected_source) == ("ok", f"pinned {TODAY}")
+    assert (result.status, result.expected_source) == ("ok", f"pinned {today()}")
 
 
 async def test_an_unchanged_file_is_pinned_without_reading_it(path: Path, models: Path) -> None:
@@ -101,7 +104,7 @@ async def test_a_list_written_later_does_not_hide_a_change(path: Path, models: P
     path.write_bytes(gguf("other"))
     put(models / "a.gguf.sha256", sha256(gguf("other")).encode())
     result = await one(models)
-    assert (result.status, result.expected_source) == ("changed", f"pinned {TODAY}")
+    assert (result.status, result.expected_source) == ("changed", f"pinned {today()}")
     assert result.message is not None
     assert "a.gguf.sha256" in result.message
     assert (await one(path, expect=sha256(gguf("other")))).status == "ok"
@@ -132,7 +135,7 @@ async def test_a_full_run_compares_the_blake3(path: Path, models: Path) -> None:
     await run(models, pin=True)
     outcome = await run(models, full=True)
     result = outcome["a.gguf"]
-    assert (result.status, result.checked) == ("ok", f"blake3, pinned {TODAY} by sha256")
+    assert (result.status, result.checked) == ("ok", f"blake3, pinned {today()} by sha256")
     assert result.sha256 == sha256(gguf())
     assert outcome.summary.bytes_read == len(gguf())
 
@@ -176,7 +179,7 @@ async def test_silent_corruption_of_a_file_that_nobody_pinned(path: Path, models
     await run(models)
     rot(path, data_folder)
     result = await one(models, full=True)
-    assert (result.status, result.expected_source) == ("changed", f"ledger, read {TODAY}")
+    assert (result.status, result.expected_source) == ("changed", f"ledger, read {today()}")
     again = await one(models)
     assert (again.status, again.expected) == ("changed", sha256(gguf()))
 
