@@ -18,7 +18,7 @@ from tests.support import loadable
 
 
 def test_a_model_is_shown(run: type_of_run) -> None:
-    done = run("model", "show", "qwen2.5-coder:7b")
+    done = run("model", "show", "qwen2.5-coder:7b", "--ram", "64GiB")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "qwen2.5-coder:7b"
