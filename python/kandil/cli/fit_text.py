@@ -13,8 +13,9 @@ _GIB = 1 << 30
 
 def human_bytes(size_bytes: int) -> str:
     """`4.4 GiB`, `44 MiB`: memory is counted in powers of two."""
-    tenths = round(size_bytes / _GIB, 1)
-    return f"{tenths:.1f} GiB" if tenths else f"{size_bytes / _MIB:.0f} MiB"
+    from kandil.compat.report import gib
+
+    return gib(size_bytes) if round(size_bytes / _GIB, 1) else f"{size_bytes / _MIB:.0f} MiB"
 
 
 def where(report: Report) -> str:

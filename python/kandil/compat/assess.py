@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from kandil.compat.cache import CELLS, TYPES, padded, rates
 from kandil.compat.compute import workspace_of
 from kandil.compat.placement import Loads, Model
-from kandil.compat.report import Need, Report, Share, Verdict
+from kandil.compat.report import Need, Report, Share, Verdict, gib
 from kandil.compat.room import Device, Room, room_of
 from kandil.compat.shape import ShapeUnusable
 from kandil.compat.sources import Known, coarser, known
@@ -132,7 +132,7 @@ def _placed(model: Model, devices: Sequence[Device], offload: int | None, contex
 def _judged(loads: Loads, room: Room) -> tuple[Verdict, tuple[str, ...]]:
     for device, (_, need) in zip(room.devices, loads.gpus, strict=True) if room.devices else ():
         if need.total_bytes > device.usable_bytes:
-            return "blocked", (f"{device.name} needs {_gib(need.total_bytes)}, {_gib(device.usable_bytes)} is free",)
+            return "blocked", (f"{device.name} needs {gib(need.total_bytes)}, {gib(device.usable_bytes)} is free",)
     shared = sum((need for device, (_, need) in zip(room.devices, loads.gpus, strict=True) if device.unified), Need())
     return _judged_ram(loads.ram + shared, room)
 
@@ -148,7 +148,7 @@ def _judged_ram(need: Need, room: Room) -> tuple[Verdict, tuple[str, ...]]:
     held = need.total_bytes - need.weights_bytes
     if held <= usable:
         return "pages", ()
-    return "blocked", (f"RAM: {_gib(held)} is needed beside the weights, {_gib(usable)} is free",)
+    return "blocked", (f"RAM: {gib(held)} is needed beside the weights, {gib(usable)} is free",)
 
 
 def _largest(model: Model, room: Room, offload: int | None, trained: int | None) -> int | None:
@@ -212,9 +212,9 @@ def _report(
     context = context or ask.context
     if room.disk_free_bytes is not None and disk > room.disk_free_bytes:
         if verdict == "pages" and room.ram_usable_bytes is not None:
-            reasons = (*reasons, f"RAM: {_gib(ram.total_bytes)} is needed, {_gib(room.ram_usable_bytes)} is free")
+            reasons = (*reasons, f"RAM: {gib(ram.total_bytes)} is needed, {gib(room.ram_usable_bytes)} is free")
         verdict = "blocked"
-        reasons = (*reasons, f"disk: {_gib(disk)} is to be downloaded, {_gib(room.disk_free_bytes)} is free")
+        reasons = (*reasons, f"disk: {gib(disk)} is to be downloaded, {gib(room.disk_free_bytes)} is free")
     return Report(
         model=found.name,
         basis=found.basis,
@@ -249,7 +249,3 @@ def _warnings(found: Known, room: Room, ask: _Ask, verdict: Verdict, context: in
     if trained is not None and context is not None and padded(context) > max(padded(trained), CELLS):
         said.append(f"trained with a context of {trained} tokens: beyond it, answers lose their sense")
     return said
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / (1 << 30):.1f} GiB"

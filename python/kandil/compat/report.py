@@ -89,3 +89,8 @@ class Report:
     def blocked(self) -> bool:
         """It must not be started; False where the caller forces it."""
         return self.verdict == "blocked" and not self.forced
+
+
+def gib(size_bytes: int) -> str:
+    """`4.4 GiB`: memory is counted in powers of two."""
+    return f"{size_bytes / (1 << 30):.1f} GiB"

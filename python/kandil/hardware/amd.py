@@ -15,13 +15,7 @@ _SMALL = 2 << 30
 
 def read(roots: Roots) -> Found:
     """Raises: OSError."""
-    devices, problems = pci.devices(roots, pci.AMD)
-    gpus = []
-    for index, device in enumerate(devices):
-        gpu, problem = _gpu(roots, device, index)
-        gpus.append(gpu)
-        problems += [problem] if problem else []
-    return Found(tuple(gpus), tuple(problems))
+    return pci.found(roots, pci.AMD, _gpu)
 
 
 def _gpu(roots: Roots, device: pci.Device, index: int) -> tuple[Gpu, str | None]:

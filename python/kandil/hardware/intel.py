@@ -16,13 +16,7 @@ _INTEGRATED = "0000:00:02.0"
 
 def read(roots: Roots) -> Found:
     """Raises: OSError."""
-    devices, problems = pci.devices(roots, pci.INTEL)
-    gpus = []
-    for index, device in enumerate(devices):
-        gpu, problem = _gpu(roots, device, index)
-        gpus.append(gpu)
-        problems += [problem] if problem else []
-    return Found(tuple(gpus), tuple(problems))
+    return pci.found(roots, pci.INTEL, _gpu)
 
 
 def _gpu(roots: Roots, device: pci.Device, index: int) -> tuple[Gpu, str | None]:

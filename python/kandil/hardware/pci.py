@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kandil.hardware.gpu import Found, Gpu
 from kandil.hardware.roots import Roots, line, names, number, text
 
 NVIDIA, AMD, INTEL = 0x10DE, 0x1002, 0x8086
@@ -55,6 +56,13 @@ def devices(roots: Roots, vendor: int) -> tuple[list[Device], list[str]]:
             bound = os.path.basename(os.path.realpath(driver)) if os.path.lexists(driver) else None
             found[real] = Device(real, vendor, number(real / "device") or 0, bound)
     return [found[real] for real in sorted(found)], list(problems)
+
+
+def found(roots: Roots, vendor: int, ask: Callable[[Roots, Device, int], tuple[Gpu, str | None]]) -> Found:
+    """The vendor's GPUs, each as `ask` tells of it, with what it could not tell. Raises: OSError as `devices`."""
+    listed, problems = devices(roots, vendor)
+    told = [ask(roots, device, index) for index, device in enumerate(listed)]
+    return Found(tuple(gpu for gpu, _ in told), (*problems, *(problem for _, problem in told if problem)))
 
 
 def _folders(roots: Roots) -> Iterator[tuple[Path, bool]]:

@@ -128,7 +128,3 @@ class Surroundings:
 def command(*words: str | os.PathLike[str]) -> str:
     """The words as a shell takes them."""
     return shlex.join(map(str, words))
-
-
-def gib(size_bytes: int) -> str:
-    return f"{size_bytes / (1 << 30):.1f} GiB"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kandil import paths
+from kandil.compat.report import gib
 from kandil.hardware.roots import text
-from kandil.registry.diagnosis.check import Probe, command, fail, gib, ok, unknown, warn
+from kandil.registry.diagnosis.check import Probe, command, fail, ok, unknown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

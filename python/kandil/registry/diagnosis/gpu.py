@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kandil.registry.diagnosis.check import Probe, command, gib, ok, unknown, warn
+from kandil.compat.report import gib
+from kandil.registry.diagnosis.check import Probe, command, ok, unknown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

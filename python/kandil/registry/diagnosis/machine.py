@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kandil.registry.diagnosis.check import Probe, gib, ok, unknown, warn
+from kandil.compat.report import gib
+from kandil.registry.diagnosis.check import Probe, ok, unknown, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
