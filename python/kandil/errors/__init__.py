@@ -1,0 +1,81 @@
+"""Every error that kandil raises on purpose: typed fields, a message, a hint, an exit code."""
+
+from kandil.errors.configuration import (
+    ConfigInvalid,
+    ConfigTooNew,
+    SecretInConfig,
+    SettingInvalid,
+    SettingUnknown,
+)
+from kandil.errors.credentials import (
+    KeyGiven,
+)
+from kandil.errors.files import (
+    CheckListUnreadable,
+    ExpectNeedsOneFile,
+    FileUnreadable,
+    FileUnwritable,
+    KeyUnknown,
+    LedgerTooNew,
+    NotADigest,
+    NotGguf,
+    RuleUnknown,
+    SigningFailed,
+    ValueUnreadable,
+)
+from kandil.errors.machine import (
+    ExtraMissing,
+    NothingFits,
+    RuntimeNotFound,
+    SandboxUnavailable,
+)
+from kandil.errors.names import (
+    AliasUnknown,
+    DownloadMissing,
+    NameAmbiguous,
+    NameTaken,
+    NameUnknown,
+    NameUnusable,
+    ProfileInvalid,
+    RecordBroken,
+    RecordExists,
+    RecordUnknown,
+)
+from kandil.errors.root import (
+    KandilError,
+)
+
+__all__ = [
+    "AliasUnknown",
+    "CheckListUnreadable",
+    "ConfigInvalid",
+    "ConfigTooNew",
+    "DownloadMissing",
+    "ExpectNeedsOneFile",
+    "ExtraMissing",
+    "FileUnreadable",
+    "FileUnwritable",
+    "KandilError",
+    "KeyGiven",
+    "KeyUnknown",
+    "LedgerTooNew",
+    "NameAmbiguous",
+    "NameTaken",
+    "NameUnknown",
+    "NameUnusable",
+    "NotADigest",
+    "NotGguf",
+    "NothingFits",
+    "ProfileInvalid",
+    "RecordBroken",
+    "RecordExists",
+    "RecordUnknown",
+    "RuleUnknown",
+    "RuntimeNotFound",
+    "SandboxUnavailable",
+    "SecretInConfig",
+    "SettingInvalid",
+    "SettingUnknown",
+    "SigningFailed",
+    "ValueUnreadable",
+]
