@@ -1,4 +1,4 @@
-"""What must never be written down: API keys, told by their shape.
+"""What must never be written down: a `Secret`, which shows itself to nobody by accident; keys, told by their shape.
 
 Shapes after the providers' documentation and the public rules of gitleaks, betterleaks and TruffleHog.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Final
+from typing import Final, Never
 
 _ISSUED: Final = re.compile(
     r"""(?<![A-Za-z0-9])(?:
@@ -25,6 +25,34 @@ _RUN: Final = re.compile(r"[A-Za-z0-9]{20,}")
 _WORD: Final = re.compile(r"[^\s'\"`=]+")
 _SWITCHES: Final = 0.35
 """Random letters and digits change between lower case, upper case and digits in two places of three; names rarely."""
+
+
+class Secret:
+    """A key. `reveal` gives it, for a request alone; whatever shows, formats, copies or stores the object does not.
+
+    Two are never equal, so that no comparison tells anything of them.
+    """
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """The key itself. It goes into the header of a request to its own origin, or into the keyring."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return "Secret(****)"
+
+    def __str__(self) -> str:
+        return "****"
+
+    def __format__(self, _spec: str) -> str:
+        return "****"
+
+    def __reduce_ex__(self, _protocol: object) -> Never:
+        raise TypeError("a secret cannot be pickled or copied")
 
 
 def looks_like_key(text: str) -> bool:
