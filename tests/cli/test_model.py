@@ -18,7 +18,7 @@ from tests.support import loadable
 
 
 def test_a_model_is_shown(run: type_of_run) -> None:
-    done = run("model", "show", "qwen2.5-coder:7b", "--ram", "64GiB")
+    done = run("model", "show", "qwen2.5-coder:7b", "--ram", "64GiB", "--disk", "64GiB")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "qwen2.5-coder:7b"
@@ -30,7 +30,9 @@ def test_a_model_is_shown(run: type_of_run) -> None:
 
 
 def test_json_has_the_profile_the_rung_and_the_fit(run: type_of_run) -> None:
-    shown = json.loads(run("model", "show", "QWEN2.5 CODER 7B", "--json", "--ram", "64GiB", "--ctx", "8192").stdout)
+    shown = json.loads(
+        run("model", "show", "QWEN2.5 CODER 7B", "--json", "--ram", "64GiB", "--disk", "64GiB", "--ctx", "8192").stdout
+    )
     assert (shown["schema"], shown["kandil_version"]) == ("kandil.model.show/1", kandil.__version__)
     assert (shown["rung"], shown["profile"]["id"]) == ("spelling", "qwen2.5-coder:7b")
     assert (shown["fit"]["verdict"], shown["fit"]["context"], shown["fit"]["basis"]) == ("fits", 8192, "profile")
@@ -137,20 +139,20 @@ def test_a_name_of_kandil_s_can_be_shadowed_when_asked(run: type_of_run, name: s
 
 
 def test_what_fits_is_ranked(run: type_of_run) -> None:
-    done = run("model", "fit", "--ram", "8GiB", "--task", "code")
+    done = run("model", "fit", "--ram", "8GiB", "--disk", "64GiB", "--task", "code")
     assert done.returncode == 0
     head, *rows = done.stdout.splitlines()
     assert head.split() == ["MODEL", "FILE", "MEMORY", "CONTEXT", "MAX", "CONTEXT", "RUNS", "ON"]
     assert any(row.startswith("qwen2.5-coder:7b ") for row in rows)
-    shown = json.loads(run("model", "fit", "--ram", "8GiB", "--task", "code", "--json").stdout)
+    shown = json.loads(run("model", "fit", "--ram", "8GiB", "--disk", "64GiB", "--task", "code", "--json").stdout)
     assert (shown["schema"], shown["task"], len(shown["models"])) == ("kandil.model.fit/1", "code", len(rows))
     assert all(one["fits"] for one in shown["models"])
-    names = run("model", "fit", "--ram", "8GiB", "--task", "code", "-q").stdout.splitlines()
+    names = run("model", "fit", "--ram", "8GiB", "--disk", "64GiB", "--task", "code", "-q").stdout.splitlines()
     assert names == [one["id"] for one in shown["models"]]
 
 
 def test_a_query_narrows_what_fits(run: type_of_run) -> None:
-    names = run("model", "fit", "qwen 7b", "--ram", "64GiB", "-q").stdout.splitlines()
+    names = run("model", "fit", "qwen 7b", "--ram", "64GiB", "--disk", "64GiB", "-q").stdout.splitlines()
     assert names
     assert all("qwen" in name and "7b" in name for name in names)
 
@@ -212,9 +214,9 @@ def test_in_a_terminal_a_page_is_wrapped_between_words(columns: int) -> None:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_in_a_terminal_the_ranking_keeps_its_names(columns: int) -> None:
-    said = in_terminal(columns, "model", "fit", "qwen2.5", "coder", "--ram", "64GiB").splitlines()
+    said = in_terminal(columns, "model", "fit", "qwen2.5", "coder", "--ram", "64GiB", "--disk", "64GiB").splitlines()
     assert max(map(len, said)) <= columns
-    assert any(line.startswith("qwen2.5-coder:0.5b ") for line in said)  # fits whatever this disk has free
+    assert any(line.startswith("qwen2.5-coder:32b ") for line in said)
 
 
 def test_a_file_fits_by_its_own_header(run: type_of_run, tmp_path: Path) -> None:

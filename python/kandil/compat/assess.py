@@ -51,6 +51,7 @@ def assess(
     offload: int | None = None,
     ram_bytes: int | None = None,
     vram_bytes: int | None = None,
+    disk_bytes: int | None = None,
     sequences: int = 1,
     flash_attention: bool = True,
     present_bytes: int = 0,
@@ -60,7 +61,7 @@ def assess(
 
     `context`: tokens of all `sequences` together; None: 4096, or what the model was trained with where that is less.
     `kv_type`: of keys and values, or of each. `offload`: llama.cpp's ``n_gpu_layers``; None: as many as the GPUs hold.
-    `ram_bytes`, `vram_bytes`: what may be used, in place of what was found free; no reserve is taken from it.
+    `ram_bytes`, `vram_bytes`, `disk_bytes`: what may be used, in place of what is free; no reserve is taken from it.
     `present_bytes`: so much of a profile's files is here already. `flash_attention`: llama.cpp's default where it can.
 
     Raises: ValueError for a type of cache that llama.cpp does not have, and numbers that are none.
@@ -69,12 +70,12 @@ def assess(
     for kind in (keys, values):
         if kind not in TYPES:
             raise ValueError(f"{kind} is no type of cache: {', '.join(TYPES)}")
-    amounts = (context, offload, ram_bytes, vram_bytes, present_bytes)
+    amounts = (context, offload, ram_bytes, vram_bytes, disk_bytes, present_bytes)
     if any(amount is not None and amount < 0 for amount in amounts) or sequences < 1 or context == 0:
         raise ValueError("context and sequences begin at 1, sizes and layers at 0")
     ask = _Ask(context, keys, values, offload, sequences, flash_attention, force)
     found = known(model)
-    room = room_of(hardware, ram_bytes, vram_bytes)
+    room = room_of(hardware, ram_bytes, vram_bytes, disk_bytes)
     if found.basis == "cloud":
         return Report(
             model=found.name, basis="cloud", verdict="fits", forced=force, trained_context=found.trained_context

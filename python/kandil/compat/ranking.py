@@ -51,6 +51,7 @@ def fits(
     kv_type: Types = "f16",
     ram_bytes: int | None = None,
     vram_bytes: int | None = None,
+    disk_bytes: int | None = None,
 ) -> list[Fit]:
     """The local profiles that are made for the task and fit, the most capable first.
 
@@ -65,7 +66,13 @@ def fits(
     for profile in profiles:
         if profile.local and profile.status != "retired" and suits(profile, task):
             report = assess(
-                profile, hardware, context=context, kv_type=kv_type, ram_bytes=ram_bytes, vram_bytes=vram_bytes
+                profile,
+                hardware,
+                context=context,
+                kv_type=kv_type,
+                ram_bytes=ram_bytes,
+                vram_bytes=vram_bytes,
+                disk_bytes=disk_bytes,
             )
             if report.fits and _is_useful(report, context):
                 key = _family(profile)

@@ -41,7 +41,9 @@ class Room:
     """Those whose free memory is not known, and sources that may know of more: they are not counted on."""
 
 
-def room_of(hardware: Hardware, ram_bytes: int | None = None, vram_bytes: int | None = None) -> Room:
+def room_of(
+    hardware: Hardware, ram_bytes: int | None = None, vram_bytes: int | None = None, disk_bytes: int | None = None
+) -> Room:
     """What is free less the reserve. What the caller says may be used is taken as it is, of one GPU."""
     memory, gpus = hardware.memory, hardware.gpus
     total = memory.total_bytes if memory else None
@@ -58,7 +60,7 @@ def room_of(hardware: Hardware, ram_bytes: int | None = None, vram_bytes: int | 
             (Device(name, vram_bytes, vram_bytes, bool(gpus) and gpus[0].unified),) if vram_bytes else (),
             (),
         )
-    disk = hardware.disk.free_bytes if hardware.disk else None
+    disk = hardware.disk.free_bytes if hardware.disk and disk_bytes is None else disk_bytes
     return Room(None if usable is None else max(usable, 0), total, devices, disk, unknown)
 
 

@@ -56,9 +56,10 @@ _YIELDING = (
 
 
 def memory_options(command: Callable[..., int]) -> Callable[..., int]:
-    """`--ctx`, `--kv-type`, `--ram`, `--vram`: what the fit is computed for."""
+    """`--ctx`, `--kv-type`, `--ram`, `--vram`, `--disk`: what the fit is computed for."""
     sized: Any = size_bytes
     options = (
+        click.option("--disk", "disk_bytes", type=sized, metavar="SIZE", help="So much of the disk may be used."),
         click.option("--vram", "vram_bytes", type=sized, metavar="SIZE", help="So much GPU memory may be used."),
         click.option("--ram", "ram_bytes", type=sized, metavar="SIZE", help="So much RAM may be used."),
         click.option(
