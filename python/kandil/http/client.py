@@ -1,0 +1,196 @@
+"""Requests, redirects, and what of httpcore2's errors is told to whom."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import httpcore2
+import trio
+
+from kandil._core import __version__
+from kandil.errors import (
+    ConnectionLost,
+    KeyUnsendable,
+    ProxyFailed,
+    RedirectRefused,
+    ReplyMalformed,
+    TotalTimeout,
+)
+from kandil.http import redirects, tls, urls
+from kandil.http.addresses import Zone
+from kandil.http.decoding import ACCEPTED
+from kandil.http.network import Network
+from kandil.http.proxies import Proxy, proxy_for
+from kandil.http.redirects import Hop
+from kandil.http.response import Response
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from kandil.errors import KandilError
+    from kandil.http.timeouts import Timeouts
+    from kandil.secret import Secret
+
+_KEY: Final = re.compile(r"[\x21-\x7e]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_MOST_CONNECTIONS: Final = 256
+_KEPT_CONNECTIONS: Final = 32
+_KEPT_SECONDS: Final = 30.0
+_STATUS: Final = re.compile(r"([1-5][0-9]{2}) ")
+
+
+class Client:
+    """One for a run. Opened with ``async with``; leaving it closes every connection."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._pools: dict[tuple[str, Zone], httpcore2.AsyncConnectionPool] = {}
+        self._tls: ssl.SSLContext | None = None
+        logging.getLogger("httpcore2").setLevel(logging.WARNING)  # below, it writes what is sent to proxies
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with trio.CancelScope(shield=True):
+            for pool in self._pools.values():
+                await pool.aclose()
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        auth: tuple[str, str | None] | None = None,
+        secret: Secret | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> AsyncIterator[Response]:
+        """The reply, of whatever status, as soon as its head has come; redirects have been followed.
+
+        The key goes into the header `auth` names, behind its scheme, and to the origin of `url` alone. A redirect to
+        another origin is followed for GET, without key and without headers that say who asks. `timeouts` are this
+        request's own. Leaving the block early closes the connection.
+
+        Raises: a NetworkError, which is a NotConnected where nothing can have been sent.
+        """
+        limits = timeouts or self._timeouts
+        total_by = math.inf if limits.total_seconds is None else trio.current_time() + limits.total_seconds
+        hop = Hop(method, urls.parse(url), headers or {}, body, keyed=True)
+        for _ in range(redirects.MOST + 1):
+            response = await self._sent(hop, auth, secret, limits, total_by)
+            clean = False
+            try:
+                following = redirects.after(hop, response)
+                if following is None:
+                    yield response
+                    clean = True
+                    return
+            finally:
+                await response.close(drain=clean)
+            hop = following
+        raise RedirectRefused(hop.url.host, hop.url.origin, f"that was redirect {redirects.MOST + 1}")
+
+    async def _sent(
+        self, hop: Hop, auth: tuple[str, str | None] | None, secret: Secret | None, limits: Timeouts, total_by: float
+    ) -> Response:
+        host = hop.url.host
+        pool = self._pool(hop.url, hop.reach)
+        lines = _lines(hop)
+        if auth and secret and hop.keyed:
+            lines.append(_key_line(host, auth, secret))
+        idle_seconds = limits.idle_seconds
+        waits = {"connect": limits.connect_seconds, "write": idle_seconds, "read": limits.first_byte_seconds}
+        error: KandilError
+        with trio.CancelScope(deadline=total_by) as scope:
+            try:
+                core = await pool.handle_async_request(_request(hop, lines, waits))
+                waits["read"] = idle_seconds  # httpcore2 looks anew when the body begins
+                return Response(core, hop.url, limits, total_by)
+            except httpcore2.ProxyError as failure:
+                error = _proxy_failure(host, proxy_for(hop.url), str(failure))
+            except httpcore2.RemoteProtocolError as failure:
+                error = ReplyMalformed(host, "what answers does not speak HTTP/1.1")
+                if "disconnected" in str(failure):
+                    error = ConnectionLost(host, "closed")
+            except (httpcore2.NetworkError, httpcore2.ProtocolError):
+                error = ConnectionLost(host, "closed")
+        if scope.cancelled_caught:
+            error = TotalTimeout(host, limits.total_seconds or 0, 0, None)
+        raise error
+
+    def _pool(self, url: urls.Url, reach: Zone) -> httpcore2.AsyncConnectionPool:
+        """Of one origin, and by how far inside it may lie: what a redirect may not open, it may not use either."""
+        if pool := self._pools.get((url.origin, reach)):
+            return pool
+        proxy = proxy_for(url)
+        secure_proxy = proxy is not None and proxy.scheme == "https"
+        if self._tls is None and (url.scheme == "https" or secure_proxy):
+            self._tls = tls.context(url.host)
+        network = Network(url, reach=reach, proxy=str(proxy) if proxy else None, proxy_secure=secure_proxy)
+        pool = httpcore2.AsyncConnectionPool(
+            ssl_context=self._tls,
+            proxy=_core_proxy(proxy, self._tls),
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_KEPT_CONNECTIONS,
+            keepalive_expiry=_KEPT_SECONDS,
+            network_backend=network,
+        )
+        self._pools[url.origin, reach] = pool
+        return pool
+
+
+def _request(hop: Hop, lines: list[tuple[bytes, bytes]], waits: Mapping[str, float]) -> httpcore2.Request:
+    url = httpcore2.URL(scheme=hop.url.scheme, host=hop.url.host, port=hop.url.port, target=hop.url.target)
+    return httpcore2.Request(hop.method, url, headers=lines, content=hop.body, extensions={"timeout": waits})
+
+
+def _lines(hop: Hop) -> list[tuple[bytes, bytes]]:
+    """The head's, without the key."""
+    given = {name.lower(): value for name, value in hop.headers.items()}
+    for name, value in given.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError("a header has characters that cannot be sent")  # which is not repeated: it may be secret
+    origin = hop.url.origin.partition("://")[2]
+    fields = {"host": origin, "user-agent": f"kandil/{__version__}", "accept": "*/*", "accept-encoding": ACCEPTED}
+    fields |= given
+    if hop.body or hop.method != "GET":
+        fields["content-length"] = str(len(hop.body))
+    return [(name.encode(), value.encode()) for name, value in fields.items()]
+
+
+def _key_line(host: str, auth: tuple[str, str | None], secret: Secret) -> tuple[bytes, bytes]:
+    header, scheme = auth
+    key = secret.reveal()
+    if not _KEY.fullmatch(key):
+        del key
+        raise KeyUnsendable(host)
+    return header.encode(), (f"{scheme} {key}" if scheme else key).encode()
+
+
+def _core_proxy(proxy: Proxy | None, context: ssl.SSLContext | None) -> httpcore2.Proxy | None:
+    if proxy is None:
+        return None
+    url = httpcore2.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
+    return httpcore2.Proxy(url, auth=proxy.user, ssl_context=context if proxy.scheme == "https" else None)
+
+
+def _proxy_failure(host: str, proxy: Proxy | None, said: str) -> ProxyFailed:
+    """By the status alone: the rest of its line is the proxy's own words."""
+    found = _STATUS.match(said)
+    if found is None:
+        return ProxyFailed(host, str(proxy), "it refused")
+    status = int(found[1])
+    return ProxyFailed(host, str(proxy), f"it answered {status}", status=status)

@@ -1,0 +1,238 @@
+"""What httpcore2 reads and writes through: connections that know what they wait for, and say so when it fails."""
+
+from __future__ import annotations
+
+import errno
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import httpcore2
+import trio
+
+from kandil.errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    FirstByteTimeout,
+    NotConnected,
+    ProxyFailed,
+    ReplyTooLarge,
+    SendTimeout,
+)
+from kandil.http import dialling, tls
+from kandil.http.addresses import Zone, parsed, zone
+from kandil.http.timeouts import Timing
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+    from kandil.errors import NetworkError
+    from kandil.http.urls import Url
+
+_LARGEST_HEAD_BYTES: Final = 256 << 10
+"""Of a reply, with every interim one before it; httpcore2 itself allows 100 KiB for one."""
+_WRITE_BYTES: Final = 64 << 10
+
+
+class BodyStalled(Exception):
+    """Nothing more of the body came in time."""
+
+
+@dataclass(slots=True)
+class Opening:
+    """How the connection came to be: until when it must be open, and how long each step took."""
+
+    wait_seconds: float
+    deadline: float
+    dns_seconds: float | None = None
+    connect_seconds: float | None = None
+    tls_seconds: float | None = None
+
+
+class Network(httpcore2.AsyncNetworkBackend):
+    """Opens the connections to one origin, through its `proxy` where it has one."""
+
+    def __init__(self, url: Url, *, reach: Zone, proxy: str | None, proxy_secure: bool) -> None:
+        self._url = url
+        self._reach = reach
+        self._proxy = proxy
+        self._handshakes = (url.scheme == "https") + proxy_secure
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 (the interface's)
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> Connection:
+        limit = _seconds(timeout)
+        opening = Opening(limit, trio.current_time() + limit)
+        phase: Literal["name", "tcp"] = "name"
+        try:
+            with trio.fail_at(opening.deadline):
+                started = trio.current_time()
+                reach = Zone.LOOPBACK if self._proxy else self._reach
+                here = self._url.scheme == "http"
+                addresses = await dialling.look_up(host, port, reach, here=here)
+                found = trio.current_time()
+                phase = "tcp"
+                stream, address = await dialling.connect(host, addresses, port)
+        except trio.TooSlowError:
+            error: NotConnected = ConnectTimeout(host, phase, limit)
+        except NotConnected as failure:
+            error = failure
+        else:
+            opening.dns_seconds = None if addresses == [host] else found - started
+            opening.connect_seconds = trio.current_time() - found
+            literal = parsed(address)
+            where = (zone(literal) if literal and not self._proxy else None) or Zone.PUBLIC
+            return Connection(stream, self._url.host, opening, where, self._handshakes, self._proxy)
+        if self._proxy:
+            raise ProxyFailed(self._url.host, self._proxy, error.message) from None
+        raise error from None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Where a connection is in its present request and reply."""
+
+    written_at: float | None = None
+    first_byte_at: float | None = None
+    head_bytes: int = 0
+    in_body: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Connection(httpcore2.AsyncNetworkStream):
+    """An HTTP/1.1 connection: one request at a time, so that it knows what each byte belongs to.
+
+    While `handshakes` are to come, what goes back and forth is between this machine and the proxy.
+    """
+
+    stream: trio.abc.Stream
+    host: str
+    opening: Opening | None
+    zone: Zone
+    handshakes: int
+    proxy: str | None
+    exchange: Exchange = field(default_factory=Exchange)
+    ended: bool = False
+
+    def begin_body(self) -> Timing:
+        """From now on each read may take the idle time. What the request waited for."""
+        exchange, opening = self.exchange, self.opening
+        exchange.in_body = True
+        self.opening = None
+        first = (exchange.first_byte_at or 0) - (exchange.written_at or 0)
+        if opening is None:
+            return Timing(first_byte_seconds=first)
+        return Timing(
+            dns_seconds=opening.dns_seconds,
+            connect_seconds=opening.connect_seconds,
+            tls_seconds=opening.tls_seconds,
+            first_byte_seconds=first,
+        )
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        exchange = self.exchange
+        try:
+            with trio.fail_at(self._read_by(_seconds(timeout))):
+                data = bytes(await self.stream.receive_some(max_bytes))
+        except trio.TooSlowError:
+            pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.ended = True
+            raise ConnectionLost(self.host, _how(error), reason=tls.alert(error)) from None
+        else:
+            self.ended = not data
+            if not exchange.in_body:
+                exchange.first_byte_at = exchange.first_byte_at or trio.current_time()
+                exchange.head_bytes += len(data)
+                if exchange.head_bytes > _LARGEST_HEAD_BYTES + max_bytes:
+                    raise ReplyTooLarge(self.host, "head", _LARGEST_HEAD_BYTES)
+            return data
+        if exchange.in_body:
+            raise BodyStalled
+        raise self._too_slow(FirstByteTimeout(self.host, _seconds(timeout)))
+
+    def _read_by(self, wait_seconds: float) -> float:
+        if self.handshakes and self.opening:
+            return self.opening.deadline
+        exchange = self.exchange
+        since = trio.current_time() if exchange.in_body or exchange.written_at is None else exchange.written_at
+        return since + wait_seconds
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        if not buffer:
+            return
+        if self.exchange.in_body or self.exchange.first_byte_at:
+            self.exchange = Exchange()
+        view = memoryview(buffer)
+        try:
+            for at in range(0, len(view), _WRITE_BYTES):
+                by = trio.current_time() + _seconds(timeout)
+                with trio.fail_at(self.opening.deadline if self.handshakes and self.opening else by):
+                    await self.stream.send_all(view[at : at + _WRITE_BYTES])
+        except trio.TooSlowError:
+            raise self._too_slow(SendTimeout(self.host, _seconds(timeout))) from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise httpcore2.WriteError from None  # the server may have replied before it closed: that is read
+        finally:
+            self.exchange.written_at = trio.current_time()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109
+    ) -> Connection:
+        opening = self.opening
+        assert opening is not None
+        host = server_hostname or self.host
+        started = trio.current_time()
+        secured = trio.SSLStream(self.stream, ssl_context, server_hostname=host, https_compatible=True)
+        error: NotConnected
+        try:
+            with trio.fail_at(opening.deadline):
+                await secured.do_handshake()
+        except trio.TooSlowError:
+            error = ConnectTimeout(host, "tls", opening.wait_seconds)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as failure:
+            error = tls.failure(host, failure)
+        except BaseException:
+            await trio.aclose_forcefully(self.stream)
+            raise
+        else:
+            opening.tls_seconds = (opening.tls_seconds or 0) + trio.current_time() - started
+            left = self.handshakes - 1
+            return Connection(secured, self.host, opening, self.zone, left, self.proxy)
+        await trio.aclose_forcefully(self.stream)
+        raise error
+
+    async def aclose(self) -> None:
+        await trio.aclose_forcefully(self.stream)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 (the interface's)
+        if info == "is_readable":
+            stream = self.stream
+            while isinstance(stream, trio.SSLStream):
+                stream = stream.transport_stream
+            assert isinstance(stream, trio.SocketStream)
+            return stream.socket.is_readable()
+        return None
+
+    def _too_slow(self, otherwise: NetworkError) -> NetworkError:
+        if self.handshakes and self.opening:  # so far, only the proxy was spoken to
+            return ConnectTimeout(self.host, "proxy", self.opening.wait_seconds)
+        return otherwise
+
+
+def _seconds(timeout: float | None) -> float:
+    return math.inf if timeout is None else timeout
+
+
+def _how(error: BaseException) -> Literal["reset", "closed"]:
+    cause = error.__cause__
+    return "reset" if isinstance(cause, OSError) and cause.errno in (errno.ECONNRESET, errno.EPIPE) else "closed"
