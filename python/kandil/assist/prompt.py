@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kandil import files
 from kandil.errors import AttachmentUnusable, PromptEmpty
@@ -65,6 +66,18 @@ def image(path: Path) -> Image:
         if content.startswith(beginning):
             return Image(content, media_type)
     raise AttachmentUnusable(str(path), "it is no PNG, JPEG, GIF or WebP picture")
+
+
+def schema(path: Path) -> dict[str, Any]:
+    """The JSON Schema in a file. Raises: AttachmentUnusable."""
+    part = text_file(path)
+    try:
+        said = json.loads(part.text)
+    except (ValueError, RecursionError) as error:
+        raise AttachmentUnusable(part.name, f"it is no JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise AttachmentUnusable(part.name, "a JSON Schema is an object")
+    return said
 
 
 def composed(question: str, context: Sequence[Part]) -> str:

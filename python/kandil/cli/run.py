@@ -45,7 +45,7 @@ def main(args: list[str], command: click.Command = kandil, name: str = "kandil")
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (each is shown)
         settings.json = settings.json or "--json" in args  # where parsing failed before it came there
         settings.debug = settings.debug or "--debug" in args
-        return _ended(_sole(error), settings)
+        return _ended(sole_error(error), settings)
     except SystemExit:
         if sys.stdout is not out:  # click's way where the reader of the pipe has gone: it has wrapped the stream
             return _refused(BrokenPipeError())
@@ -100,7 +100,7 @@ def _end_at_once(code: int) -> None:
     os._exit(code)
 
 
-def _sole(error: BaseException) -> BaseException:
+def sole_error(error: BaseException) -> BaseException:
     """The error to speak of: nurseries wrap theirs in groups."""
     while isinstance(error, BaseExceptionGroup):
         fatal = error.subgroup(_FATAL)

@@ -63,3 +63,16 @@ def human_time(seconds: float) -> str:
     if minutes < 60:  # noqa: PLR2004
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, None: 1}
+
+
+def duration_seconds(text: str) -> float:
+    """`10m`, `1h`, `90s`, `90`: seconds, at most 30 days. Raises: click.BadParameter."""
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else -1.0
+    if not 0 <= seconds <= 30 * 86400:
+        raise click.BadParameter(f"{text!r} is not a time such as 90s, 10m or 1h.")
+    return seconds

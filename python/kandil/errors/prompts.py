@@ -106,3 +106,16 @@ class ReplyNotJson(KandilError):
             f"{model} answered no JSON: {reason}", hint="ask again, allow a longer answer, or take another model"
         )
         self.model, self.reason = model, reason
+
+
+class NothingToContinue(KandilError):
+    """There is no conversation to go on with."""
+
+    exit_code = 2
+    code = "nothing-to-continue"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this terminal session has no conversation to go on with",
+            hint="ask without --continue first; --no-keep, and answers that may hold a key, leave nothing",
+        )

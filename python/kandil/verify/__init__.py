@@ -16,7 +16,7 @@ from kandil.errors import LedgerTooNew
 from kandil.verify.ledger import Ledger
 from kandil.verify.plan import LoadOptions, Request, Weights
 from kandil.verify.progress import Lane, Progress
-from kandil.verify.result import FileResult, Finding, Severity, Status, Summary
+from kandil.verify.result import FileResult, Finding, Severity, Status, Summary, good_statuses
 from kandil.verify.run import Verification
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = [
     "Status",
     "Summary",
     "Verification",
+    "good_statuses",
     "known_digest",
     "sha256_files",
     "verify",

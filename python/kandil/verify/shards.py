@@ -27,6 +27,20 @@ NAMED_MISSING = 8
 """So many missing numbers are listed."""
 
 
+def parts_of(file: str) -> tuple[list[str], int]:
+    """The file, or all parts of the model that are here, the first first; and how many there should be.
+
+    Raises: OSError: the folder cannot be listed.
+    """
+    folder, name = os.path.split(os.fsencode(file))
+    named = PART.match(name)
+    if named is None:
+        return [file], 1
+    others = map(PART.match, os.listdir(folder or b"."))
+    here = [one[0] for one in others if one and (one[1], one[3]) == (named[1], named[3])]
+    return [os.fsdecode(os.path.join(folder, other)) for other in sorted(here)], int(named[3])
+
+
 class Folders:
     """The parts that lie in folders; each folder is listed once."""
 

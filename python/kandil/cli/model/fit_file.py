@@ -29,8 +29,9 @@ def show(file: str, hardware: Hardware, asked: dict[str, Any], settings: Setting
     from kandil.cli.json_lines import write_report
     from kandil.cli.terminal import Paint
     from kandil.compat import assess
+    from kandil.verify.shards import parts_of
 
-    parts, count = _parts(file)
+    parts, count = parts_of(file)
     headers = [opened(part) for part in parts]
     report = assess(headers, hardware, **asked)
     missing = count - len(parts)
@@ -70,16 +71,3 @@ def _facts(headers: list[Header], report: Report) -> list[tuple[str, str]]:
         ("weights", f"{human_size(size)}{parts}"),
         ("context", f"{trained:,} tokens" if trained else "unknown"),
     ]
-
-
-def _parts(file: str) -> tuple[list[str], int]:
-    """The file, or all parts of the model that are here, the first first; and how many there should be."""
-    from kandil.verify.shards import PART
-
-    folder, name = os.path.split(os.fsencode(file))
-    named = PART.match(name)
-    if named is None:
-        return [file], 1
-    others = map(PART.match, os.listdir(folder or b"."))
-    here = [one[0] for one in others if one and (one[1], one[3]) == (named[1], named[3])]
-    return [os.fsdecode(os.path.join(folder, other)) for other in sorted(here)], int(named[3])

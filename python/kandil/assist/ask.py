@@ -1,0 +1,113 @@
+"""A question to any model, in the cloud or in a file, and its answer while it comes."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kandil import config
+from kandil.assist import prompt as prompts
+from kandil.assist import serving
+from kandil.assist.checks import check
+from kandil.completions import Client, open_client
+from kandil.profiles import Profile
+from kandil.providers.conversation import Message, Request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    from kandil.assist.prompt import Part
+    from kandil.completions import Answer
+    from kandil.config import Config
+    from kandil.providers.conversation import Image
+
+
+def _unheard(_text: str) -> None:
+    """Nobody listens to notices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, of whom, and how. None leaves a setting to ``config.toml``, and then to the model."""
+
+    text: str
+    model: Profile | Path
+    """A profile, or a GGUF file, which kandil runs itself."""
+    system: str | None = None
+    context: tuple[Part, ...] = ()
+    """What the question is about: files, what was piped in."""
+    images: tuple[Image, ...] = ()
+    history: tuple[Message, ...] = ()
+    """Turns before this one, the user's first."""
+    json_schema: Mapping[str, Any] | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    context_tokens: int | None = None
+    """The context to load a local model with."""
+    keep_alive_seconds: float | None = None
+    """How long a model that kandil runs stays loaded when nobody asks it."""
+    stream: bool = True
+    allow_secrets: bool = False
+    """What looks like a key may be sent to others."""
+    force: bool = False
+    """A local model may be loaded although it does not fit."""
+
+    @property
+    def message(self) -> Message:
+        """The turn that is sent. Raises: PromptEmpty."""
+        return Message("user", prompts.composed(self.text, self.context), self.images)
+
+
+@asynccontextmanager
+async def answering(
+    question: Question,
+    *,
+    settings: Config | None = None,
+    notice: Callable[[str], None] = _unheard,
+) -> AsyncGenerator[Answer]:
+    """The answer, begun: its first event has come. Leaving the context ends it, and what was started for it.
+
+    `notice` is told, in a line each, what takes time or is worth to know.
+
+    Raises: KandilError, of every kind: the name, the file, the key, the network, the provider.
+    """
+    settings = settings or config.load()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(open_client(settings.limits, notice=notice))
+        yield await begun(question, client, stack, settings, notice)
+
+
+async def begun(
+    question: Question, client: Client, stack: AsyncExitStack, settings: Config, notice: Callable[[str], None]
+) -> Answer:
+    """As `answering`, with a client that is there already; what is started ends with `stack`."""
+    request = _request(question, settings)
+    served = await serving.found(question, request, client, settings, notice)
+    check(question, request, served)
+    target, request = await stack.enter_async_context(serving.target(served, question, request, notice))
+    return await stack.enter_async_context(client.answer(target, request))
+
+
+def _request(question: Question, settings: Config) -> Request:
+    said = settings.models.get(_name(question.model)) or config.ModelSettings()
+    profile = question.model if isinstance(question.model, Profile) else None
+    temperature = question.temperature
+    if temperature is None and (profile is None or profile.temperature_allowed is not False):
+        temperature = said.temperature
+    return Request(
+        messages=(*question.history, question.message),
+        system=said.system if question.system is None else question.system,
+        max_tokens=question.max_tokens or said.max_tokens,
+        temperature=temperature,
+        top_p=said.top_p if question.top_p is None else question.top_p,
+        json_schema=question.json_schema,
+        context_tokens=question.context_tokens or said.context,
+        stream=question.stream,
+    )
+
+
+def _name(model: Profile | Path) -> str:
+    return model.id if isinstance(model, Profile) else model.stem

@@ -1,0 +1,61 @@
+"""What is known to go wrong is said before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kandil.assist.prompt import Part, secrets
+from kandil.errors import ModelCannot, PromptTooLong, SecretInPrompt
+from kandil.providers import estimate_input_tokens
+
+if TYPE_CHECKING:
+    from kandil.assist.ask import Question
+    from kandil.assist.serving import Place
+    from kandil.providers.conversation import Request
+
+_SURE: Final = 0.6
+"""The estimate counts high: with less than this share of it no tokenizer of the catalogue's models gets by on prose or
+programs."""
+
+
+def check(question: Question, request: Request, place: Place) -> None:
+    """The model can do what is asked, the prompt can fit, and tells nobody a key.
+
+    Raises: ModelCannot, PromptTooLong, SecretInPrompt.
+    """
+    _able(question, place)
+    _fits(request, place)
+    if place.elsewhere and not question.allow_secrets:
+        _tells_no_key(question, request, place)
+
+
+def _able(question: Question, place: Place) -> None:
+    profile = place.profile
+    if profile.kind != "chat":
+        raise ModelCannot(profile.id, f"answers no questions: it is made for {profile.kind}")
+    if question.images and (profile.supports_vision is False or (place.files and place.projector is None)):
+        hint = (
+            "put its mmproj file beside the model's" if place.files else "`kandil model fit --task vision` lists some"
+        )
+        raise ModelCannot(profile.id, "sees no pictures", hint=hint)
+    if question.temperature is not None and profile.temperature_allowed is False:
+        raise ModelCannot(profile.id, "takes no temperature", hint="leave --temperature out")
+    if profile.status == "retired":
+        raise ModelCannot(profile.id, "is no longer offered", hint=profile.ending())
+
+
+def _fits(request: Request, place: Place) -> None:
+    profile = place.profile
+    windows = [one for one in (profile.context_window, profile.max_input_tokens) if one]
+    if not windows:
+        return
+    least = int(estimate_input_tokens(request) * _SURE)
+    if least >= min(windows):
+        raise PromptTooLong(profile.id, least, min(windows))
+
+
+def _tells_no_key(question: Question, request: Request, place: Place) -> None:
+    said = (Part(f"turn {number}", turn.text) for number, turn in enumerate(question.history, 1))
+    asked = (Part("the prompt", question.text), Part("the system prompt", request.system or ""))
+    if places := secrets((*asked, *question.context, *said)):
+        raise SecretInPrompt(places, place.profile.provider)

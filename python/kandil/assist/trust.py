@@ -1,0 +1,72 @@
+"""No file is loaded that was not verified: its bytes, its structure, and the first time a load in the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kandil import files, paths
+from kandil.errors import FileUnreadable, FileUnwritable, NotTrusted
+from kandil.verify import LoadOptions, good_statuses, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from kandil.verify import FileResult
+
+
+async def trusted(model: Sequence[Path], notice: Callable[[str], None]) -> None:
+    """All files of the model are as published, or at least sound, and llama.cpp has loaded it where it can do no harm.
+
+    What was verified before and has not changed since is not read again, and what was loaded once is not loaded again.
+
+    Raises:
+        NotTrusted: a file is bad, or its loading failed.
+        FileUnreadable: a file cannot be read, so nothing is known of it.
+    """
+    results = await _results(model, None, notice)
+    if all(one.sha256 and _mark(one.sha256).exists() for one in results):
+        return
+    notice(f"loading {model[0].name} in the sandbox, as it was never loaded before")
+    for one in await _results(model, LoadOptions(), notice):
+        if one.sha256 and one.load is not None and one.load.status == "passed":
+            _remember(one.sha256)
+
+
+async def _results(model: Sequence[Path], load: LoadOptions | None, notice: Callable[[str], None]) -> list[FileResult]:
+    """What `verify` says of each file; it is good."""
+    results = []
+    verification = verify(list(model), load=load)
+    async for result in verification:
+        if result.status == "error":
+            raise FileUnreadable(str(result.path), result.message or "it could not be verified")
+        if result.status not in good_statuses():
+            raise NotTrusted(str(result.path), result.status, _why(result))
+        for finding in result.findings:
+            if finding.severity == "suspicious":
+                notice(f"warning: {result.path.name}: {finding.message} ({finding.id})")
+        results.append(result)
+    if load and verification.summary.loads_untested:
+        notice("warning: the sandbox could not load it here (`kandil-sandbox load-test` says why)")
+    return results
+
+
+def _why(result: FileResult) -> str:
+    if result.status == "mismatch":
+        return f"its SHA-256 is {result.sha256}, and {result.expected_source} says {result.expected}"
+    worst = [finding for finding in result.findings if finding.severity in ("malicious", "malformed")]
+    if worst:
+        return f"{result.status}: {worst[0].message} ({worst[0].id})"
+    return f"{result.status}{f': {result.message}' if result.message else ''}"
+
+
+def _mark(sha256: str) -> Path:
+    """It exists where a file of this digest was once loaded."""
+    return paths.state_dir() / "loaded" / sha256
+
+
+def _remember(sha256: str) -> None:
+    try:
+        files.write(_mark(sha256), b"")
+    except FileUnwritable:
+        return  # it is loaded in the sandbox again the next time
