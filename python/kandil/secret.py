@@ -1,13 +1,21 @@
 """What must never be written down: a `Secret`, which shows itself to nobody by accident; keys, told by their shape.
 
+`redacted` takes out of a text what any living `Secret` has, in whatever form it came there; `without_keys` what looks
+like a key.
+
 Shapes after the providers' documentation and the public rules of gitleaks, betterleaks and TruffleHog.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from itertools import pairwise
-from typing import Final, Never
+from typing import TYPE_CHECKING, Final, Never
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ISSUED: Final = re.compile(
     r"""(?<![A-Za-z0-9])(?:
@@ -23,6 +31,11 @@ _ISSUED: Final = re.compile(
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9]{20,}")
 _WORD: Final = re.compile(r"[^\s'\"`=]+")
+_LIVING: Final[WeakSet[Secret]] = WeakSet()
+"""Every `Secret` there is. Nothing is copied for it, and it keeps none alive."""
+_LOCK: Final = threading.Lock()
+_SHORTEST_REDACTED: Final = 8
+"""Characters. A shorter text may be a word that stands anywhere: servers at home have keys such as `ollama`."""
 _SWITCHES: Final = 0.35
 """Random letters and digits change between lower case, upper case and digits in two places of three; names rarely."""
 
@@ -33,10 +46,12 @@ class Secret:
     Two are never equal, so that no comparison tells anything of them.
     """
 
-    __slots__ = ("__text",)
+    __slots__ = ("__text", "__weakref__")
 
     def __init__(self, text: str) -> None:
         self.__text = text
+        with _LOCK:
+            _LIVING.add(self)
 
     def reveal(self) -> str:
         """The key itself. It goes into the header of a request to its own origin, or into the keyring."""
@@ -53,6 +68,30 @@ class Secret:
 
     def __reduce_ex__(self, _protocol: object) -> Never:
         raise TypeError("a secret cannot be pickled or copied")
+
+
+def redacted(text: str) -> str:
+    """`text` without the texts of living secrets: as they are, in base64 at any offset, and encoded for URLs."""
+    with _LOCK:
+        living = list(_LIVING)
+    forms = {form for secret in living for form in _forms(secret.reveal())}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "****")
+    return text
+
+
+def _forms(key: str) -> Iterator[str]:
+    import base64  # noqa: PLC0415 - most runs have no secret
+    from urllib.parse import quote, quote_plus  # noqa: PLC0415
+
+    if len(key) < _SHORTEST_REDACTED:
+        return
+    yield from (key, quote(key, safe=""), quote_plus(key))
+    content = key.encode("utf-8", "surrogateescape")
+    for before in range(3):  # bytes, as of `user:` in an Authorization header
+        first, end = -(-8 * before // 6), 8 * (before + len(content)) // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + content).decode()[first:end]
 
 
 def looks_like_key(text: str) -> bool:
