@@ -12,11 +12,11 @@ from kandil.errors.credentials import (
     KeyInArguments,
     KeyMissing,
     KeyNotTaken,
-    KeyUnusable,
     KeyringLocked,
     KeyringRefused,
     KeyringSlow,
     KeyringUnavailable,
+    KeyUnusable,
     ProviderUnknown,
 )
 from kandil.errors.files import (

@@ -13,8 +13,8 @@ import trio
 
 from kandil._core import __version__
 from kandil.errors import (
-    ConnectionLost,
     KeyUnsendable,
+    NetworkError,
     ProxyFailed,
     RedirectRefused,
     ReplyMalformed,
@@ -23,7 +23,7 @@ from kandil.errors import (
 from kandil.http import redirects, tls, urls
 from kandil.http.addresses import Zone
 from kandil.http.decoding import ACCEPTED
-from kandil.http.network import Network
+from kandil.http.network import Connection, Network
 from kandil.http.proxies import Proxy, proxy_for
 from kandil.http.redirects import Hop
 from kandil.http.response import Response
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from kandil.errors import KandilError
     from kandil.http.timeouts import Timeouts
     from kandil.secret import Secret
 
@@ -106,30 +105,31 @@ class Client:
     async def _sent(
         self, hop: Hop, auth: tuple[str, str | None] | None, secret: Secret | None, limits: Timeouts, total_by: float
     ) -> Response:
-        host = hop.url.host
+        host, idle_seconds = hop.url.host, limits.idle_seconds
         pool = self._pool(hop.url, hop.reach)
-        lines = _lines(hop)
-        if auth and secret and hop.keyed:
-            lines.append(_key_line(host, auth, secret))
-        idle_seconds = limits.idle_seconds
+        key = secret if hop.keyed else None
         waits = {"connect": limits.connect_seconds, "write": idle_seconds, "read": limits.first_byte_seconds}
-        error: KandilError
+        error: NetworkError
         with trio.CancelScope(deadline=total_by) as scope:
             try:
-                core = await pool.handle_async_request(_request(hop, lines, waits))
+                core = await pool.handle_async_request(_request(hop, auth, key, waits))
                 waits["read"] = idle_seconds  # httpcore2 looks anew when the body begins
-                return Response(core, hop.url, limits, total_by)
+                connection = core.extensions["network_stream"]
+                if isinstance(connection, Connection):
+                    return Response(core, connection, hop.url, limits, total_by)
+                await core.aclose()
+                error = ReplyMalformed(host, "it changes to another protocol, unasked")
+            except NetworkError as failure:
+                error = failure
             except httpcore2.ProxyError as failure:
                 error = _proxy_failure(host, proxy_for(hop.url), str(failure))
-            except httpcore2.RemoteProtocolError as failure:
+            except httpcore2.ProtocolError:
                 error = ReplyMalformed(host, "what answers does not speak HTTP/1.1")
-                if "disconnected" in str(failure):
-                    error = ConnectionLost(host, "closed")
-            except (httpcore2.NetworkError, httpcore2.ProtocolError):
-                error = ConnectionLost(host, "closed")
         if scope.cancelled_caught:
             error = TotalTimeout(host, limits.total_seconds or 0, 0, None)
-        raise error
+        # Without the frames that it came through: those of httpcore2 hold the request, and so the key.
+        error.__context__ = None
+        raise error.with_traceback(None)
 
     def _pool(self, url: urls.Url, reach: Zone) -> httpcore2.AsyncConnectionPool:
         """Of one origin, and by how far inside it may lie: what a redirect may not open, it may not use either."""
@@ -152,23 +152,21 @@ class Client:
         return pool
 
 
-def _request(hop: Hop, lines: list[tuple[bytes, bytes]], waits: Mapping[str, float]) -> httpcore2.Request:
+def _request(
+    hop: Hop, auth: tuple[str, str | None] | None, secret: Secret | None, waits: Mapping[str, float]
+) -> httpcore2.Request:
+    given = {name.lower(): value for name, value in hop.headers.items()}
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in given.items()):
+        raise ValueError("a header has characters that cannot be sent")  # which is not repeated: it may be secret
+    fields = {"user-agent": f"kandil/{__version__}", "accept": "*/*", "accept-encoding": ACCEPTED} | given
+    fields["host"] = hop.url.origin.partition("://")[2]
+    if hop.body or hop.method not in ("GET", "HEAD"):
+        fields["content-length"] = str(len(hop.body))
+    lines = [(name.encode(), value.encode()) for name, value in fields.items()]
+    if auth and secret:
+        lines.append(_key_line(hop.url.host, auth, secret))
     url = httpcore2.URL(scheme=hop.url.scheme, host=hop.url.host, port=hop.url.port, target=hop.url.target)
     return httpcore2.Request(hop.method, url, headers=lines, content=hop.body, extensions={"timeout": waits})
-
-
-def _lines(hop: Hop) -> list[tuple[bytes, bytes]]:
-    """The head's, without the key."""
-    given = {name.lower(): value for name, value in hop.headers.items()}
-    for name, value in given.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ValueError("a header has characters that cannot be sent")  # which is not repeated: it may be secret
-    origin = hop.url.origin.partition("://")[2]
-    fields = {"host": origin, "user-agent": f"kandil/{__version__}", "accept": "*/*", "accept-encoding": ACCEPTED}
-    fields |= given
-    if hop.body or hop.method != "GET":
-        fields["content-length"] = str(len(hop.body))
-    return [(name.encode(), value.encode()) for name, value in fields.items()]
 
 
 def _key_line(host: str, auth: tuple[str, str | None], secret: Secret) -> tuple[bytes, bytes]:

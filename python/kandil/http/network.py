@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from kandil.errors import (
     FirstByteTimeout,
     NotConnected,
     ProxyFailed,
+    ReplyMalformed,
     ReplyTooLarge,
     SendTimeout,
+    TlsFailed,
 )
 from kandil.http import dialling, tls
 from kandil.http.addresses import Zone, parsed, zone
@@ -30,9 +33,12 @@ if TYPE_CHECKING:
     from kandil.errors import NetworkError
     from kandil.http.urls import Url
 
-_LARGEST_HEAD_BYTES: Final = 256 << 10
-"""Of a reply, with every interim one before it; httpcore2 itself allows 100 KiB for one."""
+_LARGEST_HEAD_BYTES: Final = 80 << 10
+"""Of a reply, with every interim one before it."""
+_HEAD_READ_BYTES: Final = 16 << 10
+"""Both together stay below the 100 KiB at which httpcore2 gives up, without a word on why."""
 _WRITE_BYTES: Final = 64 << 10
+_TLS_ALERT: Final = b"\x15\x03"
 
 
 class BodyStalled(Exception):
@@ -137,25 +143,39 @@ class Connection(httpcore2.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         exchange = self.exchange
+        if not exchange.in_body:
+            max_bytes = min(max_bytes, _HEAD_READ_BYTES)
+            if exchange.head_bytes > _LARGEST_HEAD_BYTES:
+                raise ReplyTooLarge(self.host, "head", _LARGEST_HEAD_BYTES)
         try:
             with trio.fail_at(self._read_by(_seconds(timeout))):
                 data = bytes(await self.stream.receive_some(max_bytes))
         except trio.TooSlowError:
-            pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.ended = True
-            raise ConnectionLost(self.host, _how(error), reason=tls.alert(error)) from None
-        else:
-            self.ended = not data
-            if not exchange.in_body:
-                exchange.first_byte_at = exchange.first_byte_at or trio.current_time()
-                exchange.head_bytes += len(data)
-                if exchange.head_bytes > _LARGEST_HEAD_BYTES + max_bytes:
-                    raise ReplyTooLarge(self.host, "head", _LARGEST_HEAD_BYTES)
-            return data
-        if exchange.in_body:
-            raise BodyStalled
-        raise self._too_slow(FirstByteTimeout(self.host, _seconds(timeout)))
+            if exchange.in_body:
+                raise BodyStalled from None
+            raise self._too_slow(FirstByteTimeout(self.host, _seconds(timeout))) from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as broken:
+            raise self._lost(_how(broken), tls.alert(broken)) from None
+        self.ended = not data
+        if not exchange.in_body:
+            self._count_head(data)
+        return data
+
+    def _count_head(self, data: bytes) -> None:
+        exchange = self.exchange
+        if not data:
+            raise self._lost("closed")
+        if not exchange.head_bytes:
+            exchange.first_byte_at = trio.current_time()
+            if data.startswith(_TLS_ALERT):
+                raise ReplyMalformed(self.host, "it speaks TLS where none was asked for")
+        exchange.head_bytes += len(data)
+
+    def _lost(self, how: Literal["reset", "closed"], reason: str = "") -> NetworkError:
+        self.ended = True
+        if self.handshakes and self.proxy:
+            return ProxyFailed(self.host, self.proxy, f"it has {how} the connection")
+        return ConnectionLost(self.host, how, reason=reason)
 
     def _read_by(self, wait_seconds: float) -> float:
         if self.handshakes and self.opening:
@@ -201,6 +221,8 @@ class Connection(httpcore2.AsyncNetworkStream):
             error = ConnectTimeout(host, "tls", opening.wait_seconds)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as failure:
             error = tls.failure(host, failure)
+            if error.fault == "wrong-host":
+                error = TlsFailed(host, "wrong-host", reason=error.reason, names=await self._names(host))
         except BaseException:
             await trio.aclose_forcefully(self.stream)
             raise
@@ -210,6 +232,24 @@ class Connection(httpcore2.AsyncNetworkStream):
             return Connection(secured, self.host, opening, self.zone, left, self.proxy)
         await trio.aclose_forcefully(self.stream)
         raise error
+
+    async def _names(self, host: str) -> tuple[str, ...]:
+        """Of the certificate for another host: OpenSSL tells them after a handshake alone, so there is a second one.
+        Nothing is sent over it.
+        """
+        assert self.opening is not None
+        if not isinstance(self.stream, trio.SocketStream) or self.proxy:
+            return ()
+        with trio.move_on_at(self.opening.deadline), contextlib.suppress(NotConnected, trio.BrokenResourceError):
+            address, port, *_ = self.stream.socket.getpeername()
+            stream, _ = await dialling.connect(host, [address], port)
+            try:
+                other = trio.SSLStream(stream, tls.context(host, any_name=True), server_hostname=host)
+                await other.do_handshake()
+                return tls.names(other.getpeercert())
+            finally:
+                await trio.aclose_forcefully(stream)
+        return ()
 
     async def aclose(self) -> None:
         await trio.aclose_forcefully(self.stream)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 10
 _STATUSES: Final = {301, 302, 303, 307, 308}
+_BODILESS: Final = {"GET", "HEAD"}
 _SAME_METHOD: Final = {307, 308}
 _FOR_ANYONE: Final = {"accept", "accept-encoding", "range", "if-range"}
 """Headers that say nothing of who asks."""
@@ -50,9 +51,9 @@ def after(hop: Hop, response: Response) -> Hop | None:
     if url.scheme == "http" and hop.url.scheme == "https":
         raise RedirectRefused(host, url.origin, "it leads from https:// to http://")
     elsewhere = url.origin != hop.url.origin
-    if hop.method != "GET" and (elsewhere or response.status not in _SAME_METHOD):
+    if hop.method not in _BODILESS and (elsewhere or response.status not in _SAME_METHOD):
         raise RedirectRefused(host, url.origin if elsewhere else str(url), "what was sent is not sent elsewhere")
     if not elsewhere:
         return replace(hop, url=url)
     headers = {name: value for name, value in hop.headers.items() if name.lower() in _FOR_ANYONE}
-    return Hop("GET", url, headers, b"", keyed=False, reach=min(hop.reach, response.zone))
+    return Hop(hop.method, url, headers, b"", keyed=False, reach=min(hop.reach, response.zone))

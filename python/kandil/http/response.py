@@ -10,13 +10,14 @@ import trio
 
 from kandil.errors import BodyCut, ConnectionLost, IdleTimeout, ReplyMalformed, ReplyTooLarge, TotalTimeout
 from kandil.http.decoding import Bomb, Decoder, Undecodable
-from kandil.http.network import BodyStalled, Connection
+from kandil.http.network import BodyStalled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from kandil.errors import KandilError
     from kandil.http.addresses import Zone
+    from kandil.http.network import Connection
     from kandil.http.timeouts import Timeouts, Timing
     from kandil.http.urls import Url
 
@@ -31,9 +32,9 @@ class Response:
     `received_bytes` of the body, as they were sent; `expected_bytes` where the server said how many.
     """
 
-    def __init__(self, core: httpcore2.Response, url: Url, timeouts: Timeouts, total_by: float) -> None:
-        connection = core.extensions["network_stream"]
-        assert isinstance(connection, Connection)
+    def __init__(
+        self, core: httpcore2.Response, connection: Connection, url: Url, timeouts: Timeouts, total_by: float
+    ) -> None:
         self.status: int = core.status
         self.url: str = str(url)
         """Where it came from, after redirects."""
@@ -107,7 +108,7 @@ class Response:
 
     async def close(self, *, drain: bool) -> None:
         """The connection is free for the next request, or closed where the body goes on."""
-        if drain and self._begun and not self._over:
+        if drain and not self._over:
             with trio.move_on_after(_DRAINED_SECONDS):
                 await self._drain()
         with trio.CancelScope(shield=True):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore2
 
 from kandil.errors import TlsFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kandil.errors.network import TlsFault
 
@@ -69,10 +69,9 @@ def alert(error: BaseException) -> str:
     return _words(next(filter(None, reasons), ""))
 
 
-def names(established: ssl.SSLObject) -> tuple[str, ...]:
-    """Of the server's certificate, the first few."""
-    said = (established.getpeercert() or {}).get("subjectAltName", ())
-    return tuple(str(entry[1]) for entry in said if isinstance(entry, tuple))[:_MOST_NAMES]
+def names(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Whom the certificate is for, the first few."""
+    return tuple(str(name) for _, name in (certificate or {}).get("subjectAltName", ()))[:_MOST_NAMES]
 
 
 def _words(reason: str) -> str:

@@ -45,7 +45,8 @@ def parse(text: str) -> Url:
     try:
         return _parse(text)
     except _Unusable as error:
-        raise UrlUnusable(_shown(text), str(error)) from None
+        reason = str(error)
+    raise UrlUnusable(_shown(text), reason)  # not as part of the other: that has the URL as it was given
 
 
 def joined(base: Url, location: str) -> Url:
