@@ -143,3 +143,37 @@ class DownloadMissing(KandilError):
             hint="`kandil model add NAME --manual` describes one that a server of yours, or a provider, answers for",
         )
         self.name = name
+
+
+class DefaultUnusable(KandilError):
+    """The model that is to be used where none is named cannot be: `where` says who names it, `reason` why not."""
+
+    exit_code = 3
+    code = "default-unusable"
+
+    def __init__(self, name: str, where: str, reason: str, *, candidates: tuple[str, ...] = ()) -> None:
+        near = f"did you mean {', '.join(candidates)}? " if candidates else ""
+        super().__init__(
+            f"{where} names {name!r}, and {reason}",
+            hint=f"{near}`kandil model use` and `kandil model default` say what is in force, and change it; "
+            "-m NAME goes before it",
+        )
+        self.name, self.where, self.reason, self.candidates = name, where, reason, candidates
+
+
+class NoModelConfigured(KandilError):
+    """No model was named, and nothing is configured that could stand for it."""
+
+    exit_code = 3
+    code = "no-model-configured"
+
+    def __init__(self, task: str) -> None:
+        what = "none was named, and there is none to take"
+        if task == "vision":
+            what = "none was named, and no model here or with a key is known to see pictures"
+        super().__init__(
+            f"which model? {what}",
+            hint="`kandil auth set PROVIDER` keeps a provider's key, `kandil ask -m FILE.gguf …` asks a file on this "
+            "machine, and -m NAME is for once",
+        )
+        self.task = task

@@ -2,7 +2,7 @@
 
 A session is the system's own (``getsid``): a terminal's window, pane or ssh login with all that is started in it,
 subshells and scripts too. Without a terminal it is what ``setsid`` began, such as a service or a job of CI. Later
-sessions get its number again, so its name has its leader's start, too, and the boot and namespace that the number is of.
+sessions get its number again, so its name has its leader's start as well, and the boot and namespace that it is of.
 """
 
 from __future__ import annotations
