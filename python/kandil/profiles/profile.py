@@ -153,6 +153,9 @@ class Provider:
     auth: Auth | None = None
     """None: it takes no key."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+    """What of its protocol it does not take: ``stream_options``, ``json_schema`` (a plain ``json_object`` it does),
+    ``max_tokens`` (it wants ``max_completion_tokens``), ``store``."""
     console_url: str | None = None
     """Where its users get their keys."""
     key_prefixes: tuple[str, ...] = ()
