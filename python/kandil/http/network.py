@@ -38,6 +38,7 @@ _LARGEST_HEAD_BYTES: Final = 80 << 10
 _HEAD_READ_BYTES: Final = 16 << 10
 """Both together stay below the 100 KiB at which httpcore2 gives up, without a word on why."""
 _WRITE_BYTES: Final = 64 << 10
+_HTTP: Final = b"HTTP/1."
 _TLS_ALERT: Final = b"\x15\x03"
 
 
@@ -167,8 +168,10 @@ class Connection(httpcore2.AsyncNetworkStream):
             raise self._lost("closed")
         if not exchange.head_bytes:
             exchange.first_byte_at = trio.current_time()
-            if data.startswith(_TLS_ALERT):
-                raise ReplyMalformed(self.host, "it speaks TLS where none was asked for")
+            if not data.startswith(_HTTP[: len(data)]):  # most of what else there is would wait for us to go on
+                tls_here = data.startswith(_TLS_ALERT[: len(data)])
+                reason = "it speaks TLS: use https://" if tls_here else "what answers does not speak HTTP/1.1"
+                raise ReplyMalformed(self.host, reason)
         exchange.head_bytes += len(data)
 
     def _lost(self, how: Literal["reset", "closed"], reason: str = "") -> NetworkError:
