@@ -16,7 +16,7 @@ from kandil.profiles import Profile
 from kandil.providers.conversation import Message, Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from kandil.assist.prompt import Part
     from kandil.completions import Answer
@@ -85,9 +85,9 @@ async def begun(
 ) -> Answer:
     """As `answering`, with a client that is there already; what is started ends with `stack`."""
     request = _request(question, settings)
-    served = await serving.found(question, request, client, settings, notice)
-    check(question, request, served)
-    target, request = await stack.enter_async_context(serving.target(served, question, request, notice))
+    place = await serving.place(question.model, settings, notice)
+    check(question, request, place)
+    target, request = await stack.enter_async_context(serving.target(place, question, request, notice))
     return await stack.enter_async_context(client.answer(target, request))
 
 

@@ -30,13 +30,11 @@ def check(question: Question, request: Request, place: Place) -> None:
 
 
 def _able(question: Question, place: Place) -> None:
-    profile = place.profile
+    profile, files = place.profile, place.located
     if profile.kind != "chat":
         raise ModelCannot(profile.id, f"answers no questions: it is made for {profile.kind}")
-    if question.images and (profile.supports_vision is False or (place.files and place.projector is None)):
-        hint = (
-            "put its mmproj file beside the model's" if place.files else "`kandil model fit --task vision` lists some"
-        )
+    if question.images and (profile.supports_vision is False or (files is not None and files.projector is None)):
+        hint = "put its mmproj file beside the model's" if files else "`kandil model fit --task vision` lists some"
         raise ModelCannot(profile.id, "sees no pictures", hint=hint)
     if question.temperature is not None and profile.temperature_allowed is False:
         raise ModelCannot(profile.id, "takes no temperature", hint="leave --temperature out")

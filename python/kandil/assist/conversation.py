@@ -40,7 +40,7 @@ def last() -> Conversation:
         raise NothingToContinue from error
 
 
-def keep(question: Question, system: str | None, answer: str) -> None:
+def keep(question: Question, answer: str) -> None:
     """The turn is kept, with those before it, in place of what was kept before; nothing where a key may be in it.
 
     Not being able to is no error: what was asked for has been done.
@@ -48,10 +48,10 @@ def keep(question: Question, system: str | None, answer: str) -> None:
     model = str(question.model.absolute()) if isinstance(question.model, Path) else question.model.id
     turns = (*question.history, question.message, Message("assistant", answer))
     with suppress(FileUnwritable):
-        if secrets(Part("", turn.text) for turn in turns) or secrets([Part("", system or "")]):
+        if secrets(Part("", turn.text) for turn in turns) or secrets([Part("", question.system or "")]):
             forget()
             return
-        said: dict[str, Any] = {"schema": _SCHEMA, "model": model, "system": system}
+        said: dict[str, Any] = {"schema": _SCHEMA, "model": model, "system": question.system}
         said["messages"] = [{"role": turn.role, "text": turn.text} for turn in turns]
         content = json.dumps(said).encode("ascii")
         if len(content) <= _LARGEST_BYTES:

@@ -34,11 +34,6 @@ class Located:
     """What makes pictures into tokens, in a file of its own."""
 
 
-def is_file(name: str) -> bool:
-    """A file was named, and no model: it ends as GGUF files do, or is a path to something that is there."""
-    return name.lower().endswith(".gguf") or (os.sep in name and os.path.isfile(os.path.expanduser(name)))
-
-
 def of_file(name: str) -> Located:
     """The model in a GGUF file, with the other parts of it that lie beside. Raises: FileUnreadable, NotGguf."""
     path = os.path.abspath(os.path.expanduser(name))

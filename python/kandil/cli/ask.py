@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 import sys
 from functools import partial
 from pathlib import Path
@@ -44,6 +47,8 @@ The last conversation of each terminal session is kept for --continue, in a file
 the next one or the session's end; with --no-keep nothing is kept.
 """
 _STDIN = "standard input"
+_QUIET_SECONDS = 3.0
+"""A pipe in which nothing comes for so long may be one that nobody writes to."""
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
@@ -75,7 +80,7 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
     from kandil import config
     from kandil.assist import conversation
     from kandil.cli.ask_output import Output
-    from kandil.cli.run import INTERRUPTED, run_async
+    from kandil.cli.run import INTERRUPTED, run_async, sole_error
     from kandil.errors import KandilError
 
     settings = ctx.find_object(Settings)
@@ -96,8 +101,8 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
         if not isinstance(sole, KandilError) or not output.broken(sole):
             raise
         return sole.exit_code
-    if not no_keep:
-        conversation.keep(question, output.text)
+    if not no_keep and output.answer:
+        conversation.keep(question, output.answer.text)
     return 0
 
 
@@ -131,8 +136,11 @@ def _piped() -> list[Part]:
     from kandil.assist.prompt import LARGEST_TEXT_BYTES, Part, decoded
     from kandil.errors import AttachmentUnusable
 
-    if sys.stdin.isatty() or not is_given(sys.stdin):
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or stat.S_ISREG(kind)):
         return []
+    if not select.select([sys.stdin], [], [], _QUIET_SECONDS)[0]:
+        print("reading standard input; end it with < /dev/null if nothing is to come", file=sys.stderr)
     content = sys.stdin.buffer.read(LARGEST_TEXT_BYTES + 1)
     if len(content) > LARGEST_TEXT_BYTES:
         raise AttachmentUnusable(_STDIN, f"it has more than {LARGEST_TEXT_BYTES:,} bytes")
@@ -143,7 +151,6 @@ def _model(
     asked: dict[str, Any], earlier: Conversation | None, loaded: Config, say: Callable[[str], None]
 ) -> Profile | Path:
     """The model that was named, or that stands for none."""
-    from kandil.assist.located import is_file
     from kandil.cli.naming import resolved
     from kandil.cli.run import run_async
     from kandil.registry import choice
@@ -153,7 +160,7 @@ def _model(
         chosen = run_async(partial(choice.choose, loaded, task="vision" if asked["images"] else "chat"))
         say(f"{chosen.name}: {chosen.why}")
         name = chosen.name
-    if is_file(name):
+    if choice.is_path(name):
         return Path(name)
     return resolved(name, explain=asked["explain"], no_input=asked["no_input"]).profile
 

@@ -10,7 +10,7 @@ from kandil.cli.answer_text import Screen
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
 from kandil.cli.terminal import Paint
-from kandil.providers.events import Reasoning, Stop, Text, ToolCall
+from kandil.providers.events import Reasoning, Text
 
 if TYPE_CHECKING:
     from kandil.cli.group import Settings
@@ -107,7 +107,7 @@ def fields(answer: Answer) -> dict[str, Any]:
 
 
 def _in_short(answer: Answer) -> str:
-    """`claude-sonnet-5-5: 12 tokens in, 34 out (10 of them reasoning), $0.0012, first token after 0.42 s, 85 tokens/s`."""
+    """`gpt-5: 12 tokens in, 34 out (10 reasoning), $0.0012, first token after 0.42 s, 85 tokens/s`."""
     parts, usage = [], answer.usage
     if usage and usage.input_tokens is not None:
         parts.append(f"{usage.input_tokens:,} tokens in{_of(usage.cached_tokens, 'cached')}")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import trio
 
 from kandil.completions.cost import cost_usd
-from kandil.errors import KandilError
 from kandil.providers.events import Reasoning, Stop, Text, ToolCall, Usage
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import AsyncIterator
 
     from kandil.completions.target import Target
@@ -48,10 +47,7 @@ class Answer:
         self._chunks, self._decoder, self.times = chunks, decoder, times
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._ready: deque[Event]
-        from collections import deque  # noqa: PLC0415
-
-        self._ready = deque()
+        self._ready: deque[Event] = deque()
         self._whole = False
 
     @property
@@ -103,13 +99,9 @@ class Answer:
 
     async def _more(self) -> None:
         """The events of the next bytes."""
-        try:
-            chunk = await anext(self._chunks)
-        except StopAsyncIteration:
-            self._whole = True
-            events = self._decoder.end()
-        else:
-            events = self._decoder.feed(chunk)
+        chunk = b"" if self._decoder.over else await anext(self._chunks, b"")
+        self._whole = not chunk
+        events = self._decoder.end() if self._whole else self._decoder.feed(chunk)
         now = trio.current_time()
         if events and self.times.first is None:
             self.times.first = now

@@ -1,0 +1,156 @@
+"""Who answers: a provider's endpoint, or a server that is started here for a file."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import trio
+
+from kandil import local_server, profiles, providers
+from kandil.assist import located
+from kandil.assist.trust import trusted
+from kandil.compat import assess
+from kandil.completions import Target
+from kandil.errors import DoesNotFit, NotHere
+from kandil.hardware import detect
+from kandil.limits import Limits
+from kandil.profiles import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+    from kandil.assist.ask import Question
+    from kandil.assist.located import Located
+    from kandil.compat import Report
+    from kandil.config import Config
+    from kandil.providers import Endpoint, Request
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_ROOM_FOR_ANSWER: Final = 2048
+"""Tokens; where no longest answer was asked for."""
+_LEAST_CONTEXT: Final = 4096
+_DOOR_SECONDS: Final = 1.0
+"""A server on this machine that takes no connection for so long is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a question goes: to `endpoint`, or to a server that kandil starts for the files of `located`."""
+
+    profile: Profile
+    endpoint: Endpoint | None = None
+    located: Located | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """What is sent leaves this machine."""
+        return self.endpoint is not None and urlsplit(self.endpoint.url).hostname not in _LOOPBACK
+
+
+async def place(model: Profile | Path, settings: Config, notice: Callable[[str], None]) -> Place:
+    """Where this model answers.
+
+    An Ollama tag whose server does not run is run by kandil itself, where its file is here.
+
+    Raises: NotHere, FileUnreadable, NotGguf.
+    """
+    if not isinstance(model, Profile):
+        found = await trio.to_thread.run_sync(located.of_file, str(model))
+        return Place(profile=found.profile, located=found)
+    if model.provider == "local":
+        return await _here(model, settings)
+    endpoint = providers.endpoint(model, profiles.provider(model.provider), settings.api.get(model.provider))
+    found_place = Place(profile=model, endpoint=endpoint)
+    if endpoint.protocol == "ollama" and not found_place.elsewhere and not await _is_open(endpoint):
+        try:
+            own = await _here(model, settings)
+        except NotHere:
+            return found_place  # and what fails is the connection
+        notice("Ollama does not run here: kandil runs the model's file itself")
+        return own
+    return found_place
+
+
+async def _here(profile: Profile, settings: Config) -> Place:
+    found = await located.here(profile, settings.cache)
+    if found is None:
+        raise NotHere(profile.id)
+    return Place(profile=profile, located=found)
+
+
+async def _is_open(endpoint: Endpoint) -> bool:
+    """Somebody takes connections there."""
+    url = urlsplit(endpoint.url)
+    with trio.move_on_after(_DOOR_SECONDS):
+        try:
+            stream = await trio.open_tcp_stream(url.hostname or "", url.port or 80)
+        except OSError:
+            return False
+        await stream.aclose()
+        return True
+    return False
+
+
+@asynccontextmanager
+async def target(
+    found: Place, question: Question, request: Request, notice: Callable[[str], None]
+) -> AsyncGenerator[tuple[Target, Request]]:
+    """Whom to ask, and the request as it is for them; a server that was started for it ends with the context.
+
+    Raises: NotTrusted, DoesNotFit, LocalServerFailed, ExtraMissing.
+    """
+    profile = found.profile
+    if found.endpoint is not None:
+        if found.endpoint.protocol == "ollama":
+            request = replace(request, context_tokens=_context(request, profile.context_window))
+        yield Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=_limits(profile)), request
+        return
+    assert found.located is not None
+    files = found.located.files
+    verified = {path: os.stat(path) for path in files}
+    await trusted(files, notice)
+    context = _context(request, profile.context_window)
+    report = await _fitting(found, context, notice, force=question.force)
+    async with local_server.serve(
+        files,
+        context_tokens=context,
+        gpu_layers=report.gpu_layers,
+        projector=found.located.projector if question.images else None,
+        keep_alive_seconds=question.keep_alive_seconds,
+        verified=verified,
+    ) as served:
+        endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
+        yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
+
+
+def _limits(profile: Profile) -> Limits:
+    """As the catalogue has them for this model."""
+    known = {one.name for one in fields(Limits)}
+    return Limits(**{name: value for name, value in profile.limits.items() if name in known})
+
+
+def _context(request: Request, window: int | None) -> int:
+    """Tokens: what was asked for, else room for the prompt and the answer; a power of two, so that a model that is
+    loaded serves the next question too. Never more than the model's window.
+    """
+    wanted = request.context_tokens
+    if wanted is None:
+        needed = providers.estimate_input_tokens(request) + (request.max_tokens or _ROOM_FOR_ANSWER)
+        wanted = max(1 << (needed - 1).bit_length(), _LEAST_CONTEXT)
+    return min(wanted, window) if window else wanted
+
+
+async def _fitting(found: Place, context: int, notice: Callable[[str], None], *, force: bool) -> Report:
+    """How the model fits this machine's memory as it is now. Raises: DoesNotFit."""
+    assert found.located is not None
+    report = assess(found.located.headers, await detect(), context=context, force=force)
+    if report.blocked:
+        raise DoesNotFit(found.profile.id, report.reasons, report.largest_context)
+    for warning in report.warnings:
+        notice(f"warning: {warning}")
+    return report

@@ -1,0 +1,153 @@
+"""Tries until an answer begins, within the limits of who gives it."""
+
+from __future__ import annotations
+
+import random
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kandil import http, profiles, providers
+from kandil.completions.answer import Answer, Times
+from kandil.credentials import Keys
+from kandil.errors import ConnectionLost, ConnectTimeout, HostNotFound, KandilError, ProviderRefused, RateLimited
+from kandil.limits import Limiter, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from kandil import config
+    from kandil.completions.target import Target
+    from kandil.limits import Bucket, Reservation
+    from kandil.providers import Request
+    from kandil.secret import Secret
+
+ATTEMPTS: Final = 4
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 60.0
+"""A person waits no longer for limits and for tries together."""
+USUAL_OUTPUT_TOKENS: Final = 1024
+"""Reserved where no longest answer was asked for; what it really was is settled at its end."""
+_REFUSED: Final = 400
+_LARGEST_REFUSAL_BYTES: Final = 1 << 20
+
+
+@asynccontextmanager
+async def open_client(
+    limits: config.Limits, *, keys: Keys | None = None, notice: Callable[[str], None]
+) -> AsyncGenerator[Client]:
+    """A client, and its connections, which end with the context. `notice` is told why something takes time."""
+    async with http.open_client() as connections:
+        yield Client(connections, keys or Keys(), Limiter(), limits, notice)
+
+
+class Client:
+    """What a run calls models with: one reading of each key, one set of limits, connections that are kept."""
+
+    def __init__(
+        self,
+        connections: http.Client,
+        keys: Keys,
+        limiter: Limiter,
+        limits: config.Limits,
+        notice: Callable[[str], None],
+    ) -> None:
+        self.connections, self.keys = connections, keys
+        self._limiter, self._limits, self._notice = limiter, limits, notice
+
+    @asynccontextmanager
+    async def answer(self, target: Target, request: Request) -> AsyncGenerator[Answer]:
+        """The answer, begun: its first event has come. What has not begun is tried again; what has begun never is.
+
+        Raises: KandilError: of the key, the limits, the network, or the provider's own.
+        """
+        secret = await self._secret(target)
+        async with AsyncExitStack() as stack:
+            yield await self._begun(target, request, secret, stack)
+
+    async def _begun(self, target: Target, request: Request, secret: Secret | None, stack: AsyncExitStack) -> Answer:
+        for attempt in count(1):
+            async with AsyncExitStack() as trial:
+                try:
+                    answer = await self._tried(target, request, secret, trial)
+                except KandilError as error:
+                    if not self._again(error, attempt):
+                        raise
+                    failed = error
+                else:
+                    answer.attempts = attempt
+                    stack.push_async_exit(trial.pop_all())
+                    return answer
+            await self._wait(target, failed, attempt)
+        raise AssertionError
+
+    async def _tried(self, target: Target, request: Request, secret: Secret | None, trial: AsyncExitStack) -> Answer:
+        """One request. What it opened is in `trial`."""
+        endpoint = target.endpoint
+        call = providers.encode(endpoint, request)
+        bucket = self._bucket(target)
+        reservation = await trial.enter_async_context(
+            bucket.reserve(
+                input_tokens=providers.estimate_input_tokens(request),
+                output_tokens=request.max_tokens or USUAL_OUTPUT_TOKENS,
+                give_up_after_seconds=LONGEST_WAIT_SECONDS,
+            )
+        )
+        headers = dict(call.headers)
+        if endpoint.provider == "openai" and (organisation := await self.keys.organisation("openai")):
+            headers["openai-organization"] = organisation
+        times = Times(trio.current_time())
+        auth = (endpoint.auth.header, endpoint.auth.scheme) if endpoint.auth else None
+        response = await trial.enter_async_context(
+            self.connections.send(call.method, call.url, headers=headers, body=call.body, auth=auth, secret=secret)
+        )
+        bucket.learn(response.headers)
+        if response.status >= _REFUSED:
+            body = await response.read(_LARGEST_REFUSAL_BYTES)
+            raise providers.refusal(endpoint, response.status, response.headers, body)
+        answer = Answer(target, response.chunks(), providers.decoder(endpoint), times)
+        trial.callback(_settle, reservation, answer)
+        await answer.begin()
+        return answer
+
+    def _again(self, error: KandilError, attempt: int) -> bool:
+        """Whether the same request may go better soon, and has cost nobody anything."""
+        if attempt == ATTEMPTS:
+            return False
+        if isinstance(error, RateLimited):
+            return self._limits.rate_limit_retry and (error.retry_after_seconds or 0) <= LONGEST_WAIT_SECONDS
+        if isinstance(error, ProviderRefused):
+            return error.retryable
+        if isinstance(error, HostNotFound):
+            return error.temporary
+        return isinstance(error, (ConnectTimeout, ConnectionLost))
+
+    async def _wait(self, target: Target, error: KandilError, attempt: int) -> None:
+        """With full jitter, so that those who failed together do not come back together."""
+        self._notice(f"{error.message}; trying again ({attempt + 1} of {ATTEMPTS})")
+        if isinstance(error, RateLimited):
+            self._bucket(target).refused(error.retry_after_seconds)  # the next reservation waits, and everybody's
+            return
+        await trio.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - nobody guesses it
+
+    def _bucket(self, target: Target) -> Bucket:
+        endpoint = target.endpoint
+        return self._limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits())
+
+    async def _secret(self, target: Target) -> Secret | None:
+        """The key: of a provider that has one of its own, it must be there; a server of the user's may take none."""
+        endpoint = target.endpoint
+        if target.secret is not None or endpoint.auth is None:
+            return target.secret
+        if profiles.provider(endpoint.provider) is None:
+            return await self.keys.find(endpoint.provider)
+        return await self.keys.get(endpoint.provider)
+
+
+def _settle(reservation: Reservation, answer: Answer) -> None:
+    """What it really took, where that was said."""
+    usage = answer.usage
+    if usage is not None:
+        reservation.settle(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
