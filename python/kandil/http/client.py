@@ -15,7 +15,6 @@ from kandil._core import __version__
 from kandil.errors import (
     KeyUnsendable,
     NetworkError,
-    ProxyFailed,
     RedirectRefused,
     ReplyMalformed,
     TotalTimeout,
@@ -24,7 +23,6 @@ from kandil.http import redirects, tls, urls
 from kandil.http.addresses import Zone
 from kandil.http.decoding import ACCEPTED
 from kandil.http.network import Connection, Network
-from kandil.http.proxies import Proxy, proxy_for
 from kandil.http.redirects import Hop
 from kandil.http.response import Response
 
@@ -43,7 +41,6 @@ _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _MOST_CONNECTIONS: Final = 256
 _KEPT_CONNECTIONS: Final = 32
 _KEPT_SECONDS: Final = 30.0
-_STATUS: Final = re.compile(r"([1-5][0-9]{2}) ")
 
 
 class Client:
@@ -53,7 +50,7 @@ class Client:
         self._timeouts = timeouts
         self._pools: dict[tuple[str, Zone], httpcore2.AsyncConnectionPool] = {}
         self._tls: ssl.SSLContext | None = None
-        logging.getLogger("httpcore2").setLevel(logging.WARNING)  # below, it writes what is sent to proxies
+        logging.getLogger("httpcore2").setLevel(logging.WARNING)  # below, it writes whole replies
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,8 +118,6 @@ class Client:
                 error = ReplyMalformed(host, "it changes to another protocol, unasked")
             except NetworkError as failure:
                 error = failure
-            except httpcore2.ProxyError as failure:
-                error = _proxy_failure(host, proxy_for(hop.url), str(failure))
             except httpcore2.ProtocolError:
                 error = ReplyMalformed(host, "what answers does not speak HTTP/1.1")
         if scope.cancelled_caught:
@@ -135,18 +130,14 @@ class Client:
         """Of one origin, and by how far inside it may lie: what a redirect may not open, it may not use either."""
         if pool := self._pools.get((url.origin, reach)):
             return pool
-        proxy = proxy_for(url)
-        secure_proxy = proxy is not None and proxy.scheme == "https"
-        if self._tls is None and (url.scheme == "https" or secure_proxy):
+        if self._tls is None and url.scheme == "https":
             self._tls = tls.context(url.host)
-        network = Network(url, reach=reach, proxy=str(proxy) if proxy else None, proxy_secure=secure_proxy)
         pool = httpcore2.AsyncConnectionPool(
+            network_backend=Network(url, self._tls, reach=reach),
             ssl_context=self._tls,
-            proxy=_core_proxy(proxy, self._tls),
             max_connections=_MOST_CONNECTIONS,
             max_keepalive_connections=_KEPT_CONNECTIONS,
             keepalive_expiry=_KEPT_SECONDS,
-            network_backend=network,
         )
         self._pools[url.origin, reach] = pool
         return pool
@@ -176,19 +167,3 @@ def _key_line(host: str, auth: tuple[str, str | None], secret: Secret) -> tuple[
         del key
         raise KeyUnsendable(host)
     return header.encode(), (f"{scheme} {key}" if scheme else key).encode()
-
-
-def _core_proxy(proxy: Proxy | None, context: ssl.SSLContext | None) -> httpcore2.Proxy | None:
-    if proxy is None:
-        return None
-    url = httpcore2.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
-    return httpcore2.Proxy(url, auth=proxy.user, ssl_context=context if proxy.scheme == "https" else None)
-
-
-def _proxy_failure(host: str, proxy: Proxy | None, said: str) -> ProxyFailed:
-    """By the status alone: the rest of its line is the proxy's own words."""
-    found = _STATUS.match(said)
-    if found is None:
-        return ProxyFailed(host, str(proxy), "it refused")
-    status = int(found[1])
-    return ProxyFailed(host, str(proxy), f"it answered {status}", status=status)

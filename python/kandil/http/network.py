@@ -22,15 +22,15 @@ from kandil.errors import (
     SendTimeout,
     TlsFailed,
 )
-from kandil.http import dialling, tls
+from kandil.http import dialling, tls, tunnel
 from kandil.http.addresses import Zone, parsed, zone
+from kandil.http.proxies import proxy_for
 from kandil.http.timeouts import Timing
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from kandil.errors import NetworkError
     from kandil.http.urls import Url
 
 _LARGEST_HEAD_BYTES: Final = 80 << 10
@@ -58,13 +58,16 @@ class Opening:
 
 
 class Network(httpcore2.AsyncNetworkBackend):
-    """Opens the connections to one origin, through its `proxy` where it has one."""
+    """Opens the connections to one origin, through its proxy where it has one: httpcore2 does not see that.
 
-    def __init__(self, url: Url, *, reach: Zone, proxy: str | None, proxy_secure: bool) -> None:
+    Its own way through SOCKS takes each reply for one read and leaves its socket open where it fails.
+    """
+
+    def __init__(self, url: Url, context: ssl.SSLContext | None, *, reach: Zone) -> None:
         self._url = url
-        self._reach = reach
-        self._proxy = proxy
-        self._handshakes = (url.scheme == "https") + proxy_secure
+        self._proxy = proxy_for(url)
+        self._context = context
+        self._reach = Zone.LOOPBACK if self._proxy else reach
 
     async def connect_tcp(
         self,
@@ -74,31 +77,51 @@ class Network(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002
     ) -> Connection:
+        proxy = self._proxy
         limit = _seconds(timeout)
         opening = Opening(limit, trio.current_time() + limit)
-        phase: Literal["name", "tcp"] = "name"
+        opened = await self._opened(proxy.host if proxy else host, proxy.port if proxy else port, opening)
+        if proxy is None:
+            return opened
         try:
             with trio.fail_at(opening.deadline):
-                started = trio.current_time()
-                reach = Zone.LOOPBACK if self._proxy else self._reach
-                here = self._url.scheme == "http"
-                addresses = await dialling.look_up(host, port, reach, here=here)
+                if proxy.scheme == "https":
+                    assert isinstance(opened.stream, trio.SocketStream)
+                    assert self._context is not None
+                    opened.stream = await tunnel.secured(opened.stream, proxy, self._context)
+                await tunnel.lead(opened.stream, proxy, host, port)
+        except trio.TooSlowError:
+            await opened.aclose()
+        except BaseException:
+            await opened.aclose()
+            raise
+        else:
+            return opened
+        raise ConnectTimeout(host, "proxy", limit)
+
+    async def _opened(self, host: str, port: int, opening: Opening) -> Connection:
+        """To the server, or its proxy."""
+        phase: Literal["name", "tcp"] = "name"
+        started = trio.current_time()
+        try:
+            with trio.fail_at(opening.deadline):
+                addresses = await dialling.look_up(host, port, self._reach, here=self._url.scheme == "http")
                 found = trio.current_time()
                 phase = "tcp"
                 stream, address = await dialling.connect(host, addresses, port)
         except trio.TooSlowError:
-            error: NotConnected = ConnectTimeout(host, phase, limit)
+            error: NotConnected = ConnectTimeout(host, phase, opening.wait_seconds)
         except NotConnected as failure:
             error = failure
         else:
             opening.dns_seconds = None if addresses == [host] else found - started
             opening.connect_seconds = trio.current_time() - found
-            literal = parsed(address)
-            where = (zone(literal) if literal and not self._proxy else None) or Zone.PUBLIC
-            return Connection(stream, self._url.host, opening, where, self._handshakes, self._proxy)
+            literal = None if self._proxy else parsed(address)
+            where = zone(literal) if literal else None
+            return Connection(stream, self._url.host, opening, where or Zone.PUBLIC, direct=self._proxy is None)
         if self._proxy:
-            raise ProxyFailed(self._url.host, self._proxy, error.message) from None
-        raise error from None
+            raise ProxyFailed(self._url.host, str(self._proxy), error.message)
+        raise error
 
 
 @dataclass(slots=True)
@@ -113,17 +136,13 @@ class Exchange:
 
 @dataclass(slots=True, eq=False)
 class Connection(httpcore2.AsyncNetworkStream):
-    """An HTTP/1.1 connection: one request at a time, so that it knows what each byte belongs to.
-
-    While `handshakes` are to come, what goes back and forth is between this machine and the proxy.
-    """
+    """An HTTP/1.1 connection: one request at a time, so that it knows what each byte belongs to."""
 
     stream: trio.abc.Stream
     host: str
     opening: Opening | None
     zone: Zone
-    handshakes: int
-    proxy: str | None
+    direct: bool
     exchange: Exchange = field(default_factory=Exchange)
     ended: bool = False
 
@@ -154,7 +173,7 @@ class Connection(httpcore2.AsyncNetworkStream):
         except trio.TooSlowError:
             if exchange.in_body:
                 raise BodyStalled from None
-            raise self._too_slow(FirstByteTimeout(self.host, _seconds(timeout))) from None
+            raise FirstByteTimeout(self.host, _seconds(timeout)) from None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as broken:
             raise self._lost(_how(broken), tls.alert(broken)) from None
         self.ended = not data
@@ -174,15 +193,11 @@ class Connection(httpcore2.AsyncNetworkStream):
                 raise ReplyMalformed(self.host, reason)
         exchange.head_bytes += len(data)
 
-    def _lost(self, how: Literal["reset", "closed"], reason: str = "") -> NetworkError:
+    def _lost(self, how: Literal["reset", "closed"], reason: str = "") -> ConnectionLost:
         self.ended = True
-        if self.handshakes and self.proxy:
-            return ProxyFailed(self.host, self.proxy, f"it has {how} the connection")
         return ConnectionLost(self.host, how, reason=reason)
 
     def _read_by(self, wait_seconds: float) -> float:
-        if self.handshakes and self.opening:
-            return self.opening.deadline
         exchange = self.exchange
         since = trio.current_time() if exchange.in_body or exchange.written_at is None else exchange.written_at
         return since + wait_seconds
@@ -195,11 +210,10 @@ class Connection(httpcore2.AsyncNetworkStream):
         view = memoryview(buffer)
         try:
             for at in range(0, len(view), _WRITE_BYTES):
-                by = trio.current_time() + _seconds(timeout)
-                with trio.fail_at(self.opening.deadline if self.handshakes and self.opening else by):
+                with trio.fail_after(_seconds(timeout)):
                     await self.stream.send_all(view[at : at + _WRITE_BYTES])
         except trio.TooSlowError:
-            raise self._too_slow(SendTimeout(self.host, _seconds(timeout))) from None
+            raise SendTimeout(self.host, _seconds(timeout)) from None
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise httpcore2.WriteError from None  # the server may have replied before it closed: that is read
         finally:
@@ -230,9 +244,8 @@ class Connection(httpcore2.AsyncNetworkStream):
             await trio.aclose_forcefully(self.stream)
             raise
         else:
-            opening.tls_seconds = (opening.tls_seconds or 0) + trio.current_time() - started
-            left = self.handshakes - 1
-            return Connection(secured, self.host, opening, self.zone, left, self.proxy)
+            opening.tls_seconds = trio.current_time() - started
+            return Connection(secured, self.host, opening, self.zone, direct=self.direct)
         await trio.aclose_forcefully(self.stream)
         raise error
 
@@ -241,7 +254,7 @@ class Connection(httpcore2.AsyncNetworkStream):
         Nothing is sent over it.
         """
         assert self.opening is not None
-        if not isinstance(self.stream, trio.SocketStream) or self.proxy:
+        if not isinstance(self.stream, trio.SocketStream) or not self.direct:
             return ()
         with trio.move_on_at(self.opening.deadline), contextlib.suppress(NotConnected, trio.BrokenResourceError):
             address, port, *_ = self.stream.socket.getpeername()
@@ -265,11 +278,6 @@ class Connection(httpcore2.AsyncNetworkStream):
             assert isinstance(stream, trio.SocketStream)
             return stream.socket.is_readable()
         return None
-
-    def _too_slow(self, otherwise: NetworkError) -> NetworkError:
-        if self.handshakes and self.opening:  # so far, only the proxy was spoken to
-            return ConnectTimeout(self.host, "proxy", self.opening.wait_seconds)
-        return otherwise
 
 
 def _seconds(timeout: float | None) -> float:

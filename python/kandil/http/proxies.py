@@ -74,7 +74,7 @@ def _is_exempt(host: str, port: int, exempt: str) -> bool:
     address = parsed(host)
     for word in exempt.lower().replace(",", " ").split():
         name, _, only = word.rpartition(":")
-        if name and only.isdigit() and ":" not in name:
+        if name and only.isdigit() and (":" not in name or name.endswith("]")):
             if int(only) != port:
                 continue
         else:
