@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kandil.providers.events import Event, Reasoning, Text, ToolCall, Usage
-from kandil.providers.fields import Fields, count, rows, table, text
-from kandil.providers.reply import PartialCalls, Reason, Reply
+from kandil.providers.events import Event, Reasoning, Text, Usage
+from kandil.providers.fields import Fields, count, json_text, rows, table, text
+from kandil.providers.reply import Reason, Reply
 
 if TYPE_CHECKING:
     from kandil.providers.conversation import Message, Request
@@ -20,7 +19,7 @@ _LONGEST_UNASKED: Final = 32_768
 _UNKNOWN_MODEL_TOKENS: Final = 8192
 
 
-def body(endpoint: Endpoint, request: Request) -> Fields:
+def messages_body(endpoint: Endpoint, request: Request) -> Fields:
     """The request's JSON."""
     longest = min(endpoint.max_output_tokens or _UNKNOWN_MODEL_TOKENS, _LONGEST_UNASKED)
     fields: Fields = {
@@ -66,7 +65,6 @@ class MessagesReply(Reply):
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._calls = PartialCalls()
         self._usage = Usage()
 
     def take(self, fields: Fields) -> Iterator[Event]:
@@ -91,9 +89,6 @@ class MessagesReply(Reply):
             case _:  # ping, content_block_stop, and what is yet to be invented
                 pass
 
-    def calls(self) -> Iterator[ToolCall]:
-        return self._calls.whole()
-
     def _stopped(self, fields: Fields) -> None:
         if word := text(fields, "stop_reason"):
             self.ended(word)
@@ -106,9 +101,8 @@ class MessagesReply(Reply):
             case "thinking" if said := text(block, "thinking"):
                 yield Reasoning(said)
             case "tool_use":
-                given = block.get("input")
-                whole = json.dumps(given, ensure_ascii=False) if given else ""
-                self._calls.add(place, id=text(block, "id"), name=text(block, "name"), arguments=whole)
+                given = json_text(block, "input") if block.get("input") else ""  # {} where deltas follow
+                self.calls.add(place, id=text(block, "id"), name=text(block, "name"), arguments=given)
             case _:
                 pass
 
@@ -119,7 +113,7 @@ class MessagesReply(Reply):
             case "thinking_delta" if said := text(delta, "thinking"):
                 yield Reasoning(said)
             case "input_json_delta":
-                self._calls.add(place, arguments=text(delta, "partial_json"))
+                self.calls.add(place, arguments=text(delta, "partial_json"))
             case _:  # signature_delta, citations_delta
                 pass
 

@@ -6,6 +6,7 @@ import codecs
 from typing import TYPE_CHECKING, Final
 
 from kandil.errors import KandilError, ReplyUnreadable, StreamBroken
+from kandil.providers.events import Stop
 from kandil.providers.fields import decoded, shown
 from kandil.providers.lines import Lines
 from kandil.providers.refusals import refused_inside
@@ -71,10 +72,13 @@ class Decoder:
         found: list[Event] = []
         if self.over:
             return found
-        if self._stream is None:
-            self._read(b"".join(self._whole), found)
-        else:
+        if self._stream is not None:
             self._read_rest(found)
+        elif whole := b"".join(self._whole):
+            self._read(whole, found)
+            if not found and self._reply.stop is None:
+                raise self._foreign(whole)
+            self._reply.stop = self._reply.stop or Stop("other", "")
         if not self.over:
             if self._reply.stop is None:
                 raise StreamBroken(self._provider)
@@ -120,7 +124,7 @@ class Decoder:
         parsed = decoded(value, self._provider)
         for fields in parsed if isinstance(parsed, list) else (parsed,):
             if not isinstance(fields, dict):
-                raise ReplyUnreadable(self._provider, "it is of another protocol", begins=shown(value))
+                raise self._foreign(value)
             if failure := refused_inside(self._reply.endpoint, fields):
                 raise failure
             found.extend(self._reply.take(fields))
@@ -136,6 +140,9 @@ class Decoder:
                 self._read(value, found)
             except ReplyUnreadable:  # cut off within
                 raise StreamBroken(self._provider) from None
+
+    def _foreign(self, value: bytes) -> ReplyUnreadable:
+        return ReplyUnreadable(self._provider, "it is of another protocol", begins=shown(value))
 
     def _finish(self, found: list[Event]) -> None:
         self._reply.over = True

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from kandil.providers import anthropic, gemini, ollama, openai_chat, openai_responses
+from kandil.providers.anthropic import MessagesReply, messages_body
 from kandil.providers.decoder import LARGEST_REPLY_BYTES, Decoder
 from kandil.providers.endpoint import Call
+from kandil.providers.gemini import GeminiReply, gemini_body
+from kandil.providers.ollama import OllamaReply, ollama_body
+from kandil.providers.openai_chat import ChatReply, chat_body
+from kandil.providers.openai_responses import ResponsesReply, responses_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,11 +26,11 @@ if TYPE_CHECKING:
     from kandil.providers.reply import Reply
 
 _PROTOCOLS: Final[Mapping[str, tuple[Callable[[Endpoint, Request], Fields], type[Reply]]]] = {
-    "openai": (openai_chat.body, openai_chat.ChatReply),
-    "responses": (openai_responses.body, openai_responses.ResponsesReply),
-    "anthropic": (anthropic.body, anthropic.MessagesReply),
-    "gemini": (gemini.body, gemini.GeminiReply),
-    "ollama": (ollama.body, ollama.OllamaReply),
+    "openai": (chat_body, ChatReply),
+    "responses": (responses_body, ResponsesReply),
+    "anthropic": (messages_body, MessagesReply),
+    "gemini": (gemini_body, GeminiReply),
+    "ollama": (ollama_body, OllamaReply),
 }
 
 

@@ -56,6 +56,12 @@ def text(value: Fields, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def json_text(value: Fields, name: str) -> str:
+    """The JSON at `name`: some servers send it as text, some as it is."""
+    found = value.get(name)
+    return found if isinstance(found, str) else "" if found is None else msgspec.json.encode(found).decode()
+
+
 def count(value: Fields, name: str) -> int | None:
     """The whole number at `name`, not negative; servers write some as ``12.0``."""
     found = value.get(name)

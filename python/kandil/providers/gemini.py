@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from kandil.providers.events import Event, Reasoning, Text, ToolCall, Usage
-from kandil.providers.fields import Fields, count, rows, table, text
-from kandil.providers.reply import PartialCalls, Reason, Reply
+from kandil.providers.events import Event, Reasoning, Stop, Text, Usage
+from kandil.providers.fields import Fields, count, json_text, rows, table, text
+from kandil.providers.reply import Reason, Reply
 
 if TYPE_CHECKING:
     from kandil.providers.conversation import Message, Request
     from kandil.providers.endpoint import Endpoint
 
 
-def body(endpoint: Endpoint, request: Request) -> Fields:
+def gemini_body(endpoint: Endpoint, request: Request) -> Fields:
     """The request's JSON. The model is part of the URL."""
     fields: Fields = {"contents": [_content(one) for one in request.messages]}
     if request.system:
@@ -59,11 +58,6 @@ class GeminiReply(Reply):
         **dict.fromkeys(("safety", "recitation", "blocklist", "prohibited_content", "spii", "image_safety"), "filter"),
     }
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        super().__init__(endpoint)
-        self._calls = PartialCalls()
-        self._called = 0
-
     def take(self, fields: Fields) -> Iterator[Event]:
         for candidate in rows(fields, "candidates")[:1]:
             for part in rows(table(candidate, "content"), "parts"):
@@ -71,20 +65,15 @@ class GeminiReply(Reply):
             if word := text(candidate, "finishReason"):
                 self.ended(word)
         if blocked := text(table(fields, "promptFeedback"), "blockReason"):
-            self.blocked(blocked)
+            self.stop = Stop("filter", blocked)
         if told := _usage(table(fields, "usageMetadata")):
             yield told
-
-    def calls(self) -> Iterator[ToolCall]:
-        return self._calls.whole()
 
     def _say(self, part: Fields) -> Iterator[Event]:
         if said := text(part, "text"):
             yield Reasoning(said) if part.get("thought") is True else Text(said)
         if call := table(part, "functionCall"):
-            given = json.dumps(call.get("args", {}), ensure_ascii=False)
-            self._calls.add(self._called, id=text(call, "id"), name=text(call, "name"), arguments=given)
-            self._called += 1
+            self.calls.add_whole(id=text(call, "id"), name=text(call, "name"), arguments=json_text(call, "args"))
 
 
 def _usage(counted: Fields) -> Usage | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from kandil.providers.events import Event, Reasoning, ToolCall, Usage
-from kandil.providers.fields import Fields, count, rows, table, text
-from kandil.providers.reply import PartialCalls, Reason, Reply
+from kandil.providers.events import Event, Reasoning, Usage
+from kandil.providers.fields import Fields, count, json_text, rows, table, text
+from kandil.providers.reply import Reason, Reply
 from kandil.providers.thinking import ThinkTags
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from kandil.providers.endpoint import Endpoint
 
 
-def body(endpoint: Endpoint, request: Request) -> Fields:
+def ollama_body(endpoint: Endpoint, request: Request) -> Fields:
     """The request's JSON. What does not fit the context is an error, where Ollama would leave out the oldest."""
     said = [{"role": "system", "content": request.system}] if request.system else []
     fields: Fields = {
@@ -56,8 +55,6 @@ class OllamaReply(Reply):
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
         self._tags = ThinkTags(looked_for=endpoint.reasons is not False)
-        self._calls = PartialCalls()
-        self._called = 0
 
     def take(self, fields: Fields) -> Iterator[Event]:
         message = table(fields, "message")
@@ -67,18 +64,14 @@ class OllamaReply(Reply):
             yield from self._tags.take(said)
         for call in rows(message, "tool_calls"):
             function = table(call, "function")
-            given = json.dumps(function.get("arguments", {}), ensure_ascii=False)
-            self._calls.add(self._called, id=text(call, "id"), name=text(function, "name"), arguments=given)
-            self._called += 1
+            given = json_text(function, "arguments")
+            self.calls.add_whole(id=text(call, "id"), name=text(function, "name"), arguments=given)
         if fields.get("done") is True:
             shown, written = count(fields, "prompt_eval_count"), count(fields, "eval_count")
             if shown is not None or written is not None:
                 yield Usage(input_tokens=shown, output_tokens=written)
-            self.ended("tool_calls" if self._called else text(fields, "done_reason") or "stop")
+            self.ended(text(fields, "done_reason") or "stop")
             self.over = True
-
-    def calls(self) -> Iterator[ToolCall]:
-        return self._calls.whole()
 
     def last(self) -> Iterator[Event]:
         yield from self._tags.rest()

@@ -9,10 +9,10 @@ import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kandil.providers.events import Event, Reasoning, Stop, Text, ToolCall, Usage
-from kandil.providers.fields import Fields, count, rows, table, text
+from kandil.providers.events import Event, Reasoning, Stop, Text, Usage
+from kandil.providers.fields import Fields, count, json_text, rows, table, text
 from kandil.providers.json_schema import instruction, is_strict
-from kandil.providers.reply import PartialCalls, Reason, Reply
+from kandil.providers.reply import Reason, Reply
 from kandil.providers.thinking import ThinkTags
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kandil.providers.endpoint import Endpoint
 
 
-def body(endpoint: Endpoint, request: Request) -> Fields:
+def chat_body(endpoint: Endpoint, request: Request) -> Fields:
     """The request's JSON. Only what was asked for is named: some providers refuse what they do not know."""
     lacks = endpoint.lacks
     system = request.system
@@ -77,7 +77,6 @@ class ChatReply(Reply):
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
         self._tags = ThinkTags(looked_for=endpoint.reasons is not False)
-        self._calls = PartialCalls()
         self._refused = False
 
     def take(self, fields: Fields) -> Iterator[Event]:
@@ -91,9 +90,6 @@ class ChatReply(Reply):
                 yield told
         if told := _usage(table(fields, "usage") or table(table(fields, "x_groq"), "usage")):
             yield told
-
-    def calls(self) -> Iterator[ToolCall]:
-        return self._calls.whole()
 
     def last(self) -> Iterator[Event]:
         yield from self._tags.rest()
@@ -115,7 +111,8 @@ class ChatReply(Reply):
         for place, call in enumerate(rows(said, "tool_calls")):
             function = table(call, "function")
             where = call.get("index", place)
-            self._calls.add(where, id=text(call, "id"), name=text(function, "name"), arguments=_arguments(function))
+            given = json_text(function, "arguments")
+            self.calls.add(where, id=text(call, "id"), name=text(function, "name"), arguments=given)
 
 
 def _parts(content: list[Any]) -> Iterator[Event]:
@@ -126,10 +123,6 @@ def _parts(content: list[Any]) -> Iterator[Event]:
             yield from (Reasoning(said) for one in rows(part, "thinking") if (said := text(one, "text")))
         elif said := text(part, "text"):
             yield Text(said)
-
-
-def _arguments(function: Fields) -> str:
-    return text(function, "arguments")
 
 
 def _usage(counted: Fields) -> Usage | None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from kandil.providers.events import Event, Reasoning, Stop, Text, ToolCall, Usage
-from kandil.providers.fields import Fields, count, rows, table, text
+from kandil.providers.events import Event, Reasoning, Stop, Text, Usage
+from kandil.providers.fields import Fields, count, json_text, rows, table, text
 from kandil.providers.json_schema import is_strict
 from kandil.providers.openai_chat import data_url
 from kandil.providers.refusals import refused_inside
-from kandil.providers.reply import PartialCalls, Reason, Reply
+from kandil.providers.reply import Reason, Reply
 
 if TYPE_CHECKING:
     from kandil.providers.conversation import Message, Request
     from kandil.providers.endpoint import Endpoint
 
 
-def body(endpoint: Endpoint, request: Request) -> Fields:
+def responses_body(endpoint: Endpoint, request: Request) -> Fields:
     """The request's JSON. Nothing is to be kept by the provider, as it would be if nothing were said."""
     fields: Fields = {
         "model": endpoint.model,
@@ -61,8 +61,7 @@ class ResponsesReply(Reply):
 
     def __init__(self, endpoint: Endpoint) -> None:
         super().__init__(endpoint)
-        self._calls = PartialCalls()
-        self._called = self._refused = self._spoke = False
+        self._refused = False
 
     def take(self, fields: Fields) -> Iterator[Event]:
         kind = text(fields, "type")
@@ -82,12 +81,9 @@ class ResponsesReply(Reply):
         elif kind in ("response.completed", "response.incomplete", "response.failed", "response.cancelled"):
             yield from self._ended(table(fields, "response"), kind)
 
-    def calls(self) -> Iterator[ToolCall]:
-        return self._calls.whole()
-
     def last(self) -> Iterator[Event]:
-        if self.stop and (self._refused or self._called):
-            self.stop = Stop("refusal" if self._refused else "tool", self.stop.said)
+        if self.stop and self._refused:
+            self.stop = Stop("refusal", self.stop.said)
         yield from super().last()
 
     def _said(self, event: Text | Reasoning) -> Iterator[Event]:
@@ -96,9 +92,8 @@ class ResponsesReply(Reply):
 
     def _call(self, item: Fields) -> None:
         if item.get("type") == "function_call":
-            given = text(item, "arguments")
-            self._calls.add(text(item, "id"), id=text(item, "call_id"), name=text(item, "name"), arguments=given)
-            self._called = True
+            given = json_text(item, "arguments")
+            self.calls.add_whole(id=text(item, "call_id"), name=text(item, "name"), arguments=given)
 
     def _whole(self, response: Fields) -> Iterator[Event]:
         for item in rows(response, "output"):

@@ -48,7 +48,8 @@ _TOO_LARGE: Final = _any(r"request too large")
 _MONEY: Final = _any(
     r"insufficient.{0,20}(quota|balance|credit|fund)|credit balance|out of credits|any credits|in arrears|unpaid",
     r"(billing|spend\w*|monthly|daily|usage|free).{0,20} limit.{0,20}(reached|exceeded)|payment required",
-    r"exceeded your current quota|credits? (are|is|have been) (depleted|exhausted)|(purchase|buy) (more )?credits",
+    r"reached your (specified|monthly|usage|spend\w*|workspace).{0,30}limit|exceeded your current quota|"
+    r"credits? (are|is|have been) (depleted|exhausted)|(purchase|buy) (more )?credits",
 )
 _PASSES: Final = _any(r"allocated quota exceeded|per[ _-]?(minute|second)|\b[RT]PM\b|(try again|retry) in")
 _A_DAY: Final = _any(r"per[ _-]?day|\b[RT]PD\b")
@@ -57,6 +58,7 @@ _KEY: Final = _any(
     r"\b(invalid|incorrect|wrong|expired|revoked|missing|bad|no|didn't provide an) (x-)?api[ _-]?key",
 )
 _CREDENTIAL: Final = _any(
+    r"unregistered callers|without established identity",
     r"\b(invalid|incorrect|wrong|expired|missing|no) (\w+ )?(token|credentials?|authentication|authorization)",
     r"\b(token|credentials?)\b.{0,40}\b(invalid|expired|revoked|missing)|^unauthori[sz]ed",
 )
@@ -66,6 +68,9 @@ _FLAGGED: Final = _any(r"moderation|flagged|content (policy|filter|management)|i
 _MODEL: Final = _any(
     r"\bmodels?\b.{0,80}\b(not (be )?(found|exist|supported|available|offered)|doesn't exist|decommissioned|retired)",
     r"\b(invalid|unknown|unsupported|no such) model\b|not a valid model|no endpoints found|^model: \S+$",
+)
+_PICTURES: Final = _any(
+    r"(image|vision|picture|multimodal)\w*( input)? (is|are) not supported|not support (image|vision)"
 )
 _BUSY: Final = _any(r"overloaded|server (is )?busy|at capacity|capacity exceeded|loading model|model is.{0,20}loading")
 _NUMBERS: Final = (
@@ -89,6 +94,7 @@ _CODES: Final[Mapping[str, Kind]] = {
     **dict.fromkeys(("model_not_found", "modelnotfound", "model_decommissioned", "invalid_model"), "model"),
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "rate_limited"), "rate"),
     **dict.fromkeys(("throttling.ratequota", "throttling.allocationquota", "throttling"), "rate"),
+    **dict.fromkeys(("invalid_request_error", "invalid_argument"), "invalid"),
     **dict.fromkeys(("overloaded_error", "server_overloaded", "engine_overloaded_error", "unavailable"), "busy"),
 }
 _MINIMAX: Final[Mapping[int, Kind]] = {
@@ -126,7 +132,8 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
 def refused_inside(endpoint: Endpoint, fields: Fields) -> KandilError | None:
     """What `fields`, which came with a good status, refuses; None: nothing."""
     base = table(fields, "base_resp").get("status_code")
-    if not fields.get("error") and fields.get("type") != "error" and base in (None, 0):
+    named = "error" in (fields.get("type"), fields.get("object"))
+    if not fields.get("error") and not named and base in (None, 0):
         return None
     said = errors.read(fields, None, MappingProxyType({}))
     return _error(endpoint, said, _kind(said))
@@ -147,6 +154,8 @@ def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the ot
         return "long"
     if "quota" in coded or _of_status(status) == "quota" or _MONEY.search(message):
         return "rate" if status == _LIMITED and _soon(said) else "quota"
+    if _PICTURES.search(message):
+        return "invalid"
     if _BUSY.search(message) or "busy" in coded:
         return "busy"
     if _REGION.search(message) or "permission" in coded:
@@ -166,7 +175,7 @@ def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the ot
         return "model"
     if "rate" in coded:
         return "rate"
-    return _of_status(status)
+    return "invalid" if status is None and "invalid" in coded else _of_status(status)
 
 
 def _names_model(said: Said) -> bool:
@@ -175,7 +184,7 @@ def _names_model(said: Said) -> bool:
 
 def _soon(said: Said) -> bool:
     """A limit that passes by itself, although it is worded like an empty account: Gemini's, Alibaba's."""
-    if _A_DAY.search(said.message):
+    if _A_DAY.search(said.message) or any("perday" in code for code in said.codes):
         return False
     return _PASSES.search(said.message) is not None or said.retry_after_seconds is not None
 

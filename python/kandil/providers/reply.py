@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from kandil.providers.events import Event, Stop, ToolCall
 
@@ -20,52 +20,66 @@ class Reply(ABC):
 
     framing: ClassVar[Literal["sse", "ndjson"]] = "sse"
     reasons: ClassVar[dict[str, Reason]] = {}
-    """The provider's words for why an answer ended."""
+    """The provider's words, in lower case, for why an answer ended."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.over = False
         """The provider said that nothing follows."""
         self.stop: Stop | None = None
+        self.calls = PartialCalls()
 
     @abstractmethod
     def take(self, fields: Fields) -> Iterator[Event]:
-        """What `fields` says. Stops and tools' calls are kept for `last`."""
-
-    def calls(self) -> Iterator[ToolCall]:
-        """The calls of tools that came in pieces."""
-        return iter(())
+        """What `fields` says. Calls of tools, and why the answer ended, are kept for `last`."""
 
     def ended(self, word: str) -> None:
-        """The provider said why the answer ended."""
+        """The provider said why the answer ended. The first reason that is not the usual one stays."""
         if self.stop is None or self.stop.reason in ("end", "other"):
             self.stop = Stop(self.reasons.get(word.lower(), "other"), word)
 
-    def blocked(self, word: str) -> None:
-        """The provider would not have the prompt answered."""
-        self.stop = Stop("filter", word)
-
     def last(self) -> Iterator[Event]:
         """What is known at the end alone: whole calls of tools, and why it ended."""
-        yield from self.calls()
-        yield self.stop or Stop("other", "")
+        stop = self.stop or Stop("other", "")
+        for call in self.calls.whole():
+            yield call
+            if stop.reason in ("end", "other"):  # Gemini's word for a call is STOP
+                stop = Stop("tool", stop.said)
+        yield stop
 
 
 class PartialCalls:
     """Calls of tools, put together of their pieces."""
 
     def __init__(self) -> None:
-        self._calls: dict[Any, tuple[list[str], list[str], list[str]]] = {}
+        self._calls: list[_Call] = []
+        self._open: dict[int | str, _Call] = {}
 
     def add(self, place: object, *, id: str = "", name: str = "", arguments: str = "") -> None:  # noqa: A002
-        """One piece of the call at `place`; an id and a name come once, and servers may repeat them."""
-        known = self._calls.setdefault(place if isinstance(place, (int, str)) else None, ([], [], []))
-        for piece, kept in ((id, known[0]), (name, known[1])):
-            if piece and not kept:
-                kept.append(piece)
-        if arguments:
-            known[2].append(arguments)
+        """One piece of the call at `place`. Its id and name come once, or are repeated.
+
+        Another call's may come at the same place: some servers give every call the first.
+        """
+        key = place if isinstance(place, (int, str)) else ""
+        call = self._open.get(key)
+        if call is None or (name and id and call.id and call.id != id):
+            call = self._open[key] = _Call()
+            self._calls.append(call)
+        call.id, call.name = call.id or id, call.name or name
+        call.arguments.append(arguments)
+
+    def add_whole(self, *, id: str, name: str, arguments: str) -> None:  # noqa: A002
+        """A call that came at once."""
+        self.add(-1 - len(self._calls), id=id, name=name, arguments=arguments)
 
     def whole(self) -> Iterator[ToolCall]:
-        for ids, names, arguments in self._calls.values():
-            yield ToolCall("".join(ids), "".join(names), "".join(arguments))
+        """Every call, in the order in which they began."""
+        return (ToolCall(call.id, call.name, "".join(call.arguments)) for call in self._calls)
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = self.name = ""
+        self.arguments: list[str] = []

@@ -56,7 +56,7 @@ def read(found: object, status: int | None, headers: Mapping[str, str]) -> Said:
         status=status,
         message=_safe(_message(found, inner)),
         codes=codes,
-        parameter=_safe(text(inner, "param")) or None,
+        parameter=_safe(text(inner, "param") or text(found, "param")) or None,
         retry_after_seconds=retry_after_seconds(headers, found),
         request_id=_request_id(found, headers),
         base_code=count(table(found, "base_resp"), "status_code"),
@@ -89,6 +89,7 @@ def _codes(found: Fields, inner: Fields) -> Iterator[str]:
             value = one.get(name)
             if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
                 yield str(value)[:80].lower()
+        yield from (text(violation, "quotaId")[:80].lower() for violation in rows(one, "violations"))  # Gemini
 
 
 def _request_id(found: Fields, headers: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ const fn may(name: &'static str, kind: Kind) -> Field {
 pub const PROTOCOLS: &[&str] = &["openai", "anthropic", "gemini", "ollama"];
 const MODEL_KINDS: &[&str] = &["chat", "embedding", "reranker"];
 const ENDPOINTS: &[&str] = &["chat", "responses"];
+const LACKS: &[&str] = &["stream_options", "json_schema", "max_tokens", "store"];
 const STATUSES: &[&str] = &["active", "preview", "deprecated", "retired"];
 const SUPPORTS: &[&str] = &["vision", "tools", "reasoning", "json"];
 const SOURCES: Field = must("sources", Kind::List(&Kind::Text));
@@ -67,6 +68,7 @@ pub const PROVIDER: &[Field] = &[
     may("models_need_key", Kind::Flag),
     may("auth", Kind::Table(&[must("header", Kind::Header), may("scheme", Kind::Text)])),
     may("headers", Kind::Map(&Kind::Text)),
+    may("lacks", Kind::List(&Kind::OneOf(LACKS))),
     may("console_url", Kind::Link),
     may("key_prefixes", Kind::List(&Kind::Text)),
     may("key_pattern", Kind::Text),
