@@ -73,22 +73,42 @@ def _keep_name(folder: Path) -> None:
 def locked(path: Path) -> Iterator[None]:
     """No other process is between its reading and its writing of `path` while this one is; waits for those before it.
 
-    The lock is on ``.<name>.lock`` beside the file, because the file itself is replaced.
+    The lock is on ``.<name>.lock`` beside the file, because the file itself is replaced; nothing is left of it.
 
     Raises:
         FileUnwritable: there can be no lock here, so nothing could be written either.
     """
     target = _target(path)
+    place = target.with_name(f".{target.name}.lock")
     with ExitStack() as opened:
         try:
             make_private(target.parent)
-            place = target.with_name(f".{target.name}.lock")
-            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            opened.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while not _is_at(place, _locked_file(place, opened)):
+                opened.pop_all().close()  # whoever had it before has taken it away
         except OSError as error:
             raise FileUnwritable(str(path), error.strerror or str(error)) from error
+        opened.callback(_remove, place)
         yield
+
+
+def _locked_file(place: Path, opened: ExitStack) -> int:
+    """The descriptor of the file, which this process alone has locked until it is closed."""
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    opened.callback(os.close, descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _is_at(place: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(place), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(place: Path) -> None:
+    with suppress(OSError):
+        os.unlink(place)
 
 
 def _target(path: Path) -> Path:

@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_used_is_left_alone(file: Path, text: str, error: 
     with pytest.raises(error):
         editing.assign(("cache", "ttl_seconds"), 5, file=file)
     assert file.read_text() == text
-    assert {one.name for one in file.parent.iterdir()} == {"config.toml", ".config.toml.lock"}
+    assert {one.name for one in file.parent.iterdir()} == {"config.toml"}
 
 
 def test_what_tomlkit_cannot_follow_is_left_alone(file: Path) -> None:
