@@ -39,11 +39,12 @@ _LARGEST_ON_CPU_BYTES: Final = 6_000_000_000
 _PLACES: Final = {"gpu": 0, "partly": 1, "cpu": 2, "unknown": 3}
 _BAD: Final = frozenset({"malicious", "mismatch", "changed", "malformed", "error", "suspicious"})
 _FOR_CODE: Final = re.compile(r"cod(?:e|er|ex|ing)|devstral", re.IGNORECASE)
+_SESSION: Final = "`kandil model use` in this terminal session"
 _CHANGE: Final = "`kandil model default NAME` changes that"
 
 _WHY: Final = {
     "environment": "{} names it",
-    "session": "{} chose it",
+    "session": "{} named it",
     "project": "this project's default, by {}",
     "user": "your default, by {}",
 }
@@ -85,7 +86,7 @@ def named(settings: Config) -> Choice | None:
     origin, default = settings.origin("defaults.model"), settings.defaults.model
     own = None if origin.kind == "environment" else session.model()
     if own:
-        return _resolved(own, settings, "session", "`kandil model use` in this terminal session", Path("/"))
+        return _resolved(own, settings, "session", _SESSION, Path("/"))
     return by_default(default, settings, origin) if default else None
 
 
@@ -100,7 +101,7 @@ def by_default(default: str, settings: Config, origin: Origin) -> Choice:
 def _resolved(name: str, settings: Config, said: Said, where: str, folder: Path) -> Choice:
     if is_path(name):
         path = _file(name, said, where, folder)
-        return Choice(name=path, profile=None, said=said, where=where, why=_WHY[said].format(where))
+        return _named(path, None, said, where)
     try:
         profile = Names(store.profiles(), settings.aliases).resolve(name).profile
     except NameAmbiguous as error:
@@ -109,7 +110,12 @@ def _resolved(name: str, settings: Config, said: Said, where: str, folder: Path)
         raise DefaultUnusable(name, where, "no model is called that", candidates=error.candidates) from error
     if profile.kind != "chat":
         raise DefaultUnusable(name, where, f"that is no model to ask: its kind is {profile.kind}")
-    return Choice(name=profile.id, profile=profile, said=said, where=where, why=_WHY[said].format(where))
+    return _named(profile.id, profile, said, where)
+
+
+def _named(name: str, profile: Profile | None, said: Said, where: str) -> Choice:
+    place = None if said == "session" else where
+    return Choice(name=name, profile=profile, said=said, where=place, why=_WHY[said].format(where))
 
 
 def _file(name: str, said: Said, where: str, folder: Path) -> str:

@@ -29,10 +29,13 @@ class ModelGroup(LazyGroup):
         "add": "Add a model of your own.",
         "alias": "Give a model another name.",
         "aliases": "List the other names of models.",
+        "default": "Say which model a project uses, or you do.",
         "fit": "Rank what this machine can run.",
         "list": "List the models on this machine and those that you added.",
         "rm": "Forget a model that you added.",
         "show": "Show everything that is known of a model.",
+        "test": "Call a model, step by step, and say what works.",
+        "use": "Say which model this terminal session uses.",
     }
 
     def home(self, name: str) -> str:

@@ -13,6 +13,7 @@ from kandil.cli.group import Settings, common_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kandil.config import Config
     from kandil.profiles import Profile
     from kandil.registry.inventory import Inventory
     from kandil.registry.listing import Elsewhere, Local
@@ -48,6 +49,8 @@ class _Chosen:
     available: list[Profile] | None
     catalogue: int
     """All that `--available` could show."""
+    default: str | None
+    """The id, or the file, that somebody named for where none is named."""
     notes: tuple[str, ...]
 
 
@@ -89,14 +92,28 @@ def _chosen(query: str, *, here: bool, cloud: bool, available: bool, retired: bo
     inventory = _inventory(settings.cache, refresh=refresh) if here or both else None
     local = listing.local(inventory, added.records, settings) if inventory else None
     elsewhere = listing.elsewhere(settings, added.records) if cloud or both else None
+    default, unusable = _default(settings)
     return _Chosen(
         inventory,
         local and [one for one in local if listing.matches(query, one.name)],
         elsewhere and [one for one in elsewhere if listing.matches(query, one.name)],
         listing.available(query, retired=retired) if available else None,
         len(profiles.ids()),
-        (*(broken.message for broken in added.broken), *(inventory.warnings if inventory else ())),
+        default,
+        (*(one.message for one in added.broken), *(inventory.warnings if inventory else ()), *unusable),
     )
+
+
+def _default(settings: Config) -> tuple[str | None, tuple[str, ...]]:
+    """The name, and what is wrong with it."""
+    from kandil.errors import DefaultUnusable
+    from kandil.registry import choice
+
+    try:
+        chosen = choice.named(settings)
+    except DefaultUnusable as error:
+        return None, (error.message,)
+    return chosen.name if chosen else None, ()
 
 
 def _inventory(settings: Any, *, refresh: bool) -> Inventory:
@@ -129,7 +146,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
     said = False
     if chosen.local is not None and chosen.inventory is not None:
         said = _section(
-            "Local", text.LOCAL_HEADS, [text.local_row(one, now) for one in chosen.local], paint,
+            "Local", text.LOCAL_HEADS, [text.local_row(one, now, chosen.default) for one in chosen.local], paint,
             numbers=("SIZE",), yielding=text.LOCAL_YIELDING, said=said,
             empty="none has that in its name" if query else
             "none yet: `kandil model fit` says what this machine can run, `kandil verify FOLDER` looks elsewhere",
@@ -137,7 +154,7 @@ def _show(chosen: _Chosen, settings: Settings, *, query: bool) -> None:
         print(paint("dim", _plain(text.looked(chosen.inventory, now))))
     if chosen.cloud is not None:
         said = _section(
-            "Cloud", text.CLOUD_HEADS, [text.cloud_row(one, now) for one in chosen.cloud], paint,
+            "Cloud", text.CLOUD_HEADS, [text.cloud_row(one, now, chosen.default) for one in chosen.cloud], paint,
             numbers=("LATENCY",),
             yielding=text.CLOUD_YIELDING,
             said=said,
@@ -177,7 +194,11 @@ def _show_json(chosen: _Chosen) -> None:
 
     from kandil.cli.json_lines import write_report
 
-    fields: dict[str, object] = {"catalogue_count": chosen.catalogue, "warnings": chosen.notes}
+    fields: dict[str, object] = {
+        "catalogue_count": chosen.catalogue,
+        "default": chosen.default,
+        "warnings": chosen.notes,
+    }
     if chosen.inventory is not None:
         seen = chosen.inventory
         fields["looked_at"] = seen.taken_at

@@ -9,6 +9,8 @@ from kandil.cli.fit_text import human_bytes
 from kandil.cli.sizes import human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kandil.profiles import Price, Profile
     from kandil.registry.inventory import Inventory, LocalModel, Placement
     from kandil.registry.listing import Elsewhere, Local
@@ -44,16 +46,23 @@ _PLACES = {
 }
 
 
-def local_row(one: Local, now: datetime) -> tuple[str, ...]:
+def local_row(one: Local, now: datetime, default: str | None) -> tuple[str, ...]:
     model = one.model
+    names = [one.name, *((model.profile, *model.files) if model else ()), *(one.record.files if one.record else ())]
+    name = _marked(one.name, default, names)
     if model is None:
         size = one.record.size_bytes if one.record else None
         missing = "its files are not here" if one.record and one.record.files else "not on this machine"
-        return one.name, human_size(size) if size else "", missing, "", "added" if one.record else "settings"
+        return name, human_size(size) if size else "", missing, "", "added" if one.record else "settings"
     role = "" if model.role == "model" else f" ({model.role})"
     role += f" (with {' and '.join(model.also)})" if model.also else ""
     came = model.store if one.record is None else "added" if model.store == "record" else f"added, {model.store}"
-    return one.name + role, human_size(model.size_bytes), _state(model, now), runs_on(model.placement), came
+    return name + role, human_size(model.size_bytes), _state(model, now), runs_on(model.placement), came
+
+
+def _marked(name: str, default: str | None, names: Sequence[str | None]) -> str:
+    """The name, and a word behind that of the model that is used where none is named."""
+    return f"{name} (default)" if default is not None and default in names else name
 
 
 def _state(model: LocalModel, now: datetime) -> str:
@@ -71,8 +80,9 @@ def runs_on(placement: Placement | None) -> str:
     return _PLACES[placement.runs] + rough
 
 
-def cloud_row(one: Elsewhere, now: datetime) -> tuple[str, ...]:
+def cloud_row(one: Elsewhere, now: datetime, default: str | None) -> tuple[str, ...]:
     profile, record = one.profile, one.record
+    name = _marked(one.name, default, [profile.id if profile else one.name])
     latency, uses = "", ""
     if record and record.average_latency_ms is not None:
         latency = f"{record.average_latency_ms:.0f} ms"
@@ -81,9 +91,9 @@ def cloud_row(one: Elsewhere, now: datetime) -> tuple[str, ...]:
     provider = profile.provider if profile else (record.provider if record else None) or ""
     said = ", ".join([*(["added"] if record else []), *one.settings])
     if profile is None:
-        return one.name, provider, "not in the catalogue", latency, uses, "", "", said, ""
+        return name, provider, "not in the catalogue", latency, uses, "", "", said, ""
     return (
-        *(one.name, provider, status(profile, now), latency, uses),
+        *(name, provider, status(profile, now), latency, uses),
         *(price(profile.price), limits(profile), said, profile.date),
     )
 
