@@ -10,13 +10,9 @@ from urllib.parse import urlsplit
 
 import trio
 
-from kandil import local_server, profiles, providers
-from kandil.assist import located
-from kandil.assist.trust import trusted
-from kandil.compat import assess
+from kandil import profiles, providers
 from kandil.completions import Target
 from kandil.errors import DoesNotFit, NotHere
-from kandil.hardware import detect
 from kandil.limits import Limits
 from kandil.profiles import Profile
 
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from kandil.assist.located import Located
     from kandil.compat import Report
     from kandil.config import Config
+    from kandil.local_server import Served
     from kandil.providers import Endpoint, Request
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -60,6 +57,8 @@ async def place(model: Profile | Path, settings: Config, notice: Callable[[str],
     Raises: NotHere, FileUnreadable, NotGguf.
     """
     if not isinstance(model, Profile):
+        from kandil.assist import located  # noqa: PLC0415 - what files need is slow to import, here and below
+
         found = await trio.to_thread.run_sync(located.of_file, str(model))
         return Place(profile=found.profile, located=found)
     if model.provider == "local":
@@ -77,6 +76,8 @@ async def place(model: Profile | Path, settings: Config, notice: Callable[[str],
 
 
 async def _here(profile: Profile, settings: Config) -> Place:
+    from kandil.assist import located  # noqa: PLC0415
+
     found = await located.here(profile, settings.cache)
     if found is None:
         raise NotHere(profile.id)
@@ -110,11 +111,24 @@ async def target(
             request = replace(request, context_tokens=_context(request, profile.context_window))
         yield Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=_limits(profile)), request
         return
+    async with _served(found, question, request, notice) as served:
+        endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
+        yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
+
+
+@asynccontextmanager
+async def _served(
+    found: Place, question: Question, request: Request, notice: Callable[[str], None]
+) -> AsyncGenerator[Served]:
+    """llama.cpp's server for a file that can be trusted."""
+    from kandil import local_server  # noqa: PLC0415
+    from kandil.assist.trust import trusted  # noqa: PLC0415
+
     assert found.located is not None
     files = found.located.files
     verified = {path: os.stat(path) for path in files}
     await trusted(files, notice)
-    context = _context(request, profile.context_window)
+    context = _context(request, found.profile.context_window)
     report = await _fitting(found, context, notice, force=question.force)
     async with local_server.serve(
         files,
@@ -124,8 +138,7 @@ async def target(
         keep_alive_seconds=question.keep_alive_seconds,
         verified=verified,
     ) as served:
-        endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
-        yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
+        yield served
 
 
 def _limits(profile: Profile) -> Limits:
@@ -147,6 +160,9 @@ def _context(request: Request, window: int | None) -> int:
 
 async def _fitting(found: Place, context: int, notice: Callable[[str], None], *, force: bool) -> Report:
     """How the model fits this machine's memory as it is now. Raises: DoesNotFit."""
+    from kandil.compat import assess  # noqa: PLC0415
+    from kandil.hardware import detect  # noqa: PLC0415
+
     assert found.located is not None
     report = assess(found.located.headers, await detect(), context=context, force=force)
     if report.blocked:

@@ -63,9 +63,13 @@ class Client:
 
         Raises: KandilError: of the key, the limits, the network, or the provider's own.
         """
-        secret = await self._secret(target)
+        secret = await self.secret(target)
         async with AsyncExitStack() as stack:
-            yield await self._begun(target, request, secret, stack)
+            answer = await self._begun(target, request, secret, stack)
+            try:
+                yield answer
+            finally:
+                answer.times.ended = answer.times.ended or trio.current_time()
 
     async def _begun(self, target: Target, request: Request, secret: Secret | None, stack: AsyncExitStack) -> Answer:
         for attempt in count(1):
@@ -136,7 +140,7 @@ class Client:
         endpoint = target.endpoint
         return self._limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits())
 
-    async def _secret(self, target: Target) -> Secret | None:
+    async def secret(self, target: Target) -> Secret | None:
         """The key: of a provider that has one of its own, it must be there; a server of the user's may take none."""
         endpoint = target.endpoint
         if target.secret is not None or endpoint.auth is None:
