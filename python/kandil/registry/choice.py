@@ -120,12 +120,12 @@ def _named(name: str, profile: Profile | None, said: Said, where: str) -> Choice
 
 def _file(name: str, said: Said, where: str, folder: Path) -> str:
     """The absolute path. A project's is in its folder, wherever links lead: it cannot reach for what is elsewhere."""
-    path = os.path.abspath(folder / os.path.expanduser(name))
+    path = os.path.join(folder, os.path.expanduser(name))
     if said == "project" and (name.startswith(("/", "~")) or not is_within(path, folder)):
         raise DefaultUnusable(name, where, "a project may name only files of its own, by their place in it")
     if not os.path.isfile(path):
         raise DefaultUnusable(name, where, "there is no such file")
-    return path
+    return os.path.abspath(path)
 
 
 def is_within(path: str, folder: Path) -> bool:

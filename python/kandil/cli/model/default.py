@@ -81,6 +81,8 @@ def command(
         print(printable(_said(change, dry_run=dry_run)))
     if after and now and now.said != ("user" if user else "project"):
         in_force.say(f"note: {now.name} is in force: {now.why}")
+    if after and not user and now and now.profile and now.profile.source == "user":
+        in_force.say(f"note: {after} is a model that you added: others who have the project do not have it")
     return 0
 
 
@@ -94,12 +96,15 @@ def _file(ctx: click.Context, *, user: bool) -> Path:
         return paths.config_file()
     if found := project_file():
         return found
-    here, home = Path.cwd(), Path.home()
+    try:
+        here, home = Path.cwd(), Path.home()
+    except FileNotFoundError as error:
+        raise click.UsageError("the folder that this was started in is gone", ctx) from error
     if here == home:
         raise click.UsageError("your home folder is no project: say --user, or go to the project's folder", ctx)
-    below_home = [here, *here.parents]
-    below_home = below_home[: below_home.index(home)] if home in below_home else below_home
-    root = next((one for one in below_home if os.path.exists(one / ".git")), here)
+    upwards = [here, *here.parents]
+    projects = upwards[: upwards.index(home)] if home in upwards else upwards
+    root = next((one for one in projects if os.path.exists(one / ".git")), here)
     return root / PROJECT_FILE
 
 
