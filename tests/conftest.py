@@ -28,10 +28,13 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home folder: no test sees, or writes to, the stores and settings of the person who runs it."""
+    """An empty home folder: no test sees, or writes to, the stores, settings and keyring of the person who runs it."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(folder))
     for name in list(os.environ):
-        if name.startswith(("XDG_", "KANDIL_", "OLLAMA_", "HF_")) or name in ("NO_COLOR", "FORCE_COLOR"):
+        if name.startswith(("XDG_", "KANDIL_", "OLLAMA_", "HF_", "DBUS_", "PYTHON_KEYRING_")) or name in (
+            "NO_COLOR",
+            "FORCE_COLOR",
+        ):
             monkeypatch.delenv(name)
     return folder

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -60,7 +61,29 @@ def run_async(command: Callable[[], Awaitable[_Result]]) -> _Result:
     """
     import trio
 
+    _keep_keys_out_of_logs()
     return trio.run(_interruptible, command)
+
+
+@functools.cache
+def _keep_keys_out_of_logs() -> None:
+    """No log record has the text of a living secret: what speaks HTTP logs headers, for whoever turns that on."""
+    import logging
+
+    from kandil.secret import redacted
+
+    make = logging.getLogRecordFactory()
+
+    def without_secrets(*args: Any, **fields: Any) -> logging.LogRecord:
+        record = make(*args, **fields)
+        with contextlib.suppress(TypeError, ValueError):  # what cannot be formatted: whoever prints it says so
+            if (told := record.getMessage()) != (clean := redacted(told)):
+                record.msg, record.args = clean, ()
+        if record.exc_info:  # a formatter takes the text that is there
+            record.exc_text = redacted(logging.Formatter().formatException(record.exc_info))
+        return record
+
+    logging.setLogRecordFactory(without_secrets)
 
 
 async def _interruptible(command: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -164,16 +187,32 @@ def _show(
 ) -> None:
     from kandil.cli.escape import printable, shortened
     from kandil.cli.terminal import Paint
+    from kandil.secret import redacted
 
+    message, hint = redacted(message), redacted(hint or "") or None
     if settings.json:
         from kandil.cli.json_lines import write_report
 
-        write_report("kandil.error/1", error={"code": code, "message": message, "hint": hint, **(fields or {})})
+        told = {name: _redacted(value) for name, value in (fields or {}).items()}
+        write_report("kandil.error/1", error={"code": code, "message": message, "hint": hint, **told})
         return
     paint = Paint(sys.stderr, no_color=settings.no_color)
     print(f"{paint('red', 'error:')} {shortened(message, _LONGEST_MESSAGE)}", file=sys.stderr)
     if hint:
         print(f"{paint('cyan', 'hint:')} {printable(hint)}", file=sys.stderr)
+
+
+def _redacted(value: object) -> object:
+    from kandil.secret import redacted
+
+    match value:
+        case str():
+            return redacted(value)
+        case list() | tuple():
+            return [_redacted(one) for one in value]
+        case dict():
+            return {name: _redacted(one) for name, one in value.items()}
+    return value
 
 
 def _fields(error: KandilError) -> dict[str, object]:
@@ -185,7 +224,7 @@ def _traceback(error: BaseException) -> None:
     import traceback
 
     from kandil.cli.escape import printable
-    from kandil.secret import without_keys
+    from kandil.secret import redacted, without_keys
 
-    told = without_keys("".join(traceback.format_exception(error)))
+    told = without_keys(redacted("".join(traceback.format_exception(error))))
     print(printable(told, lines=True), file=sys.stderr, end="")

@@ -40,6 +40,7 @@ _OF_SYSTEM: Final = {
     "win32": ("keyring.backends.Windows.WinVaultKeyring",),
 }
 _VARIABLE: Final = "PYTHON_KEYRING_BACKEND"
+_BUS: Final = "DBUS_SESSION_BUS_ADDRESS"
 _MOST_TWINS: Final = 20
 
 
@@ -138,15 +139,18 @@ def _in_file() -> tuple[str, str | None]:
 
 
 def best() -> DesktopKeyring:
-    """The one that the system's desktop prefers. Raises: Unavailable, with every reason."""
-    found, reasons = [], []
+    """The one that the system's desktop prefers. Raises: Unavailable, and why its usual one is."""
+    found: list[DesktopKeyring] = []
+    reasons: list[str] = []
+    if sys.platform == "linux" and not os.environ.get(_BUS):
+        raise Unavailable(f"this is no desktop's session: {_BUS} is not set")
     for name in _OF_SYSTEM.get(sys.platform, tuple(ALLOWED)[2:]):
         try:
             found.append(DesktopKeyring(name))
         except Unavailable as error:
             reasons.append(f"{ALLOWED[name]}: {error.reason}")
     if not found:
-        raise Unavailable("; ".join(reasons))
+        raise Unavailable(reasons[0])
     return max(found, key=lambda one: one.priority)
 
 

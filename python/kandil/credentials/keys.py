@@ -71,7 +71,7 @@ class Keys:
         """The provider's key. Raises: KeyMissing, and as the class says."""
         key = await self.find(provider)
         if key is None:
-            raise KeyMissing(provider, hint=await self._how_to_set(provider))
+            raise KeyMissing(provider, hint=await self.how_to_set(provider))
         return key
 
     async def find(self, provider: str) -> Secret | None:
@@ -96,10 +96,7 @@ class Keys:
 
         Only the kernel's keyring knows `expires_seconds`. Nothing is kept in another place than that of this `kind`.
         """
-        ring = await self._ring(kind)
-        if ring is None:
-            hint = await self._how_to_set(provider) if kind == "desktop" else None
-            raise KeyringUnavailable(self._reasons[kind], hint=hint, machine=machine())
+        ring = await self.ready(provider, kind)
         texts = {_KEY + provider: key}
         if organisation is not None:
             texts[_ORGANISATION + provider] = Secret(organisation)
@@ -117,6 +114,14 @@ class Keys:
             organisation=organisation is not None or await self.organisation(provider) is not None,
             expires_in_seconds=expires_seconds,
         )
+
+    async def ready(self, provider: str, kind: Kind = "desktop") -> Keyring:
+        """There is a keyring of this kind; it may be locked. Raises: KeyringUnavailable: what this machine needs."""
+        ring = await self._ring(kind)
+        if ring is None:
+            hint = await self.how_to_set(provider) if kind == "desktop" else None
+            raise KeyringUnavailable(self._reasons[kind], hint=hint, machine=machine())
+        return ring
 
     async def remove(self, provider: str) -> tuple[str, ...]:
         """Key and organisation are gone from every keyring; which ones had them. Raises: KeyMissing."""
@@ -158,6 +163,15 @@ class Keys:
         """Why there is no keyring of this kind, where one was looked for."""
         return self._reasons.get(kind)
 
+    async def how_to_set(self, provider: str) -> str:
+        """What keeps a key for the provider on a machine such as this."""
+        if await self._ring("desktop") is not None:
+            known = profiles.provider(provider)
+            where = f" (get one at {known.console_url})" if known and known.console_url else ""
+            return f"`kandil auth set {provider}` asks for it{where}"
+        await self._ring("kernel")
+        return advice(provider, kernel=self._reasons.get("kernel"), here=machine())
+
     async def _once(self, account: str) -> Secret | None:
         async with self._locks.setdefault(account, trio.Lock()):
             if account not in self._read:
@@ -192,14 +206,6 @@ class Keys:
                 except Unavailable as error:
                     self._found[kind], self._reasons[kind] = None, error.reason
             return self._found[kind]
-
-    async def _how_to_set(self, provider: str) -> str:
-        if await self._ring("desktop") is not None:
-            known = profiles.provider(provider)
-            where = f" (get one at {known.console_url})" if known and known.console_url else ""
-            return f"`kandil auth set {provider}` asks for it{where}"
-        await self._ring("kernel")
-        return advice(provider, kernel=self._reasons.get("kernel"), here=machine())
 
     async def _ask(self, ring: Keyring, ask: Callable[[], _Value]) -> _Value:
         try:
