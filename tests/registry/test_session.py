@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kandil import paths
+from kandil.errors import FileUnwritable
 from kandil.registry import session
 
 FOLDER = "from kandil.registry import session; print(session.folder())"
@@ -90,6 +91,8 @@ def test_what_stands_in_place_of_the_model_is_none() -> None:
     place = session.folder() / "model"
     place.mkdir(parents=True)
     assert session.model() is None
+    with pytest.raises(FileUnwritable):
+        session.clear()
     place.rmdir()
     place.write_bytes(b"x" * 100_000)
     assert session.model() is None

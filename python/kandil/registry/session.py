@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from kandil import files, paths
+from kandil.errors import FileUnwritable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,9 +79,12 @@ def use(model: str) -> None:
 
 
 def clear() -> None:
-    """This session has no model of its own. Raises: OSError: it still has."""
-    with suppress(FileNotFoundError):
-        os.unlink(_model_file())
+    """This session has no model of its own. Raises: FileUnwritable: it still has."""
+    place = _model_file()
+    try:
+        place.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileUnwritable(str(place), error.strerror or str(error)) from error
 
 
 def is_this_process() -> bool:
