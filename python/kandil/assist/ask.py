@@ -49,6 +49,8 @@ class Question:
     """The context to load a local model with."""
     keep_alive_seconds: float | None = None
     """How long a model that kandil runs stays loaded when nobody asks it."""
+    wait_seconds: float | None = None
+    """When nothing has come for so long, it is given up; None: after two minutes before the answer, one within it."""
     stream: bool = True
     allow_secrets: bool = False
     """What looks like a key may be sent to others."""
@@ -76,7 +78,9 @@ async def answering(
     """
     settings = settings or config.load()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(settings.limits, notice=notice))
+        client = await stack.enter_async_context(
+            open_client(settings.limits, wait_seconds=question.wait_seconds, notice=notice)
+        )
         yield await begun(question, client, stack, settings, notice)
 
 

@@ -74,6 +74,7 @@ async def stream(
     top_p: float | None = None,
     context_tokens: int | None = None,
     keep_alive_seconds: float | None = None,
+    wait_seconds: float | None = None,
     allow_secrets: bool = False,
 ) -> AsyncGenerator[Answer]:
     """An answer, begun: iterate over it for its events. Leaving the context ends it. On trio.
@@ -91,6 +92,7 @@ async def stream(
         top_p: the share of likely words that are chosen from.
         context_tokens: the context to load a local model with.
         keep_alive_seconds: how long a model that kandil runs stays loaded when nobody asks it.
+        wait_seconds: when nothing has come for so long, it is given up.
         allow_secrets: what looks like a key may be sent to others.
 
     Raises: KandilError, of every kind: the name, the file, the key, the network, the provider.
@@ -112,6 +114,7 @@ async def stream(
         top_p=top_p,
         context_tokens=context_tokens,
         keep_alive_seconds=keep_alive_seconds,
+        wait_seconds=wait_seconds,
         allow_secrets=allow_secrets,
     )
     async with answering(question, settings=settings) as answer:

@@ -67,6 +67,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="The share of likely words.")
 @click.option("--ctx", "context", type=click.IntRange(1, 100_000_000), metavar="TOKENS", help="Of a local model.")
 @click.option("--keep-alive", callback=_duration, metavar="TIME", help="Keep a local model loaded for 10m after this.")
+@click.option("--timeout", callback=_duration, metavar="TIME", help="Give up when nothing has come for so long.")
 @click.option("-c", "--continue", "go_on", is_flag=True, help="Go on with this terminal's conversation.")
 @click.option("--no-keep", is_flag=True, help="Keep nothing of this for --continue.")
 @click.option("--no-stream", is_flag=True, help="Show the answer when it is whole.")
@@ -184,6 +185,7 @@ def _question(
         top_p=asked["top_p"],
         context_tokens=asked["context"],
         keep_alive_seconds=asked["keep_alive"],
+        wait_seconds=asked["timeout"],
         stream=not asked["no_stream"],
         allow_secrets=asked["allow_secrets"],
         force=asked["force"],

@@ -36,10 +36,20 @@ _LARGEST_REFUSAL_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_client(
-    limits: config.Limits, *, keys: Keys | None = None, notice: Callable[[str], None]
+    limits: config.Limits,
+    *,
+    keys: Keys | None = None,
+    wait_seconds: float | None = None,
+    notice: Callable[[str], None],
 ) -> AsyncGenerator[Client]:
-    """A client, and its connections, which end with the context. `notice` is told why something takes time."""
-    async with http.open_client() as connections:
+    """A client, and its connections, which end with the context. `notice` is told why something takes time.
+
+    `wait_seconds`: a server that sends nothing for so long is given up; None: as `http.Timeouts` has it.
+    """
+    timeouts = http.Timeouts()
+    if wait_seconds is not None:
+        timeouts = http.Timeouts(first_byte_seconds=wait_seconds, idle_seconds=wait_seconds)
+    async with http.open_client(timeouts) as connections:
         yield Client(connections, keys or Keys(), Limiter(), limits, notice)
 
 
