@@ -6,27 +6,31 @@ from typing import ClassVar
 
 from kandil.errors.root import KandilError
 
+_LATER = "ask again later, or take another model"
+
 
 class ProviderRefused(KandilError):
-    """The root of what a provider says in its own words. `said` are those; `status` is HTTP's, None inside a stream.
+    """The root of what a provider says in its own words: `said`. `status` is HTTP's, or what stands in the stream.
 
     `retryable`: the same request may be answered later.
     """
 
     exit_code = 6
     retryable: ClassVar[bool] = False
+    _what: ClassVar[str] = "{provider} refuses"
+    _advice: ClassVar[str] = _LATER
 
     def __init__(
         self,
-        message: str,
-        *,
-        hint: str,
         provider: str,
         said: str = "",
+        *,
+        what: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(f"{message}: {said}" if said else message, hint=hint)
+        message = what or self._what.format(provider=provider)
+        super().__init__(f"{message}: {said}" if said else message, hint=self._advice.format(provider=provider))
         self.provider, self.said, self.status, self.request_id = provider, said, status, request_id
 
 
@@ -35,15 +39,8 @@ class KeyRejected(ProviderRefused):
 
     exit_code = 5
     code = "key-rejected"
-
-    def __init__(self, provider: str, *, status: int | None = None, request_id: str | None = None) -> None:
-        super().__init__(
-            f"{provider} does not take the key",
-            hint=f"`kandil auth set {provider}` keeps another one",
-            provider=provider,
-            status=status,
-            request_id=request_id,
-        )
+    _what = "{provider} does not take the key"
+    _advice = "`kandil auth set {provider}` keeps another one"
 
 
 class PermissionDenied(ProviderRefused):
@@ -51,16 +48,16 @@ class PermissionDenied(ProviderRefused):
 
     exit_code = 5
     code = "permission-denied"
+    _what = "{provider} does not allow this"
+    _advice = "see what the account may use with {provider}: models, region, organisation"
 
-    def __init__(self, provider: str, said: str, *, status: int | None = None, request_id: str | None = None) -> None:
-        super().__init__(
-            f"{provider} does not allow this",
-            hint=f"see what the account may use with {provider}: models, region, organisation",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
+
+class QuotaExhausted(ProviderRefused):
+    """The account's credit or quota is used up: waiting a minute does not help."""
+
+    code = "quota-exhausted"
+    _what = "the account's credit or quota with {provider} is used up"
+    _advice = "see the billing of the account with {provider}, or take another model"
 
 
 class ModelNotOffered(ProviderRefused):
@@ -68,62 +65,14 @@ class ModelNotOffered(ProviderRefused):
 
     exit_code = 3
     code = "model-not-offered"
+    _advice = "`kandil model list` has the models that are known"
 
     def __init__(
-        self, provider: str, model: str, said: str, *, status: int | None = None, request_id: str | None = None
+        self, provider: str, model: str, said: str = "", *, status: int | None = None, request_id: str | None = None
     ) -> None:
-        super().__init__(
-            f"{provider} does not offer {model}",
-            hint=f"`kandil model list --provider {provider}` has the models that are known",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
+        what = f"{provider} does not offer {model}"
+        super().__init__(provider, said, what=what, status=status, request_id=request_id)
         self.model = model
-
-
-class RateLimited(ProviderRefused):
-    """Too many requests or tokens for now. `retry_after_seconds` is what the provider said; None: nothing."""
-
-    code = "rate-limited"
-    retryable = True
-
-    def __init__(
-        self,
-        provider: str,
-        said: str,
-        retry_after_seconds: float | None,
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        wait = "" if retry_after_seconds is None else f" for {retry_after_seconds:.0f} s"
-        super().__init__(
-            f"{provider} takes no more requests{wait}",
-            hint="wait, or take another model",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
-        self.retry_after_seconds = retry_after_seconds
-
-
-class QuotaExhausted(ProviderRefused):
-    """The account's credit or quota is used up: waiting a minute does not help."""
-
-    code = "quota-exhausted"
-
-    def __init__(self, provider: str, said: str, *, status: int | None = None, request_id: str | None = None) -> None:
-        super().__init__(
-            f"the account's credit or quota with {provider} is used up",
-            hint=f"see the billing of the account with {provider}, or take another model",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
 
 
 class ContextExceeded(ProviderRefused):
@@ -131,26 +80,21 @@ class ContextExceeded(ProviderRefused):
 
     exit_code = 2
     code = "context-exceeded"
+    _advice = "leave something out, or take a model with a larger context: `kandil model list --available`"
 
     def __init__(
         self,
         provider: str,
         model: str,
-        said: str,
+        said: str = "",
         *,
         needed_tokens: int | None = None,
         available_tokens: int | None = None,
         status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(
-            f"the request is longer than {model} takes",
-            hint="leave something out, or take a model with a larger context: `kandil model list --available`",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
+        what = f"the request is longer than {model} takes"
+        super().__init__(provider, said, what=what, status=status, request_id=request_id)
         self.model, self.needed_tokens, self.available_tokens = model, needed_tokens, available_tokens
 
 
@@ -158,79 +102,60 @@ class RequestInvalid(ProviderRefused):
     """The provider does not take the request as it is. `parameter` is what it names."""
 
     code = "request-invalid"
+    _what = "{provider} does not take the request"
+    _advice = "change what it names, or take another model"
 
     def __init__(
         self,
         provider: str,
-        said: str,
+        said: str = "",
         *,
         parameter: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        what = "" if status is None else f" ({status})"
-        super().__init__(
-            f"{provider} does not take the request{what}",
-            hint="change what it names, or take another model",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
+        super().__init__(provider, said, status=status, request_id=request_id)
         self.parameter = parameter
 
 
-class ProviderOverloaded(ProviderRefused):
+class _Passing(ProviderRefused):
+    """It may be over later: after `retry_after_seconds`, where the provider says so."""
+
+    retryable = True
+
+    def __init__(
+        self,
+        provider: str,
+        said: str = "",
+        retry_after_seconds: float | None = None,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(provider, said, status=status, request_id=request_id)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(_Passing):
+    """Too many requests or tokens for now."""
+
+    code = "rate-limited"
+    _what = "{provider} takes no more requests for now"
+    _advice = "wait, or take another model"
+
+
+class ProviderOverloaded(_Passing):
     """The provider has too much to do, for everybody."""
 
     code = "provider-overloaded"
-    retryable = True
-
-    def __init__(
-        self,
-        provider: str,
-        said: str,
-        retry_after_seconds: float | None = None,
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(
-            f"{provider} is overloaded",
-            hint="ask again later, or take another model",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
-        self.retry_after_seconds = retry_after_seconds
+    _what = "{provider} is overloaded"
 
 
-class ProviderFailed(ProviderRefused):
+class ProviderFailed(_Passing):
     """Something broke at the provider's."""
 
     code = "provider-failed"
-    retryable = True
-
-    def __init__(
-        self,
-        provider: str,
-        said: str,
-        retry_after_seconds: float | None = None,
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        what = "" if status is None else f" ({status})"
-        super().__init__(
-            f"{provider} failed{what}",
-            hint="ask again later, or take another model",
-            provider=provider,
-            said=said,
-            status=status,
-            request_id=request_id,
-        )
-        self.retry_after_seconds = retry_after_seconds
+    _what = "{provider} failed"
 
 
 class ReplyUnreadable(KandilError):
@@ -243,9 +168,9 @@ class ReplyUnreadable(KandilError):
     def __init__(
         self, provider: str, reason: str, *, begins: str = "", status: int | None = None, hint: str | None = None
     ) -> None:
-        shown = f" It begins with: {begins}" if begins else ""
+        shown = f"; it begins with: {begins}" if begins else ""
         super().__init__(
-            f"the answer cannot be read: {reason}.{shown}",
+            f"{provider}'s answer cannot be read: {reason}{shown}",
             hint=hint or f"is {provider}'s base URL right, and does no proxy or login page answer in its place?",
         )
         self.provider, self.reason, self.begins, self.status = provider, reason, begins, status

@@ -108,7 +108,7 @@ class Decoder:
         first = content[:1]
         if first == b"<":
             raise ReplyUnreadable(self._provider, "it is a web page", begins=shown(content))
-        if first not in b"{[":
+        if first not in b'{["':
             self._stream = ServerSentEvents(self._provider)
         elif self._reply.framing == "ndjson":
             self._stream = Lines(self._provider)

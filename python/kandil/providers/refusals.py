@@ -113,7 +113,7 @@ _STATUSES: Final[Mapping[int, Kind]] = {
     429: "rate",
     **dict.fromkeys((503, 529), "busy"),
 }
-_UNAUTHORISED, _FORBIDDEN, _LIMITED, _FAILED = 401, 403, 429, 500
+_REFUSED, _UNAUTHORISED, _FORBIDDEN, _LIMITED, _FAILED = 400, 401, 403, 429, 500
 _DIGITS: Final = 12
 
 
@@ -142,7 +142,7 @@ def refused_inside(endpoint: Endpoint, fields: Fields) -> KandilError | None:
 def _of_status(status: int | None) -> Kind:
     if status is None or status >= _FAILED:
         return _STATUSES.get(status or 0, "failed")
-    return _STATUSES.get(status, "invalid")
+    return _STATUSES.get(status, "invalid" if status >= _REFUSED else "nowhere")
 
 
 def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the other, in their order)
@@ -156,7 +156,7 @@ def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the ot
         return "rate" if status == _LIMITED and _soon(said) else "quota"
     if _PICTURES.search(message):
         return "invalid"
-    if _BUSY.search(message) or "busy" in coded:
+    if "busy" in coded or (status != _LIMITED and _BUSY.search(message)):
         return "busy"
     if _REGION.search(message) or "permission" in coded:
         return "permission"
@@ -219,7 +219,9 @@ def _error(endpoint: Endpoint, said: Said, kind: Kind) -> KandilError:  # noqa: 
         case "failed":
             return ProviderFailed(provider, message, wait, status=status, request_id=request_id)
         case "nowhere":
-            return ReplyUnreadable(provider, f"nothing is at its address ({status})", begins=message, status=status)
+            return ReplyUnreadable(
+                provider, f"nothing of the kind is at its address ({status})", begins=message, status=status
+            )
         case "invalid":
             return RequestInvalid(provider, message, parameter=said.parameter, status=status, request_id=request_id)
 

@@ -98,5 +98,6 @@ def _request_id(found: Fields, headers: Mapping[str, str]) -> str | None:
 
 
 def _safe(said: str) -> str:
-    bare = " ".join(without_keys(said[: 4 * _LONGEST]).split())
+    printable = "".join(letter if letter.isprintable() else " " for letter in said[: 4 * _LONGEST])
+    bare = " ".join(without_keys(printable).split())
     return bare if len(bare) <= _LONGEST else bare[:_LONGEST] + "…"

@@ -44,9 +44,8 @@ class ServerSentEvents:
         name, _, value = line.partition(b":")
         if name != b"data":  # comments have no name
             return
-        value = value.removeprefix(b" ")
-        self._data.append(value)
-        self._data_bytes += len(value) + 1
+        self._data.append(value.removeprefix(b" "))
+        self._data_bytes += len(line)
         if self._data_bytes > LARGEST_LINE_BYTES:
             raise ReplyUnreadable(self._provider, f"an event of more than {LARGEST_LINE_BYTES >> 20} MiB")
 
