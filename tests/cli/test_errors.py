@@ -170,7 +170,7 @@ def test_an_error_ends_with_its_own_code_and_fields(
 def test_of_several_errors_the_one_that_decides_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     group = BaseExceptionGroup("nursery", [RuntimeError("late"), BaseExceptionGroup("inner", [KeyboardInterrupt()])])
     fail(BaseExceptionGroup("outer", [group]), monkeypatch)
-    assert cli_run._sole(group).__class__ is KeyboardInterrupt
+    assert cli_run.sole_error(group).__class__ is KeyboardInterrupt
 
 
 def test_a_full_disk_behind_stdout_is_said(run: type_of_run) -> None:

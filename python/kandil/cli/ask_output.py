@@ -47,6 +47,8 @@ class Output:
                 self._screen.text(event.text)
             case Reasoning():
                 self._screen.reasoning(event.text)
+            case _:
+                pass  # at the end
 
     def end(self) -> None:
         """The answer is whole."""
