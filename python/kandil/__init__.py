@@ -2,6 +2,8 @@
 
 What is public stands here and is loaded when it is first used, so that `import kandil` costs nothing:
 
+- `ask(prompt, model=…)`: a whole answer, `Reply`, of a model in the cloud or in a GGUF file; `stream(…)`: an `Answer`
+  while it comes, event by event. On trio.
 - `verify(paths)`: is every model file the one that was published, and sound? `async for` on trio: `FileResult` by
   `FileResult`, each with its `Finding`s; a `Summary` at the end. `kandil.verify` is also the module that the function
   lives in: the module can be called, so that no order of imports makes a difference.
@@ -10,46 +12,61 @@ What is public stands here and is loaded when it is first used, so that `import 
 - `rules()`: what is checked in GGUF files, `Rule` by `Rule`; a `Finding` has the id of one.
 - `KandilError`: the root of every error that is raised on purpose.
 
-The layers below: `cli`, `verify`, `profiles`, `paths`, `errors`; `_core` is the Rust extension.
+The layers below: `cli`; `assist` (questions and answers), `registry` (what the user has added), `completions` (a call,
+whole), `providers` (what goes over the wire), `resolver`, `compat`, `local_server`, `verify`, `sandbox`, `credentials`,
+`http`, `limits`, `config`, `hardware`, `profiles`, `errors`; `_core` is the Rust extension.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kandil._core import Header, Rule, Sha256, __version__, rules, sha256
+    from kandil.assist import Reply, ask, stream
+    from kandil.completions import Answer
     from kandil.errors import KandilError
     from kandil.profiles import Profile
+    from kandil.providers import Message
     from kandil.verify import FileResult, Finding, Summary, sha256_files, verify
 
 __all__ = [
+    "Answer",
     "FileResult",
     "Finding",
     "Header",
     "KandilError",
+    "Message",
     "Profile",
+    "Reply",
     "Rule",
     "Sha256",
     "Summary",
     "__version__",
+    "ask",
     "rules",
     "sha256",
     "sha256_files",
+    "stream",
     "verify",
 ]
 
 _HOMES = {
+    "Answer": "kandil.completions",
     "FileResult": "kandil.verify",
     "Finding": "kandil.verify",
     "Header": "kandil._core",
     "KandilError": "kandil.errors",
+    "Message": "kandil.providers",
     "Profile": "kandil.profiles",
+    "Reply": "kandil.assist",
     "Rule": "kandil._core",
     "Sha256": "kandil._core",
     "Summary": "kandil.verify",
     "__version__": "kandil._core",
+    "ask": "kandil.assist",
     "rules": "kandil._core",
     "sha256": "kandil._core",
     "sha256_files": "kandil.verify",
+    "stream": "kandil.assist",
 }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from kandil.assist.prompt import Part, secrets
-from kandil.errors import ModelCannot, PromptTooLong, SecretInPrompt
+from kandil.errors import ModelCannot, PromptTooLong, ReplyNotJson, SecretInPrompt
 from kandil.providers import estimate_input_tokens
 
 if TYPE_CHECKING:
     from kandil.assist.ask import Question
     from kandil.assist.serving import Place
+    from kandil.completions import Answer
     from kandil.providers.conversation import Request
 
 _SURE: Final = 0.6
@@ -27,6 +29,14 @@ def check(question: Question, request: Request, place: Place) -> None:
     _fits(request, place)
     if place.elsewhere and not question.allow_secrets:
         _tells_no_key(question, request, place)
+
+
+def check_json(answer: Answer) -> None:
+    """The answer is JSON; whether it is as the schema says is not looked at. Raises: ReplyNotJson."""
+    try:
+        json.loads(answer.text)
+    except (ValueError, RecursionError) as error:
+        raise ReplyNotJson(answer.target.model, str(error)) from None
 
 
 def _able(question: Question, place: Place) -> None:

@@ -109,6 +109,7 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
 
 async def _ask(question: Question, loaded: Config, output: Output) -> None:
     from kandil.assist import answering
+    from kandil.assist.checks import check_json
 
     async with answering(question, settings=loaded, notice=output.say) as answer:
         output.answer = answer
@@ -116,6 +117,8 @@ async def _ask(question: Question, loaded: Config, output: Output) -> None:
             output.show(event)
     output.end()
     _count_use(question, answer)
+    if question.json_schema is not None:
+        check_json(answer)
 
 
 def _said(words: Sequence[str], named: Sequence[str]) -> tuple[str, tuple[Part, ...]]:
