@@ -212,7 +212,8 @@ def _redacted(value: object) -> object:
             return [_redacted(one) for one in value]
         case dict():
             return {name: _redacted(one) for name, one in value.items()}
-    return value
+        case _:
+            return value
 
 
 def _fields(error: KandilError) -> dict[str, object]:

@@ -58,11 +58,11 @@ class DesktopKeyring:
         self._ring: Any = _answer(backend)
 
     def read(self, account: str) -> str | None:
-        text = _answer(lambda: self._ring.get_password(SERVICE, account))
+        text = self._opened(lambda: self._ring.get_password(SERVICE, account))
         return None if text is None else str(text)
 
     def write(self, account: str, text: str, *, expires_seconds: int | None) -> None:  # noqa: ARG002
-        _answer(lambda: self._ring.set_password(SERVICE, account, text))
+        self._opened(lambda: self._ring.set_password(SERVICE, account, text))
         if self.read(account) != text:  # some only log that they could not
             raise Unavailable("it has not kept what it was given")
 
@@ -70,7 +70,7 @@ class DesktopKeyring:
         for number in range(_MOST_TWINS):  # each call removes one of those that bear the name
             if self.read(account) is None:
                 return number > 0
-            _answer(lambda: self._ring.delete_password(SERVICE, account))
+            self._opened(lambda: self._ring.delete_password(SERVICE, account))
         raise Unavailable("it does not remove what it was told to")
 
     def entries(self, accounts: Iterable[str]) -> Mapping[str, Entry]:
@@ -80,6 +80,19 @@ class DesktopKeyring:
 
     def is_locked(self) -> bool | None:
         return _answer(self._locked) if hasattr(self._module, "secretstorage") else None
+
+    def _opened(self, ask: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What `ask` gives, of a keyring that is unlocked by now. `keyring` unlocks too, and leaves sockets open then."""
+        if hasattr(self._module, "secretstorage"):
+            _answer(self._unlock)
+        return _answer(ask)
+
+    def _unlock(self) -> None:
+        storage: ModuleType = self._module.secretstorage
+        with closing(storage.dbus_init()) as bus:
+            collection = storage.get_default_collection(bus)
+            if collection.is_locked() and collection.unlock():
+                raise Unavailable("nobody has unlocked it", locked=True)
 
     def _listed(self) -> list[str]:
         """The accounts in the Secret Service. What is locked can be listed too, so that nobody is asked to unlock."""
@@ -168,6 +181,8 @@ def _answer(ask: Callable[[], Any]) -> Any:  # noqa: ANN401
     """What `ask` gives. Raises: Unavailable; the error of whatever lies below is not kept: it may hold anything."""
     try:
         return ask()
+    except Unavailable:
+        raise
     except Exception as error:  # noqa: BLE001 (keyring, its modules and D-Bus have dozens)
         refusal = _refusal(error)
     raise refusal
