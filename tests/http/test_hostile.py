@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.lowlevel
 
 from kandil import http
 from kandil.errors import (
@@ -102,7 +103,7 @@ async def test_a_server_that_speaks_tls_is_told() -> None:
 async def test_an_end_before_the_reply(sent: bytes, how: str) -> None:
     async def answer(stream: trio.abc.Stream, _: bytes) -> bool:
         await stream.send_all(sent)
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         if how == "reset":
             await reset(stream)
         return True

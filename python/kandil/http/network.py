@@ -285,5 +285,5 @@ def _seconds(timeout: float | None) -> float:
 
 
 def _how(error: BaseException) -> Literal["reset", "closed"]:
-    cause = error.__cause__
-    return "reset" if isinstance(cause, OSError) and cause.errno in (errno.ECONNRESET, errno.EPIPE) else "closed"
+    numbers = {cause.errno for cause in tls.causes(error) if isinstance(cause, OSError)}
+    return "reset" if numbers & {errno.ECONNRESET, errno.EPIPE} else "closed"

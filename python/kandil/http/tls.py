@@ -49,7 +49,7 @@ def context(host: str, *, any_name: bool = False) -> ssl.SSLContext:
 
 def failure(host: str, error: BaseException) -> TlsFailed:
     """Why the handshake failed: trio's errors say nothing, and have OpenSSL's as their cause."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             fault = _CERTIFICATE_FAULTS.get(cause.verify_code, "certificate")
             return TlsFailed(host, fault, reason=cause.verify_message)
@@ -65,7 +65,7 @@ def failure(host: str, error: BaseException) -> TlsFailed:
 
 def alert(error: BaseException) -> str:
     """What OpenSSL says of a connection that broke after the handshake; empty where TLS was not the cause."""
-    reasons = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError))
+    reasons = (cause.reason for cause in causes(error) if isinstance(cause, ssl.SSLError))
     return _words(next(filter(None, reasons), ""))
 
 
@@ -78,7 +78,7 @@ def _words(reason: str) -> str:
     return reason.replace("_", " ").lower()
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     for _ in range(10):
         if error is None:
             return
