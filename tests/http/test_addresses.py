@@ -47,5 +47,7 @@ def test_an_embedded_address_is_never_more_allowed_than_itself(number: int) -> N
 @given(st.ip_addresses())
 def test_what_is_no_ordinary_destination_is_never_public(address: IPv4Address | IPv6Address) -> None:
     if zone(address) is Zone.PUBLIC:
-        assert not (address.is_link_local or address.is_multicast or address.is_unspecified or address.is_loopback)
+        ordinary = not (address.is_link_local or address.is_multicast or address.is_unspecified)
+        assert ordinary
+        assert not address.is_loopback
         assert address.version == 6 or not address.is_reserved

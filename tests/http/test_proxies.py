@@ -1,5 +1,7 @@
 """Proxies of the environment: what goes through them, what never does, and what they get to see."""
 
+# ruff: noqa: SIM117 (a reply is read within its request, and errors come of either)
+
 from __future__ import annotations
 
 import logging

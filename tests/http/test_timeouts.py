@@ -1,6 +1,10 @@
 """Each wait has its own end and its own error. On a clock that jumps: nothing here waits."""
 
+# ruff: noqa: PT012, SIM117 (a reply is read within its request, and errors come of either)
+
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -8,12 +12,15 @@ import trio.testing
 
 from kandil import http
 from kandil.errors import BodyBroken, FirstByteTimeout, IdleTimeout, SendTimeout, TotalTimeout
-from tests.support.servers.raw import OK, serving
+from tests.support.servers.raw import OK, listening, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 LIMITS = http.Timeouts(first_byte_seconds=20, idle_seconds=5)
 
 
-def _dripping(start: bytes, part: bytes, every_seconds: float):  # type: ignore[no-untyped-def]
+def _dripping(start: bytes, part: bytes, every_seconds: float) -> Callable[[trio.abc.Stream, bytes], Awaitable[None]]:
     async def answer(stream: trio.abc.Stream, _: bytes) -> None:
         await stream.send_all(start)
         while True:
@@ -56,7 +63,7 @@ async def test_a_body_that_stalls_keeps_what_came(autojump_clock: trio.testing.M
 async def test_a_body_that_drips_goes_on_for_as_long_as_it_does(autojump_clock: trio.testing.MockClock) -> None:
     async def answer(stream: trio.abc.Stream, _: bytes) -> None:
         await stream.send_all(OK + b"content-length: 100\r\n\r\n")
-        for _ in range(100):
+        for _each in range(100):
             await trio.sleep(4)
             await stream.send_all(b"x")
 
@@ -95,17 +102,12 @@ async def test_a_server_that_takes_no_more(autojump_clock: trio.testing.MockCloc
     async def deaf(stream: trio.SocketStream) -> None:
         await trio.sleep_forever()
 
-    async with trio.open_nursery() as nursery, http.open_client(LIMITS) as client:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(deaf, 0, host="127.0.0.1", task_status=task_status)
-        )
-        port = listeners[0].socket.getsockname()[1]
+    async with listening(deaf) as port, http.open_client(LIMITS) as client:
         before = trio.current_time()
         with pytest.raises(SendTimeout):
             async with client.send("POST", f"http://127.0.0.1:{port}/", body=bytes(64 << 20)):
                 pass
         assert trio.current_time() - before == pytest.approx(5)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_requests_own_timeouts(autojump_clock: trio.testing.MockClock) -> None:

@@ -18,7 +18,7 @@ from kandil import http
 from kandil.errors import ConnectionLost, ConnectTimeout, NetworkError, NotConnected, TlsFailed
 from tests.support.servers.certificates import server_context, trusted
 from tests.support.servers.names import Names, simulated
-from tests.support.servers.raw import reply, reset, serving
+from tests.support.servers.raw import listening, reply, reset, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ async def test_a_trusted_certificate(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         (["a.example", "*.b.example"], {}, "wrong-host", "it is for a.example, *.b.example"),
     ],
 )
-async def test_a_certificate_that_does_not_serve(
+async def test_a_certificate_that_does_not_serve(  # noqa: PLR0917
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: list[str], options: dict[str, Any], fault: str, says: str
 ) -> None:
     context = server_context(trusted(monkeypatch, tmp_path), *names, **options)
@@ -133,13 +133,8 @@ async def _raw(answer: bytes, *, rst: bool = False) -> TlsFailed:
         if rst:
             await reset(stream)
 
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(serve, 0, host="127.0.0.1", task_status=task_status)
-        )
-        error = await _failed(listeners[0].socket.getsockname()[1])
-        nursery.cancel_scope.cancel()
-    return error
+    async with listening(serve) as port:
+        return await _failed(port)
 
 
 async def test_plain_http_at_the_port() -> None:
@@ -194,7 +189,7 @@ async def _refused_by(context: ssl.SSLContext) -> NetworkError:
 async def test_only_old_versions_of_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     context = server_context(trusted(monkeypatch, tmp_path), "127.0.0.1")
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     error = await _refused_by(context)
     assert isinstance(error, TlsFailed)
@@ -223,12 +218,8 @@ async def test_a_handshake_that_never_ends(autojump_clock: trio.testing.MockCloc
     async def silent(stream: trio.SocketStream) -> None:
         await trio.sleep_forever()
 
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
-            lambda task_status: trio.serve_tcp(silent, 0, host="127.0.0.1", task_status=task_status)
-        )
+    async with listening(silent) as port:
         started = trio.current_time()
         with pytest.raises(ConnectTimeout) as late:
-            await _asked(listeners[0].socket.getsockname()[1])
+            await _asked(port)
         assert (late.value.phase, trio.current_time() - started) == ("tls", 10)
-        nursery.cancel_scope.cancel()

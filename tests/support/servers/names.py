@@ -27,8 +27,14 @@ class Names(trio.abc.HostnameResolver):
     def add(self, name: str, *answers: Any) -> None:
         self.answers[name] = [list(answer) for answer in answers]
 
-    async def getaddrinfo(
-        self, host: bytes | str | None, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    async def getaddrinfo(  # noqa: PLR0917 (the interface's)
+        self,
+        host: bytes | str | None,
+        port: Any,
+        family: int = 0,
+        type: int = 0,  # noqa: A002
+        proto: int = 0,
+        flags: int = 0,
     ) -> Any:
         name = host.decode() if isinstance(host, bytes) else str(host)
         self.asked.append(name)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from tests.support.servers.raw import request
+from tests.support.servers.raw import listening, request
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 
 @dataclass
@@ -55,13 +55,15 @@ async def socks5(client: trio.abc.Stream, to: int, proxy: Proxy) -> None:
     await client.send_all(b"\x05\x00")
     asked = await client.receive_some(262)
     assert asked[:4] == b"\x05\x01\x00\x03", "the name, not an address, is for the proxy to look up"
-    proxy.heads.append(asked[5 : 5 + asked[4]] + b":%d" % int.from_bytes(asked[-2:]))
+    proxy.heads.append(bytes(asked[5 : 5 + asked[4]]) + b":%d" % int.from_bytes(asked[-2:]))
     await client.send_all(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
     await _carry(client, to, proxy)
 
 
 @asynccontextmanager
-async def proxying(serve, to: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:  # type: ignore[no-untyped-def]
+async def proxying(
+    serve: Callable[[trio.abc.Stream, int, Proxy], Awaitable[None]], to: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Proxy]:
     """`serve(client, to, proxy)` for each connection: `connect`, `socks5`, or what a test says."""
     proxy = Proxy()
 
@@ -71,18 +73,5 @@ async def proxying(serve, to: int = 0, tls: ssl.SSLContext | None = None) -> Asy
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 
-    async with trio.open_nursery() as nursery:
-
-        async def listen(task_status: trio.TaskStatus[list[trio.SocketListener]]) -> None:
-            if tls is None:
-                await trio.serve_tcp(guarded, 0, host="127.0.0.1", task_status=task_status)
-            else:
-                await trio.serve_ssl_over_tcp(
-                    guarded, 0, tls, host="127.0.0.1", https_compatible=True, task_status=task_status
-                )  # type: ignore[misc]
-
-        listeners = await nursery.start(listen)
-        listener = getattr(listeners[0], "transport_listener", listeners[0])
-        proxy.port = listener.socket.getsockname()[1]
+    async with listening(guarded, tls) as proxy.port:
         yield proxy
-        nursery.cancel_scope.cancel()

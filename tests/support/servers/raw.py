@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -24,8 +25,6 @@ class Server:
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
-    left: int = 0
-    """Connections that the client has closed."""
 
     @property
     def url(self) -> str:
@@ -70,6 +69,27 @@ async def reset(stream: trio.abc.Stream) -> None:
 
 
 @asynccontextmanager
+async def listening(serve: Callable[[Any], Awaitable[object]], tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of this machine where each connection is given to `serve`."""
+    listeners: list[Any] = list(await trio.open_tcp_listeners(0, host="127.0.0.1"))
+    port = listeners[0].socket.getsockname()[1]
+    if tls:
+        listeners = [trio.SSLListener(listener, tls, https_compatible=True) for listener in listeners]
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, serve, listeners)
+            yield port
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:  # what the test itself raises stays what it is
+        if len(group.exceptions) > 1:
+            raise
+        error = group.exceptions[0]
+    else:
+        return
+    raise error
+
+
+@asynccontextmanager
 async def serving(
     answer: bytes | Callable[[trio.abc.Stream, bytes], Awaitable[bool | None]],
     tls: ssl.SSLContext | None = None,
@@ -82,44 +102,20 @@ async def serving(
     """
     server = Server()
 
+    async def answered(stream: trio.abc.Stream, asked: bytes) -> bool:
+        if isinstance(answer, bytes):
+            await stream.send_all(answer)
+            return close
+        return bool(await answer(stream, asked)) or close
+
     async def serve(stream: trio.abc.Stream) -> None:
         server.connections += 1
         kept = bytearray()
-        try:
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while (asked := await request(stream, kept)) is not None:
                 server.requests.append(asked)
-                if isinstance(answer, bytes):
-                    await stream.send_all(answer)
-                    ends = close
-                else:
-                    ends = bool(await answer(stream, asked)) or close
-                if ends:
+                if await answered(stream, asked):
                     return
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        else:
-            server.left += 1
 
-    try:
-        async with trio.open_nursery() as nursery:
-            if tls is None:
-                listeners = await nursery.start(
-                    lambda task_status: trio.serve_tcp(serve, 0, host="127.0.0.1", task_status=task_status)
-                )
-                server.port = listeners[0].socket.getsockname()[1]
-            else:
-                secured = await nursery.start(
-                    lambda task_status: trio.serve_ssl_over_tcp(
-                        serve, 0, tls, host="127.0.0.1", https_compatible=True, task_status=task_status
-                    )
-                )
-                server.port = secured[0].transport_listener.socket.getsockname()[1]
-            yield server
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:  # what the test itself raises stays what it is
-        if len(group.exceptions) > 1:
-            raise
-        error = group.exceptions[0]
-    else:
-        return
-    raise error
+    async with listening(serve, tls) as server.port:
+        yield server
