@@ -11,6 +11,7 @@ from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
 from kandil.cli.terminal import Paint
 from kandil.providers.events import Reasoning, Text
+from kandil.secret import redacted
 
 if TYPE_CHECKING:
     from kandil.cli.group import Settings
@@ -37,7 +38,7 @@ class Output:
     def say(self, text: str) -> None:
         """A notice, to standard error; with --quiet or --json warnings alone."""
         if not self._quiet or text.startswith("warning:"):
-            print(printable(text), file=sys.stderr, flush=True)
+            print(redacted(printable(text)), file=sys.stderr, flush=True)
 
     def show(self, event: Event) -> None:
         if self._json or self._whole:

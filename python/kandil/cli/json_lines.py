@@ -8,11 +8,12 @@ import os
 import sys
 
 from kandil.cli.escape import printable
+from kandil.secret import redacted
 
 
 def write_json(value: dict[str, object]) -> None:
-    """Prints one line."""
-    sys.stdout.write(as_json(value) + "\n")
+    """Prints one line. A key that is in use is not in it, whoever said it."""
+    sys.stdout.write(redacted(as_json(value)) + "\n")
     sys.stdout.flush()
 
 

@@ -76,12 +76,13 @@ def _say(text: str) -> None:
 def _show(found: Reach, settings: Settings) -> None:
     from kandil.cli.escape import printable
     from kandil.cli.terminal import Paint
+    from kandil.secret import redacted
 
     paint = Paint(sys.stdout, no_color=settings.no_color)
     print(paint("bold", printable(found.model)))
     for step in found.steps:
         style, word = _MARKS[step.state]
-        what = "" if step.state == "failed" else printable(step.what)
+        what = "" if step.state == "failed" else redacted(printable(step.what))
         print(f"  {step.name:<11}{paint(style, f'{word:<8}')} {_time(step):>9}  {what}".rstrip())
     if found.cost_usd:
         print(f"  it cost ${found.cost_usd:.6f}")
