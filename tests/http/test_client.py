@@ -123,6 +123,41 @@ async def test_cancelling_closes_the_connection_at_once(sent: bytes) -> None:
         await left.wait()
 
 
+async def test_a_reply_that_nobody_reads_to_its_end_does_not_hold_anybody_up() -> None:
+    async def answer(stream: trio.abc.Stream, _: bytes) -> None:
+        await stream.send_all(OK + b"\r\nbegun")
+        await stream.receive_some(1)
+
+    async with serving(answer) as server, http.open_client() as client:
+        for _ in range(2):
+            with trio.move_on_after(60) as cancelled:
+                async with client.send("GET", server.url) as response:
+                    assert await anext(response.chunks()) == b"begun"
+                    cancelled.cancel()
+        assert server.connections == 2
+
+
+async def test_ipv6_on_this_machine() -> None:
+    try:
+        listeners = await trio.open_tcp_listeners(0, host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    seen = b""
+
+    async def serve(stream: trio.SocketStream) -> None:
+        nonlocal seen
+        seen = await stream.receive_some(4096)
+        await stream.send_all(reply())
+
+    port = listeners[0].socket.getsockname()[1]
+    async with trio.open_nursery() as nursery, http.open_client() as client:
+        nursery.start_soon(trio.serve_listeners, serve, listeners)
+        async with client.send("GET", f"http://[::1]:{port}/") as response:
+            assert await response.read(10) == b"hello"
+        nursery.cancel_scope.cancel()
+    assert b"host: [::1]:%d\r\n" % port in seen.lower()
+
+
 async def test_a_hundred_at_once_each_get_their_own_reply() -> None:
     async def answer(stream: trio.abc.Stream, asked: bytes) -> None:
         await stream.send_all(reply(asked.split(b" ")[1]))

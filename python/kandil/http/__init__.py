@@ -2,7 +2,8 @@
 
 `open_client()` is what the rest of kandil uses; nothing is loaded for it until then. On trio, and on httpcore2: the
 part of httpx2 that opens, keeps and reads connections. What httpx2 lays over it (cookies, redirects, decoding,
-the environment's settings, requests within its errors, which hold the key) would all be switched off here.
+the environment's settings) would be switched off here, its errors hold the request, and so the key, and it has no place
+for a network of one's own, where addresses are checked.
 
 HTTP/1.1 alone: httpcore2 2.16 ends no HTTP/2 stream when its request is cancelled, and a provider would go on
 generating what nobody reads and somebody pays for. A closed connection is noticed at once.

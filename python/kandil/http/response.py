@@ -108,12 +108,14 @@ class Response:
 
     async def close(self, *, drain: bool) -> None:
         """The connection is free for the next request, or closed where the body goes on."""
-        if drain and not self._over:
-            with trio.move_on_after(_DRAINED_SECONDS):
-                await self._drain()
-        with trio.CancelScope(shield=True):
-            await self._parts.aclose()
-            await self._core.aclose()
+        try:
+            if drain and not self._over:
+                with trio.move_on_after(_DRAINED_SECONDS):
+                    await self._drain()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._parts.aclose()
+                await self._core.aclose()
 
     async def _drain(self) -> None:
         """What comes at once after the last that was wanted, as the end of a stream does."""
