@@ -5,12 +5,11 @@ Four protocols serve every provider of ``profiles/``: what is special about one 
 
 from kandil.providers.conversation import Image, Message, Request
 from kandil.providers.decoder import Decoder
-from kandil.providers.dispatch import decoder, encode
+from kandil.providers.dispatch import decoder, encode, refusal
 from kandil.providers.endpoint import Call, Endpoint, endpoint
 from kandil.providers.estimate import estimate_input_tokens
 from kandil.providers.events import Event, Reasoning, Stop, Text, ToolCall, Usage
 from kandil.providers.listing import listed_models
-from kandil.providers.refusals import refusal
 
 __all__ = [
     "Call",

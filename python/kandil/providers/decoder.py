@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from kandil.errors import KandilError, ReplyUnreadable, StreamBroken
 from kandil.providers.events import Stop
-from kandil.providers.fields import decoded, shown
+from kandil.providers.fields import decoded, says_refused, shown
 from kandil.providers.lines import Lines
-from kandil.providers.refusals import refused_inside
 from kandil.providers.sse import ServerSentEvents
 
 if TYPE_CHECKING:
@@ -55,9 +54,9 @@ class Decoder:
         try:
             self._take(content, found)
         except KandilError as failure:
+            self._failure = failure
             if not found:
                 raise
-            self._failure = failure
         return found
 
     def end(self) -> list[Event]:
@@ -125,8 +124,8 @@ class Decoder:
         for fields in parsed if isinstance(parsed, list) else (parsed,):
             if not isinstance(fields, dict):
                 raise self._foreign(value)
-            if failure := refused_inside(self._reply.endpoint, fields):
-                raise failure
+            if says_refused(fields):
+                self._reply.refuse(fields)
             found.extend(self._reply.take(fields))
             if self._reply.over:
                 found.extend(self._reply.last())

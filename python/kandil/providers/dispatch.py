@@ -20,6 +20,7 @@ from kandil.providers.openai_responses import ResponsesReply, responses_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kandil.errors import KandilError
     from kandil.providers.conversation import Request
     from kandil.providers.endpoint import Endpoint
     from kandil.providers.fields import Fields
@@ -50,6 +51,13 @@ def encode(endpoint: Endpoint, request: Request) -> Call:
 def decoder(endpoint: Endpoint, *, largest_bytes: int = LARGEST_REPLY_BYTES) -> Decoder:
     """For one reply with a good status, streamed or not: its bytes tell which. At most `largest_bytes` are taken."""
     return Decoder(_of(endpoint)[1](endpoint), largest_bytes=largest_bytes)
+
+
+def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> KandilError:
+    """What the answer with a bad `status` means. `headers` have lower-case names; `body` may be cut off."""
+    from kandil.providers import refusals  # noqa: PLC0415 (its many patterns are for what fails)
+
+    return refusals.refusal(endpoint, status, headers, body)
 
 
 def _of(endpoint: Endpoint) -> tuple[Callable[[Endpoint, Request], Fields], type[Reply]]:

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from kandil.providers.conversation import Request
 
 _WORDS: Final = (ascii_letters + " ").encode()
-_DIGITS: Final = digits.encode()
-_OTHER_ASCII: Final = bytes(set(range(128)) - set(_WORDS) - set(_DIGITS))
-_LETTERS_A_TOKEN: Final = 3.6
-_SIGNS_A_TOKEN: Final = 1.25
-_BYTES_A_TOKEN: Final = 2.0
-"""Of what is not ASCII, in UTF-8."""
+_TOKENS_EACH: Final = (
+    (_WORDS, 1 / 3.6),
+    (digits.encode(), 1.0),
+    (bytes(set(range(0x80)) - set(_WORDS) - set(digits.encode())), 1 / 1.25),
+    (bytes(range(0xC2, 0xE0)), 0.7),  # begin letters of two bytes: accents, Cyrillic, Arabic
+    (bytes(range(0xE0, 0xF0)), 1.0),  # of three: Chinese, Japanese, Indian scripts
+    (bytes(range(0xF0, 0xF5)), 2.2),  # of four: emoji
+)
 _TURN_TOKENS: Final = 8
 _IMAGE_TOKENS: Final = 1600
 
@@ -23,7 +25,9 @@ _IMAGE_TOKENS: Final = 1600
 def estimate_input_tokens(request: Request) -> int:
     """About how many tokens the prompt has, rather too many than too few.
 
-    A picture counts 1,600: what Anthropic's models take at most as a rule, above Gemini's 1,120 and OpenAI's 1,445.
+    Against the tokenizers of Llama 3, Qwen 2 and StarCoder: a tenth to a half too many for English, German, code and
+    JSON, up to the double for Chinese, Japanese and Russian; up to a fifth too few for hexadecimal digests and emoji. A
+    picture counts 1,600: what Anthropic's models take at most as a rule, above Gemini's 1,120 and OpenAI's 1,445.
     """
     said = [message.text for message in request.messages]
     if request.system:
@@ -36,9 +40,4 @@ def estimate_input_tokens(request: Request) -> int:
 
 def _text_tokens(text: str) -> float:
     content = text.encode("utf-8", "replace")
-    size = len(content)
-    words = size - len(content.translate(None, _WORDS))
-    numerals = size - len(content.translate(None, _DIGITS))
-    signs = size - len(content.translate(None, _OTHER_ASCII))
-    rest = size - words - numerals - signs
-    return words / _LETTERS_A_TOKEN + numerals + signs / _SIGNS_A_TOKEN + rest / _BYTES_A_TOKEN
+    return sum((len(content) - len(content.translate(None, kind))) * each for kind, each in _TOKENS_EACH)

@@ -38,6 +38,12 @@ def shown(content: bytes) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
+def says_refused(value: Fields) -> bool:
+    """Whether it is an error that came with a good status: in a stream, or MiniMax's."""
+    named = "error" in (value.get("type"), value.get("object"))
+    return named or bool(value.get("error")) or table(value, "base_resp").get("status_code") not in (None, 0)
+
+
 def table(value: object, name: str) -> Fields:
     """The object at `name`; empty where there is none."""
     found = value.get(name) if isinstance(value, dict) else None

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from kandil.providers.events import Event, Reasoning, Stop, Text, Usage
-from kandil.providers.fields import Fields, count, json_text, rows, table, text
+from kandil.providers.fields import Fields, count, json_text, rows, says_refused, table, text
 from kandil.providers.json_schema import is_strict
 from kandil.providers.openai_chat import data_url
-from kandil.providers.refusals import refused_inside
 from kandil.providers.reply import Reason, Reply
 
 if TYPE_CHECKING:
@@ -107,8 +106,8 @@ class ResponsesReply(Reply):
     def _ended(self, response: Fields, kind: str) -> Iterator[Event]:
         if told := _usage(table(response, "usage")):
             yield told
-        if failure := refused_inside(self.endpoint, response):
-            raise failure
+        if says_refused(response):
+            self.refuse(response)
         word = text(table(response, "incomplete_details"), "reason") or text(response, "status")
         self.ended(word or kind.removeprefix("response."))
         self.over = True

@@ -24,7 +24,7 @@ from kandil.errors import (
     RequestInvalid,
 )
 from kandil.providers import said as errors
-from kandil.providers.fields import Fields, decoded, shown, table
+from kandil.providers.fields import Fields, decoded, says_refused, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,10 +131,11 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
 
 def refused_inside(endpoint: Endpoint, fields: Fields) -> KandilError | None:
     """What `fields`, which came with a good status, refuses; None: nothing."""
-    base = table(fields, "base_resp").get("status_code")
-    named = "error" in (fields.get("type"), fields.get("object"))
-    if not fields.get("error") and not named and base in (None, 0):
-        return None
+    return refused(endpoint, fields) if says_refused(fields) else None
+
+
+def refused(endpoint: Endpoint, fields: Fields) -> KandilError:
+    """What the error `fields` means, which came with a good status."""
     said = errors.read(fields, None, MappingProxyType({}))
     return _error(endpoint, said, _kind(said))
 

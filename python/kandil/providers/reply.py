@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Never
 
 from kandil.providers.events import Event, Stop, ToolCall
 
@@ -32,6 +32,12 @@ class Reply(ABC):
     @abstractmethod
     def take(self, fields: Fields) -> Iterator[Event]:
         """What `fields` says. Calls of tools, and why the answer ended, are kept for `last`."""
+
+    def refuse(self, fields: Fields) -> Never:
+        """Raises what `fields` says, instead of an answer."""
+        from kandil.providers.refusals import refused  # noqa: PLC0415 (its many patterns are for what fails)
+
+        raise refused(self.endpoint, fields)
 
     def ended(self, word: str) -> None:
         """The provider said why the answer ended. The first reason that is not the usual one stays."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from kandil.providers.fields import Fields, rows, table, text
@@ -47,6 +46,8 @@ def _until(date: str, now: str | None) -> float | None:
 
 
 def _moment(date: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 (slow to load, and hardly ever needed)
+
     try:
         found = parsedate_to_datetime(date)
     except (ValueError, TypeError, OverflowError, IndexError):
