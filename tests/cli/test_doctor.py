@@ -77,12 +77,14 @@ def test_json(run: type_of_run) -> None:
     assert KEY[:12] not in done.stdout
     said = json.loads(done.stdout)
     assert (said["schema"], said["kandil_version"]) == ("kandil.doctor/1", kandil.__version__)
-    assert said["counts"] == {"ok": 3, "warn": 1, "fail": 0, "unknown": 0}
+    states = [one["state"] for one in said["checks"] if one["id"] != "KD-KEY-005"]  # this machine's keyring
+    assert states == ["warn", "ok", "ok", "ok"]
+    assert sum(said["counts"].values()) == len(said["checks"])
     first = said["checks"][0]
     assert set(first) == {"id", "section", "name", "state", "found", "mend"}
     assert (first["id"], first["section"], first["state"]) == ("KD-KEY-001", "keys", "warn")
-    [quiet] = json.loads(run("doctor", "keys", "--json", "-q", OPENAI_API_KEY=KEY).stdout)["checks"]
-    assert quiet == first
+    quiet = json.loads(run("doctor", "keys", "--json", "-q", OPENAI_API_KEY=KEY).stdout)["checks"]
+    assert [one for one in quiet if one["id"] != "KD-KEY-005"] == [first]
 
 
 def test_every_check_is_listed(run: type_of_run) -> None:

@@ -82,7 +82,7 @@ class DesktopKeyring:
         return _answer(self._locked) if hasattr(self._module, "secretstorage") else None
 
     def _opened(self, ask: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """What `ask` gives, of a keyring that is unlocked by now. `keyring` unlocks too, and leaves sockets open then."""
+        """What `ask` gives, of a keyring that is unlocked. `keyring` would unlock it too, and leave sockets open."""
         if hasattr(self._module, "secretstorage"):
             _answer(self._unlock)
         return _answer(ask)

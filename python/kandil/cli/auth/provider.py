@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kandil.profiles import Provider
 
 NEAR = 3
-_LONGEST_NAME = 40
+_LONGEST_NAME = 24
 """Characters. What is longer may be a key of a form that nobody knows, and is not repeated."""
 
 
@@ -92,4 +92,4 @@ def _near(given: str) -> tuple[str, ...]:
         if wanted and (wanted in one.id or wanted in one.name.casefold() or wanted == one.protocol)
     ]
     ids = [one.id for one in everyone if one.auth] + list(_own())
-    return tuple(dict.fromkeys([*get_close_matches(wanted, ids, n=NEAR), *holding[:NEAR]]))[:NEAR]
+    return tuple(dict.fromkeys([*holding[:NEAR], *get_close_matches(wanted, ids, n=NEAR)]))[:NEAR]

@@ -11,10 +11,10 @@ from kandil.cli.escape import printable
 from kandil.cli.group import Settings, common_options
 
 if TYPE_CHECKING:
-    from kandil.assist.key_check import Checked
     from kandil.cli.auth.provider import Named
     from kandil.config import Api
     from kandil.profiles import Profile
+    from kandil.registry.key_check import Checked
 
 HELP = """\b
 Examples:
@@ -39,11 +39,11 @@ rejected, or the keyring cannot be read; 6 the provider cannot be reached, or fa
 @click.pass_context
 def command(ctx: click.Context, *, provider: str, no_input: bool) -> int:
     from kandil import config
-    from kandil.assist.key_check import check
     from kandil.cli.auth.provider import named
     from kandil.cli.keys import open_keys
     from kandil.cli.run import run_async
     from kandil.errors import SettingInvalid
+    from kandil.registry.key_check import check
 
     settings = ctx.find_object(Settings)
     assert settings is not None
