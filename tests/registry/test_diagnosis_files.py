@@ -139,9 +139,10 @@ async def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
-    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setenv("OPENAI_API_KEY", "")  # the value is not looked at
     monkeypatch.setenv("KANDIL_DEFAULTS_MODEL", KEY)
-    [one] = await found("KD-KEY-001")
+    one, other = await found("KD-KEY-001")
+    assert (other.state, other.found.split()[0]) == ("warn", "OPENAI_API_KEY")
     assert (one.state, one.found.split()[0]) == ("warn", "ANTHROPIC_API_KEY")
     assert "`kandil auth set anthropic`" in (one.mend or "")
     [own] = await found("KD-KEY-004")
