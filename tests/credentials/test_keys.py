@@ -82,6 +82,19 @@ async def test_a_locked_keyring_says_so(service: str, keys: Keys) -> None:
         await Keys().remove("openai")
 
 
+async def test_a_locked_desktop_is_not_in_the_way_of_the_kernel(service: str, kernel: KernelKeyring) -> None:
+    """As over SSH, with nobody at the desktop."""
+    await Keys().set("anthropic", checked(KEY))
+    secret_service.lock(service)
+    kept = await Keys().set("openai", checked(KEY), kind="kernel")
+    assert (kept.kind, kept.organisation) == ("kernel", False)
+    keys = Keys()
+    assert (await keys.get("openai")).reveal() == KEY
+    assert await keys.organisation("openai") is None
+    assert [(one.provider, one.kind) for one in await keys.kept()] == [("anthropic", "desktop"), ("openai", "kernel")]
+    assert await keys.remove("openai") == ("the Linux kernel keyring",)
+
+
 async def test_a_keyring_that_never_had_a_password_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     with secret_service.secret_service(unlocked=False) as address:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)

@@ -66,6 +66,7 @@ class Keys:
         self._reasons: dict[Kind, str] = {}
         self._locks: dict[str, trio.Lock] = {}
         self._read: dict[str, Secret | KandilError | None] = {}
+        self._places: dict[str, Kind] = {}
 
     async def get(self, provider: str) -> Secret:
         """The provider's key. Raises: KeyMissing, and as the class says."""
@@ -79,7 +80,9 @@ class Keys:
         return await self._once(_KEY + provider)
 
     async def organisation(self, provider: str) -> str | None:
-        """Whom the provider is to bill, where the user has said so."""
+        """Whom the provider is to bill, where the user has said so: it stands where the key stands."""
+        if await self.find(provider) is None:
+            return None
         found = await self._once(_ORGANISATION + provider)
         return None if found is None else found.reveal()
 
@@ -103,15 +106,18 @@ class Keys:
         for account, text in texts.items():
             await self._ask(ring, partial(ring.write, account, text.reveal(), expires_seconds=expires_seconds))
         if kind == "desktop" and (kernel := await self._ring("kernel")):
-            for account in texts:  # an older one there would go first
-                await self._ask(kernel, partial(kernel.remove, account))
+            for prefix in _PREFIXES:  # an older one there would go first
+                await self._ask(kernel, partial(kernel.remove, prefix + provider))
         self._read |= texts
+        self._places[provider] = kind
+        account = _ORGANISATION + provider
+        entries = texts if organisation is not None else await self._ask(ring, partial(ring.entries, [account]))
         return Kept(
             provider=provider,
             keyring=ring.title,
             kind=kind,
             key=True,
-            organisation=organisation is not None or await self.organisation(provider) is not None,
+            organisation=account in entries,
             expires_in_seconds=expires_seconds,
         )
 
@@ -126,10 +132,14 @@ class Keys:
     async def remove(self, provider: str) -> tuple[str, ...]:
         """Key and organisation are gone from every keyring; which ones had them. Raises: KeyMissing."""
         had = []
+        accounts = [prefix + provider for prefix in _PREFIXES]
         for ring in await self._rings():
-            removed = [await self._ask(ring, partial(ring.remove, prefix + provider)) for prefix in _PREFIXES]
+            entries = await self._ask(ring, partial(ring.entries, accounts))  # a locked one may have none of them
+            removed = [
+                await self._ask(ring, partial(ring.remove, account)) for account in accounts if account in entries
+            ]
             had += [ring.title] if any(removed) else []
-        self._read |= {prefix + provider: None for prefix in _PREFIXES}
+        self._read |= dict.fromkeys(accounts)
         if not had:
             raise KeyMissing(provider, hint="`kandil auth list` shows which are kept")
         return tuple(had)
@@ -185,10 +195,13 @@ class Keys:
             return found
 
     async def _first(self, account: str) -> Secret | None:
-        for kind in _ORDER:
+        provider = _provider(account) or ""
+        kinds = _ORDER if account.startswith(_KEY) else (self._places[provider],)
+        for kind in kinds:
             ring = await self._ring(kind)
             text = None if ring is None else await self._ask(ring, partial(ring.read, account))
             if text:
+                self._places[provider] = kind
                 return Secret(text)
         return None
 
