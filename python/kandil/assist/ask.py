@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kandil.assist.prompt import Part
     from kandil.completions import Answer
     from kandil.config import Config
+    from kandil.credentials import Keys
     from kandil.providers.conversation import Image
 
 
@@ -68,6 +69,7 @@ async def answering(
     question: Question,
     *,
     settings: Config | None = None,
+    keys: Keys | None = None,
     notice: Callable[[str], None] = _unheard,
 ) -> AsyncGenerator[Answer]:
     """The answer, begun: its first event has come. Leaving the context ends it, and what was started for it.
@@ -79,7 +81,7 @@ async def answering(
     settings = settings or config.load()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
-            open_client(settings.limits, wait_seconds=question.wait_seconds, notice=notice)
+            open_client(settings.limits, keys=keys, wait_seconds=question.wait_seconds, notice=notice)
         )
         yield await begun(question, client, stack, settings, notice)
 

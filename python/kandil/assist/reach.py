@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kandil.completions import Answer, Client, Target
     from kandil.config import Config
+    from kandil.credentials import Keys
     from kandil.http import Response, Timing
     from kandil.profiles import Profile
 
@@ -75,7 +76,9 @@ class Reach:
         self.error = error
 
 
-async def reach(model: Profile | Path, settings: Config, *, free: bool, notice: Callable[[str], None]) -> Reach:
+async def reach(
+    model: Profile | Path, settings: Config, *, free: bool, notice: Callable[[str], None], keys: Keys | None = None
+) -> Reach:
     """How far a call to this model comes; with `free`, nothing that costs is asked.
 
     Raises: KandilError where not even the first step is possible: the name, the file, the keyring.
@@ -85,7 +88,7 @@ async def reach(model: Profile | Path, settings: Config, *, free: bool, notice: 
     place = await serving.place(model, settings, notice)
     found = Reach(place.profile.id)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(settings.limits, notice=notice))
+        client = await stack.enter_async_context(open_client(settings.limits, keys=keys, notice=notice))
         began = trio.current_time()
         try:
             target, request = await stack.enter_async_context(serving.target(place, question, request, notice))

@@ -1,4 +1,4 @@
-"""A model's answer on the terminal, as it comes: Markdown is shown once a block of it is whole, and plain until then."""
+"""A model's answer on the terminal, as it comes: Markdown once a block of it is whole, and plain until then."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import os
 import select
 import stat
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kandil.cli.ask_output import Output
     from kandil.completions import Answer
     from kandil.config import Config
+    from kandil.credentials import Keys
     from kandil.profiles import Profile
 
 HELP = """Ask a model, in the cloud or in a file on this machine.
@@ -81,8 +83,6 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
     from kandil import config
     from kandil.assist import conversation
     from kandil.cli.ask_output import Output
-    from kandil.cli.run import INTERRUPTED, run_async, sole_error
-    from kandil.errors import KandilError
 
     settings = ctx.find_object(Settings)
     assert settings is not None
@@ -93,25 +93,40 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
     model = _model(asked, earlier, loaded, output.say)
     question = _question(text, context, model, asked, earlier)
     try:
-        run_async(partial(_ask, question, loaded, output))
-    except click.Abort:
-        output.broken(None)
-        return INTERRUPTED
-    except (KandilError, BaseExceptionGroup) as error:
+        return _answered(question, loaded, output, no_input=asked["no_input"])
+    finally:
+        if not no_keep and output.answer and output.answer.text:
+            conversation.keep(question, output.answer.text)
+
+
+def _answered(question: Question, loaded: Config, output: Output, *, no_input: bool) -> int:
+    """The exit code; the answer, or what came of it, has been shown. Raises: KandilError, click.Abort."""
+    from kandil.cli.keys import open_keys
+    from kandil.cli.run import interrupted_code, run_async, sole_error
+    from kandil.errors import KandilError, SecretInPrompt
+
+    try:
+        run_async(partial(_ask, question, loaded, output, open_keys(no_input=no_input)))
+    except (KandilError, click.Abort, BaseExceptionGroup) as error:
         sole = sole_error(error)
-        if not isinstance(sole, KandilError) or not output.broken(sole):
+        if isinstance(sole, SecretInPrompt) and not no_input and sys.stdin.isatty() and sys.stderr.isatty():
+            output.say(f"warning: {sole.message}")
+            if click.confirm("Send it all the same?", default=False, err=True):
+                return _answered(replace(question, allow_secrets=True), loaded, output, no_input=no_input)
             raise
-        return sole.exit_code
-    if not no_keep and output.answer:
-        conversation.keep(question, output.answer.text)
+        if isinstance(sole, click.Abort) and output.broken(None):
+            return interrupted_code(sole)
+        if isinstance(sole, KandilError) and output.broken(sole):
+            return sole.exit_code
+        raise
     return 0
 
 
-async def _ask(question: Question, loaded: Config, output: Output) -> None:
+async def _ask(question: Question, loaded: Config, output: Output, keys: Keys) -> None:
     from kandil.assist import answering
     from kandil.assist.checks import check_json
 
-    async with answering(question, settings=loaded, notice=output.say) as answer:
+    async with answering(question, settings=loaded, keys=keys, notice=output.say) as answer:
         output.answer = answer
         async for event in answer:
             output.show(event)
@@ -155,13 +170,15 @@ def _model(
     asked: dict[str, Any], earlier: Conversation | None, loaded: Config, say: Callable[[str], None]
 ) -> Profile | Path:
     """The model that was named, or that stands for none."""
+    from kandil.cli.keys import open_keys
     from kandil.cli.naming import resolved
     from kandil.cli.run import run_async
     from kandil.registry import choice
 
     name = asked["model"] or (earlier.model if earlier else None)
     if name is None:
-        chosen = run_async(partial(choice.choose, loaded, task="vision" if asked["images"] else "chat"))
+        task: choice.Task = "vision" if asked["images"] else "chat"
+        chosen = run_async(partial(choice.choose, loaded, task=task, keys=open_keys(no_input=asked["no_input"])))
         say(f"{chosen.name}: {chosen.why}")
         name = chosen.name
     if choice.is_path(name):

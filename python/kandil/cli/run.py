@@ -131,6 +131,11 @@ def sole_error(error: BaseException) -> BaseException:
     return error
 
 
+def interrupted_code(error: BaseException) -> int:
+    """The exit code after Ctrl-C, or after SIGTERM."""
+    return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+
+
 def _ended(error: BaseException, settings: Settings) -> int:
     if isinstance(error, OSError) and error.filename is None and error.errno in _STDOUT_ERRORS:
         return _refused(error)
@@ -159,7 +164,7 @@ def _said(error: BaseException, settings: Settings) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         if settings.json:
             _show("interrupted", "interrupted", None, settings)
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return interrupted_code(error)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return USAGE

@@ -24,9 +24,9 @@ Examples:
   kandil model test ./model.gguf       a file: verified, loaded, asked
   kandil model test gpt-5 --json
 
-Each step has its time. The list of models, which is free, is asked for first; a few tokens of an answer, which may cost a
-fraction of a cent, only when that has worked. The exit code says where it ended: 6 for the network and the provider, 5
-for the key, 8 for a file. A model that you added keeps the time to its first token.
+Each step has its time. The list of models, which is free, is asked for first; a few tokens of an answer, which may
+cost a fraction of a cent, only when that has worked. The exit code says where it ended: 6 for the network and the
+provider, 5 for the key, 8 for a file. A model that you added keeps the time to its first token.
 """
 _MARKS = {"ok": ("green", "ok"), "failed": ("red", "failed"), "unknown": ("yellow", "unknown"), "skipped": ("dim", "-")}
 
@@ -43,6 +43,7 @@ def command(
 ) -> int:
     from kandil import config
     from kandil.assist.reach import reach
+    from kandil.cli.keys import open_keys
     from kandil.cli.naming import resolved
     from kandil.cli.run import run_async
     from kandil.registry import choice
@@ -52,7 +53,7 @@ def command(
     name = " ".join(query)
     model = Path(name) if choice.is_path(name) else resolved(name, explain=explain, no_input=no_input).profile
     say = _silent if quiet or settings.json else _say
-    found = run_async(partial(reach, model, config.load(), free=free, notice=say))
+    found = run_async(partial(reach, model, config.load(), free=free, notice=say, keys=open_keys(no_input=no_input)))
     _remember(found)
     if settings.json:
         _show_json(found)
