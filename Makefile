@@ -17,7 +17,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE $(shell find r
 	-not -path '*/target/*' -not -path 'rust/fuzz/*' -not -path '*/tests/*' -not -path '*/benches/*' \
 	-not -name '*.py[co]' -not -name __pycache__ 2>/dev/null)
 
-.PHONY: help demo test test-rust test-python bench check lint types layers rust-lint deny wheel lock clean
+.PHONY: help demo test test-rust test-python parts bench check lint types layers rust-lint deny wheel lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,8 +30,12 @@ test: test-rust test-python ## every test, Rust and Python; the Python ones run 
 test-rust: $(MADE)/packages Cargo.lock
 	$(CARGO) test --workspace --all-features --locked
 
-test-python: $(MADE)/wheel
+test-python: $(MADE)/wheel $(MADE)/parts
 	$(BIN)/python -m pytest $(PYTEST)
+
+parts: ## install again the real servers of tests that are no Python packages: GNOME Keyring, aimock
+	@rm -f $(MADE)/parts
+	@$(MAKE) --no-print-directory $(MADE)/parts
 
 bench: $(MADE)/wheel $(MADE)/peers ## the benches, beside their peers: see benches/README.md
 	@if [ -x benches/run ]; then PATH="$(CURDIR)/$(BIN):$$PATH" benches/run $(BENCH); else echo "no benches here yet"; fi
@@ -86,6 +90,10 @@ $(MADE)/wheel: $(MADE)/packages $(SOURCES)
 	$(BIN)/maturin build --release --locked --quiet --out dist
 	$(PIP) install --no-deps --no-index --force-reinstall dist/*.whl
 	@touch $@
+
+$(MADE)/parts: .ci/parts .ci/aimock
+	@PYTHON=$(PYTHON) .ci/parts $(VENV)/node secret-service aimock
+	@mkdir -p $(MADE) && touch $@
 
 Cargo.lock:
 	$(CARGO) generate-lockfile

@@ -9,7 +9,8 @@ import pytest
 
 from kandil.sandbox import runtimes
 from kandil.sandbox.runtimes import find
-from tests.support.runtimes import missing, xllamacpp
+from tests.support.parts import missing
+from tests.support.runtimes import xllamacpp
 
 SUFFIX = runtimes._SUFFIX
 
