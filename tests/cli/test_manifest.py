@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from kandil.cli.manifest import manifest_line, write_manifest
 from kandil.errors import FileUnwritable
 from kandil.verify.result import FileResult, Status
+from tests.support import parts
 
 NAMES = [
     b"plain.gguf",
@@ -38,8 +38,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_lines_are_those_of_sha256sum(files: list[Path]) -> None:
-    if shutil.which("sha256sum") is None:
-        pytest.skip("sha256sum is not installed")
+    parts.need("sha256sum", package="coreutils")
     for path in files:
         expected = subprocess.run(
             ["sha256sum", "--", path.name], cwd=path.parent, capture_output=True, check=True
@@ -48,8 +47,7 @@ def test_lines_are_those_of_sha256sum(files: list[Path]) -> None:
 
 
 def test_sha256sum_accepts_the_manifest(files: list[Path], tmp_path: Path) -> None:
-    if shutil.which("sha256sum") is None:
-        pytest.skip("sha256sum is not installed")
+    parts.need("sha256sum", package="coreutils")
     write_manifest(str(tmp_path / "out.txt"), map(result, files))
     checked = subprocess.run(["sha256sum", "--strict", "-c", "out.txt"], cwd=tmp_path, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr

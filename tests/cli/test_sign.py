@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import type_of_run
+from tests.support import parts
 from tests.support.signing import key_pair
 from tests.support.stores import gguf, put
 
-if not os.environ.get("CI"):
-    pytest.importorskip("model_signing", reason="the packages of kandil[signing] are not installed")
+parts.need_package("model_signing")
 
 
 @pytest.fixture

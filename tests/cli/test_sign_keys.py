@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.support import parts
 from tests.support.signing import key_pair
 from tests.support.stores import gguf, put
 
-if not os.environ.get("CI"):
-    pytest.importorskip("model_signing", reason="the packages of kandil[signing] are not installed")
+parts.need_package("model_signing")
 
 
 def sign(folder: Path, key: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

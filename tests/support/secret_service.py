@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
 from jeepney import DBusAddress, new_method_call
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
+
+from tests.support import parts
 
 _NAME = "org.freedesktop.secrets"
 _READY_SECONDS = 20
 
 
-def need(*programs: str) -> None:
-    """Skips the test where one is not installed, or fails it with CI=true."""
-    missing = [one for one in programs if shutil.which(one) is None]
-    if missing and os.environ.get("CI"):
-        pytest.fail(f"{' and '.join(missing)} is not here, and CI needs it")
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} is not installed: apt-get install dbus gnome-keyring")
-
-
 @contextmanager
 def bus() -> Iterator[str]:
     """The address of a message bus on which nobody answers for secrets, and which starts nobody who would."""
-    need("dbus-daemon")
+    parts.need("dbus-daemon", package="dbus")
     with _folder() as folder:
         settings = folder / "bus.conf"
         settings.write_text(
@@ -52,7 +43,7 @@ def bus() -> Iterator[str]:
 @contextmanager
 def secret_service(*, unlocked: bool = True) -> Iterator[str]:
     """The address of a bus with a Secret Service; without `unlocked`, one that has never had a password."""
-    need("gnome-keyring-daemon")
+    parts.need("gnome-keyring-daemon", package="gnome-keyring")
     with bus() as address, _folder() as folder:
         for name in ("run", "data"):
             (folder / name).mkdir(mode=0o700)

@@ -13,12 +13,12 @@ import pytest
 from kandil.errors import ConfigInvalid, SigningFailed
 from kandil.verify import sha256_files
 from kandil.verify.signatures import bundle, signing
+from tests.support import parts
 from tests.support.signing import KeyPair, certificate_chain, key_pair
 from tests.support.stores import gguf, put
 from tests.verify.runs import run
 
-if not os.environ.get("CI"):
-    pytest.importorskip("model_signing", reason="the packages of kandil[signing] are not installed")
+parts.need_package("model_signing")
 
 
 def sign(root: Path, keys: KeyPair, **options: Any) -> Path:
