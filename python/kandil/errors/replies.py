@@ -134,6 +134,8 @@ class _Passing(ProviderRefused):
     ) -> None:
         super().__init__(provider, said, status=status, request_id=request_id)
         self.retry_after_seconds = retry_after_seconds
+        if retry_after_seconds is not None:
+            self.hint = f"ask again in {retry_after_seconds:,.0f} s, or take another model"
 
 
 class RateLimited(_Passing):
