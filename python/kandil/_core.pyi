@@ -26,6 +26,7 @@ __all__ = [
     "alias",
     "alias_names",
     "check_profile",
+    "confine_server",
     "enter_sandbox",
     "fact_source",
     "kernels",
@@ -62,6 +63,18 @@ def enter_sandbox(
     absent. `without` names layers to leave out, and demands none: for tests. Linux only.
 
     Raises: OSError where a layer is absent that may not be, or other threads run. The process must then end.
+    """
+
+def confine_server(
+    *, files: Sequence[str], folders: Sequence[str], devices: Sequence[str] = ..., data_bytes: int | None = None
+) -> dict[str, str]:
+    """This process, and the threads that it will start, read `files` and `folders`, use `devices`, take TCP connections.
+
+    Layer by layer, `active` or `absent: reason`. It is the files themselves that are allowed: what takes their names
+    later cannot be opened. What is not there is left out. No other program, no other process, no connection to others,
+    no key of the kernel's, and of memory `data_bytes` at most beside what is mapped from files. Linux only.
+
+    Raises: OSError where other threads run.
     """
 
 def sha256(data: Buffer, /) -> bytes: ...

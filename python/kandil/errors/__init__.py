@@ -35,6 +35,8 @@ from kandil.errors.files import (
 from kandil.errors.local_server import (
     DoesNotFit,
     FileReplaced,
+    LoadOutOfMemory,
+    LocalModelBroken,
     LocalServerFailed,
 )
 from kandil.errors.machine import (
@@ -149,6 +151,8 @@ __all__ = [
     "KeyringSlow",
     "KeyringUnavailable",
     "LedgerTooNew",
+    "LoadOutOfMemory",
+    "LocalModelBroken",
     "LocalServerFailed",
     "ModelCannot",
     "ModelNotOffered",

@@ -10,13 +10,36 @@ class LocalServerFailed(KandilError):
 
     code = "local-server-failed"
 
-    def __init__(self, path: str, reason: str, log: tuple[str, ...]) -> None:
+    def __init__(self, path: str, reason: str, log: tuple[str, ...], *, hint: str | None = None) -> None:
         first = f": {log[0]}" if log else ""
         super().__init__(
             f"llama.cpp does not run {path}: {reason}{first}",
-            hint=f"`kandil-sandbox load-test {path}` tries it apart; `kandil model fit {path}` says what it needs",
+            hint=hint
+            or f"`kandil-sandbox load-test {path}` tries it apart; `pip install -U xllamacpp` gets a newer one",
         )
         self.path, self.reason, self.log = path, reason, log
+
+
+class LocalModelBroken(LocalServerFailed):
+    """llama.cpp says that the file is at fault."""
+
+    exit_code = 8
+    code = "local-model-broken"
+
+    def __init__(self, path: str, reason: str, log: tuple[str, ...]) -> None:
+        super().__init__(path, reason, log, hint=f"get the file again; `kandil inspect {path}` shows what is in it")
+
+
+class LoadOutOfMemory(LocalServerFailed):
+    """The model, or its context, does not fit into memory."""
+
+    exit_code = 4
+    code = "load-out-of-memory"
+
+    def __init__(self, path: str, reason: str, log: tuple[str, ...]) -> None:
+        super().__init__(
+            path, reason, log, hint=f"`kandil model fit {path}` says what it needs; a smaller --ctx needs less"
+        )
 
 
 class FileReplaced(KandilError):

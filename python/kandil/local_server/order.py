@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -23,6 +23,10 @@ class Order:
     context_tokens: int
     gpu_layers: int | None
     """None: llama.cpp puts on the GPUs what they hold."""
+    threads: int | None
+    """None: one for each core of the processor."""
+    memory_bytes: int | None
+    """What it is thought to need, weights and context. None is not known."""
     keep_alive_seconds: float | None
     files: tuple[tuple[str, int, int, int, int], ...]
     """Each with device, inode, size and modification time: another file is another model."""
@@ -31,20 +35,17 @@ class Order:
     def of(
         cls,
         files: Sequence[Path],
-        context_tokens: int,
-        gpu_layers: int | None,
         projector: Path | None,
-        keep_alive_seconds: float | None,
+        verified: Mapping[Path, os.stat_result],
+        **how: float | None,
     ) -> Self:
-        every = [*map(str, files), *([str(projector)] if projector else [])]
-        stats = [(path, os.stat(path)) for path in every]
+        """With what is known of the files since they were verified; of others, what they are now."""
+        stats = {path: verified.get(path) or os.stat(path) for path in [*files, *([projector] if projector else [])]}
         return cls(
             model=str(files[0]),
             projector=str(projector) if projector else None,
-            context_tokens=context_tokens,
-            gpu_layers=gpu_layers,
-            keep_alive_seconds=keep_alive_seconds,
-            files=tuple((path, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats),
+            files=tuple((str(path), *what_it_is(stat)) for path, stat in stats.items()),
+            **how,
         )
 
     @property
@@ -54,17 +55,15 @@ class Order:
     @property
     def fields(self) -> dict[str, Any]:
         """For the child."""
-        return {
-            "model": self.model,
-            "alias": os.path.basename(self.model),
-            "projector": self.projector,
-            "context_tokens": self.context_tokens,
-            "gpu_layers": self.gpu_layers,
-            "keep_alive_seconds": self.keep_alive_seconds,
-        }
+        alias = os.path.basename(self.model)
+        return {name: getattr(self, name) for name in self.__slots__} | {"alias": alias}
 
     @property
     def identity(self) -> str:
-        """The same for a server that would do as well: 32 hexadecimal digits."""
-        what = [self.files, self.context_tokens, self.gpu_layers]
-        return hashlib.blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()
+        """Of the model as it is on the disk: 32 hexadecimal digits."""
+        return hashlib.blake2b(json.dumps(self.files).encode(), digest_size=16).hexdigest()
+
+
+def what_it_is(stat: os.stat_result) -> tuple[int, int, int, int]:
+    """By this a file is known again."""
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,41 +1,26 @@
-"""Starts llama.cpp's server in a child process, and ends it."""
+"""A server for as long as somebody wants it."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import secrets
-import subprocess
-import sys
-import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-import trio
-
-from kandil.errors import ExtraMissing, FileReplaced, LocalServerFailed
+from kandil import http
+from kandil.errors import KandilError, LocalServerFailed
 from kandil.local_server import kept
 from kandil.local_server.order import Order
+from kandil.local_server.process import Running
 from kandil.secret import Secret
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncGenerator, Mapping, Sequence
+    from pathlib import Path
 
-_CHILD: Final = Path(__file__).with_name("child.py")
-_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
-                       "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")  # fmt: skip
-"""What the child has of this process's: what it finds GPUs with. llama.cpp reads settings from others (LLAMA_ARG_…)."""
-_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d{1,5}")
-_LEAST_LOAD_SECONDS: Final = 60.0
-_BYTES_A_SECOND: Final = 50_000_000
-"""What the slowest disks read."""
-_GRACE_SECONDS: Final = 2.0
-_LOG_BYTES: Final = 16 << 10
-_LOG_LINES: Final = 12
+_ANSWER: Final = http.Timeouts(connect_seconds=5, first_byte_seconds=10, total_seconds=15)
+_LARGEST_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +33,11 @@ class Served:
     """The server's own: made for it, and known to nobody else."""
     pid: int
     context_tokens: int
+    """That it has: what was asked for, or what the model was made for where that is less; more where it was there."""
     reused: bool = False
     """It was there."""
+    layers: Mapping[str, str] = field(default_factory=dict)
+    """What holds it, layer by layer: `active`, or `absent: reason`."""
 
 
 @asynccontextmanager
@@ -58,105 +46,76 @@ async def serve(
     *,
     context_tokens: int,
     gpu_layers: int | None = None,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
     projector: Path | None = None,
     keep_alive_seconds: float | None = None,
     verified: Mapping[Path, os.stat_result] | None = None,
 ) -> AsyncGenerator[Served]:
     """A server for the model in `files` (its parts, the first first), ready; it ends with the context.
 
-    With `keep_alive_seconds` it stays until nobody has asked it anything for so long, and one that stayed is found
-    again. `verified`: the files as they were when they were verified.
+    One that was kept and serves is used. With `keep_alive_seconds` one that is started stays, until nobody has used it
+    for so long. `verified`: the files as they were when they were verified; none but these is loaded. `memory_bytes`:
+    what it is thought to need, so that it gets no more than a multiple of it.
 
     Raises:
         ExtraMissing: there is no llama.cpp: the extra ``local`` brings one.
-        LocalServerFailed: it does not load the model.
+        LocalServerFailed: it does not load the model; LoadOutOfMemory, LocalModelBroken where that is known to be why.
         FileReplaced: a file is not the one that was verified.
+        FileUnwritable: it cannot be kept.
     """
-    if find_spec("xllamacpp") is None:
-        raise ExtraMissing("running a model on this machine", "local")
-    order = Order.of(files, context_tokens, gpu_layers, projector, keep_alive_seconds)
-    _check(verified or {})
+    order = Order.of(
+        files,
+        projector,
+        verified or {},
+        context_tokens=context_tokens,
+        gpu_layers=gpu_layers,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        keep_alive_seconds=keep_alive_seconds,
+    )
     if keep_alive_seconds is not None:
-        yield await kept.found_or_started(order, _started)
+        async with kept.found_or_started(order, Running.started) as (server, reused):
+            yield await _answering(order, server, reused=reused)
         return
-    served, process = await _started(order)
+    async with loaded(order) as served:
+        if served is not None:
+            yield served
+            return
+    running = await Running.started(order)
     try:
-        yield served
+        yield await _answering(order, running)
     finally:
-        with trio.CancelScope(shield=True):
-            await _ended(process)
+        await running.end()
 
 
-def _check(verified: Mapping[Path, os.stat_result]) -> None:
-    for path, before in verified.items():
-        now = os.stat(path)
-        names = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
-        if any(getattr(now, name) != getattr(before, name) for name in names):
-            raise FileReplaced(str(path))
+@asynccontextmanager
+async def loaded(order: Order) -> AsyncGenerator[Served | None]:
+    """A server that was kept and that has this model loaded, with as much context or more."""
+    async with kept.found(order) as server:
+        yield None if server is None else await _answering(order, server, reused=True)
 
 
-async def _started(order: Order) -> tuple[Served, trio.Process]:
-    """Raises: LocalServerFailed."""
-    key = secrets.token_urlsafe(32)
-    with tempfile.TemporaryFile() as log:
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-I", "-B", str(_CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            cwd="/",
-            start_new_session=True,
-        )
-        try:
-            served = await _ready(order, key, process, log)
-        except BaseException:
-            with trio.CancelScope(shield=True):
-                await _ended(process)
-            raise
-    return served, process
-
-
-async def _ready(order: Order, key: str, process: trio.Process, log: IO[bytes]) -> Served:
-    """Waits until the model is loaded, or its loading has failed."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    said = b""
-    seconds = _LEAST_LOAD_SECONDS + order.size_bytes / _BYTES_A_SECOND
-    with trio.move_on_after(seconds) as scope:
-        try:
-            await process.stdin.send_all(json.dumps({**order.fields, "key": key}).encode() + b"\n")
-            while not said.endswith(b"\n") and (more := await process.stdout.receive_some()):
-                said += more
-        except trio.BrokenResourceError:
-            pass  # it has ended, and its log says why
-    if scope.cancelled_caught:
-        raise LocalServerFailed(order.model, f"it was not ready after {seconds:.0f} s", ())
-    answer = json.loads(said) if said.endswith(b"\n") else {}
-    address = str(answer.get("address", ""))
-    if not _ADDRESS.fullmatch(address):
-        ended = "it ended while it loaded the model" if not answer else "it could not load the model"
-        raise LocalServerFailed(order.model, ended, _last_lines(log))
-    return Served(base_url=address, secret=Secret(key), pid=process.pid, context_tokens=order.context_tokens)
-
-
-def _last_lines(log: IO[bytes]) -> tuple[str, ...]:
-    """What llama.cpp said of errors, without its clock."""
-    size = log.seek(0, os.SEEK_END)
-    log.seek(max(size - _LOG_BYTES, 0))
-    lines = log.read().decode("utf-8", "replace").splitlines()
-    told = [match[1] for line in lines if (match := re.match(r"[\d.]+ E (.*)", line))]
-    return tuple(dict.fromkeys(told or lines))[-_LOG_LINES:]
-
-
-async def _ended(process: trio.Process) -> None:
-    """It runs no more: its input ends, and it is killed where that is not enough."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    await process.stdin.aclose()
-    await process.stdout.aclose()
-    with trio.move_on_after(_GRACE_SECONDS):
-        await process.wait()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+async def _answering(order: Order, server: kept.Kept | Running, *, reused: bool = False) -> Served:
+    """With what it says of itself, asked with its key. Raises: LocalServerFailed."""
+    try:
+        async with (
+            http.open_client(_ANSWER) as client,
+            client.send(
+                "GET", f"{server.address}/props", auth=("authorization", "Bearer"), secret=server.secret
+            ) as response,
+        ):
+            said = json.loads(await response.read(_LARGEST_BYTES))
+            context_tokens = int(said["default_generation_settings"]["n_ctx"])
+    except (KandilError, ValueError, KeyError, TypeError) as error:
+        reason = f"it is loaded, but does not answer: {error}"
+        hint = "`kandil model stop` ends it, and the next question starts it anew" if reused else None
+        raise LocalServerFailed(order.model, reason, (), hint=hint) from error
+    return Served(
+        base_url=server.address,
+        secret=server.secret,
+        pid=server.pid,
+        context_tokens=context_tokens,
+        reused=reused,
+        layers=server.layers,
+    )

@@ -26,7 +26,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<rules::Rule>()?;
     m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
     #[cfg(target_os = "linux")]
-    m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
+    {
+        m.add_function(wrap_pyfunction!(sandbox::confine_server, m)?)?;
+        m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
+    }
     m.add_class::<names::Names>()?;
     profiles::register(m)?;
     gguf::register(m)

@@ -1,9 +1,10 @@
-//! `kandil-core::sandbox` for Python: [`enter_sandbox`].
+//! `kandil-core::sandbox` for Python: [`enter_sandbox`], [`confine_server`].
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 
-use kandil_core::sandbox::{Demand, Layer, Options, enter};
+use kandil_core::sandbox::{Demand, Layer, Layers, Options, Server, confine, enter};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -26,8 +27,25 @@ pub(crate) fn enter_sandbox(
     let without = without.unwrap_or_default().iter().map(|name| layer(name)).collect::<PyResult<_>>()?;
     let options = Options { keep_fds, memory_bytes, cpu_seconds, threads, demand, without };
     let layers = enter(&options).map_err(|error| PyOSError::new_err(error.to_string()))?;
+    Ok(told(layers))
+}
+
+/// The layers that hold this process and the threads that it will start, as [`enter_sandbox`] tells them.
+#[pyfunction]
+#[pyo3(signature = (*, files, folders, devices=Vec::new(), data_bytes=None))]
+pub(crate) fn confine_server(
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+    devices: Vec<PathBuf>,
+    data_bytes: Option<u64>,
+) -> PyResult<BTreeMap<&'static str, String>> {
+    let server = Server { files, folders, devices, data_bytes };
+    confine(&server).map(told).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+fn told(layers: Layers) -> BTreeMap<&'static str, String> {
     let state = |reason: Option<String>| reason.map_or("active".to_owned(), |reason| format!("absent: {reason}"));
-    Ok(layers.into_iter().map(|(layer, reason)| (layer.name(), state(reason))).collect())
+    layers.into_iter().map(|(layer, reason)| (layer.name(), state(reason))).collect()
 }
 
 fn layer(name: &str) -> PyResult<Layer> {

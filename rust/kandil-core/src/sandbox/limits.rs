@@ -39,6 +39,17 @@ pub(super) fn restrict(options: &Options, mapped: u64) -> Result<(), String> {
     set("RLIMIT_CPU", libc::RLIMIT_CPU, options.cpu_seconds, options.cpu_seconds.saturating_add(1))
 }
 
+/// Limits of a server, which nothing can raise again. Drivers of GPUs write memory as files.
+pub(super) fn restrict_server(data_bytes: Option<u64>, devices: bool) -> Result<(), String> {
+    for (name, resource) in [("RLIMIT_CORE", libc::RLIMIT_CORE), ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE)] {
+        set(name, resource, 0, 0)?;
+    }
+    if !devices {
+        set("RLIMIT_FSIZE", libc::RLIMIT_FSIZE, 0, 0)?;
+    }
+    data_bytes.map_or(Ok(()), |bytes| set("RLIMIT_DATA", libc::RLIMIT_DATA, bytes, bytes))
+}
+
 #[cfg(target_env = "gnu")]
 type Resource = libc::__rlimit_resource_t;
 #[cfg(not(target_env = "gnu"))]

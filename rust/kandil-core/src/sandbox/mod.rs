@@ -13,6 +13,9 @@
 //! | `rlimits` | `setrlimit` | memory, CPU time, descriptors; writing, processes, core dumps |
 //! | `seccomp` | the `seccompiler` crate | every system call that is not listed in [`seccomp`] |
 //!
+//! [`confine`] is for another kind of process, and takes less away: a server, which goes on to read its files and to
+//! take connections.
+//!
 //! `landlock` is written by the author of the kernel's part, `seccompiler` by rust-vmm for Firecracker and Cloud
 //! Hypervisor: both are kept up, small, and checked by more people than bytes that we would assemble here. The rest is
 //! a dozen plain system calls through `libc`.
@@ -25,12 +28,15 @@ mod limits;
 mod monitor;
 mod namespaces;
 mod seccomp;
+mod server;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::RawFd;
+
+pub use server::{Server, confine};
 
 /// What [`enter`] puts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

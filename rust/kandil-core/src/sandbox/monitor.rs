@@ -52,10 +52,15 @@ fn close_each(first: u32, last: u32) -> io::Result<()> {
 /// This process ends when the one above does, cannot be looked into, and leaves no core dump.
 pub(super) fn die_with_parent() {
     // SAFETY: takes and changes no memory.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
-        libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
-    }
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    be_opaque();
+}
+
+/// This process cannot be looked into, and leaves no core dump: not to a program that takes them either, for which no
+/// resource limit counts.
+pub(super) fn be_opaque() {
+    // SAFETY: takes and changes no memory.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }
 
 /// Returns in the worker alone, with nothing on standard input.
