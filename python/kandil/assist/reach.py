@@ -7,7 +7,7 @@ tokens, comes after it, and only where the free one did not fail.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 import trio
@@ -44,7 +44,6 @@ _PROMPT: Final = "Answer with one word: ready?"
 _TOKENS: Final = 16
 """The least that every provider takes, and enough for a word; a model that reasons is cut off in its thoughts."""
 _LARGEST_LIST_BYTES: Final = 16 << 20
-_LISTED: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +189,7 @@ async def _answered(client: Client, target: Target, request: Request, found: Rea
         found.add("answer", "skipped", None, "it costs")
         return
     try:
-        async with client.answer(target, request) as answer:
+        async with client.answer(target, request, force=True) as answer:
             await _read(answer, found)
             _limits(found, client, target)
     except KandilError as error:
@@ -213,6 +212,8 @@ async def _read(answer: Answer, found: Reach) -> None:
 
 
 def _limits(found: Reach, client: Client, target: Target) -> None:
-    known = client.limits(target)
-    what = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in known.items() if value is not None)
+    known = asdict(client.limits(target))
+    what = ", ".join(
+        f"{value:,} {name.replace('_', ' ')}" for name, value in known.items() if value and name != "concurrency"
+    )
     found.add("limits", "ok" if what else "unknown", None, what or "the provider says nothing of them")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import trio
 
@@ -36,7 +38,7 @@ _LARGEST_REFUSAL_BYTES: Final = 1 << 20
 
 @asynccontextmanager
 async def open_client(
-    limits: config.Limits,
+    settings: config.Limits,
     *,
     keys: Keys | None = None,
     wait_seconds: float | None = None,
@@ -50,7 +52,7 @@ async def open_client(
     if wait_seconds is not None:
         timeouts = http.Timeouts(first_byte_seconds=wait_seconds, idle_seconds=wait_seconds)
     async with http.open_client(timeouts) as connections:
-        yield Client(connections, keys or Keys(), Limiter(), limits, notice)
+        yield Client(connections, keys or Keys(), settings, notice)
 
 
 class Client:
@@ -60,32 +62,36 @@ class Client:
         self,
         connections: http.Client,
         keys: Keys,
-        limiter: Limiter,
-        limits: config.Limits,
+        settings: config.Limits,
         notice: Callable[[str], None],
     ) -> None:
         self.connections, self.keys = connections, keys
-        self._limiter, self._limits, self._notice = limiter, limits, notice
+        self._shared, self._own = Limiter(), Limiter(shared=False)
+        self._settings, self._notice = settings, notice
 
     @asynccontextmanager
-    async def answer(self, target: Target, request: Request) -> AsyncGenerator[Answer]:
+    async def answer(self, target: Target, request: Request, *, force: bool = False) -> AsyncGenerator[Answer]:
         """The answer, begun: its first event has come. What has not begun is tried again; what has begun never is.
+
+        `force` asks a server that has failed so often that it is left alone.
 
         Raises: KandilError: of the key, the limits, the network, or the provider's own.
         """
         secret = await self.secret(target)
         async with AsyncExitStack() as stack:
-            answer = await self._begun(target, request, secret, stack)
+            answer = await self._begun(target, request, secret, stack, force=force)
             try:
                 yield answer
             finally:
                 answer.times.ended = answer.times.ended or trio.current_time()
 
-    async def _begun(self, target: Target, request: Request, secret: Secret | None, stack: AsyncExitStack) -> Answer:
+    async def _begun(
+        self, target: Target, request: Request, secret: Secret | None, stack: AsyncExitStack, *, force: bool
+    ) -> Answer:
         for attempt in count(1):
             async with AsyncExitStack() as trial:
                 try:
-                    answer = await self._tried(target, request, secret, trial)
+                    answer = await self._tried(target, request, secret, trial, force=force)
                 except KandilError as error:
                     if not self._again(error, attempt):
                         raise
@@ -97,13 +103,15 @@ class Client:
             await self._wait(target, failed, attempt)
         raise AssertionError
 
-    async def _tried(self, target: Target, request: Request, secret: Secret | None, trial: AsyncExitStack) -> Answer:
+    async def _tried(
+        self, target: Target, request: Request, secret: Secret | None, trial: AsyncExitStack, *, force: bool
+    ) -> Answer:
         """One request. What it opened is in `trial`."""
         endpoint = target.endpoint
         call = providers.encode(endpoint, request)
-        bucket = self._bucket(target)
+        limiter = self._limiter(target)
         reservation = await trial.enter_async_context(
-            bucket.reserve(
+            self._bucket(target).reserve(
                 input_tokens=providers.estimate_input_tokens(request),
                 output_tokens=request.max_tokens or USUAL_OUTPUT_TOKENS,
                 give_up_after_seconds=LONGEST_WAIT_SECONDS,
@@ -112,12 +120,14 @@ class Client:
         headers = dict(call.headers)
         if endpoint.provider == "openai" and (organisation := await self.keys.organisation("openai")):
             headers["openai-organization"] = organisation
+        trial.enter_context(limiter.breaker(_origin(call.url)).call(force=force))
         times = Times(trio.current_time())
         auth = (endpoint.auth.header, endpoint.auth.scheme) if endpoint.auth else None
+        reservation.sending()
         response = await trial.enter_async_context(
             self.connections.send(call.method, call.url, headers=headers, body=call.body, auth=auth, secret=secret)
         )
-        bucket.learn(response.headers)
+        reservation.replied(response.headers)
         if response.status >= _REFUSED:
             body = await response.read(_LARGEST_REFUSAL_BYTES)
             raise providers.refusal(endpoint, response.status, response.headers, body)
@@ -131,7 +141,7 @@ class Client:
         if attempt == ATTEMPTS:
             return False
         if isinstance(error, RateLimited):
-            return self._limits.rate_limit_retry and (error.retry_after_seconds or 0) <= LONGEST_WAIT_SECONDS
+            return self._settings.rate_limit_retry and (error.retry_after_seconds or 0) <= LONGEST_WAIT_SECONDS
         if isinstance(error, ProviderRefused):
             return error.retryable
         if isinstance(error, HostNotFound):
@@ -146,9 +156,18 @@ class Client:
             return
         await trio.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - nobody guesses it
 
+    def limits(self, target: Target) -> Limits:
+        """What is known of its limits now: as the provider said, else as listed."""
+        return self._bucket(target).limits
+
     def _bucket(self, target: Target) -> Bucket:
         endpoint = target.endpoint
-        return self._limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits())
+        listed = replace(target.limits or Limits(), concurrency=self._settings.max_concurrent_requests)
+        return self._limiter(target).bucket(f"{endpoint.provider}/{endpoint.model}", listed)
+
+    def _limiter(self, target: Target) -> Limiter:
+        """A server that kandil started is nobody else's business."""
+        return self._shared if target.secret is None else self._own
 
     async def secret(self, target: Target) -> Secret | None:
         """The key: of a provider that has one of its own, it must be there; a server of the user's may take none."""
@@ -158,6 +177,12 @@ class Client:
         if profiles.provider(endpoint.provider) is None:
             return await self.keys.find(endpoint.provider)
         return await self.keys.get(endpoint.provider)
+
+
+def _origin(url: str) -> str:
+    """``https://api.example.com``."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _settle(reservation: Reservation, answer: Answer) -> None:
