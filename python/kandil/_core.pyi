@@ -11,6 +11,8 @@ Mode = Literal["sha256", "blake3", "scan"]
 Blake3 = Literal["auto", "always", "never"]
 
 __all__ = [
+    "Breaker",
+    "Bucket",
     "Entry",
     "Finding",
     "Header",
@@ -341,3 +343,56 @@ class Names:
         the GIL.
         """
     def __len__(self) -> int: ...
+
+@final
+class Bucket:
+    """Limits, and what was taken of them; see ``kandil-core::bucket``. The way to them is :mod:`kandil.limits`.
+
+    Times are nanoseconds of one clock for all who share a file. A token is never 0.
+    """
+
+    def __new__(cls, path: bytes | None, now_ns: int) -> Self:
+        """In this file, which is made or, where it is broken, replaced; None: in this process. Raises OSError."""
+    @property
+    def shared(self) -> bool: ...
+    def take(self, now_ns: int, input_tokens: int, output_tokens: int, place: int = 0) -> int:
+        """A token; or, negative, for how long to wait before asking again. ``place``: in line, and the token then."""
+    def join(self, now_ns: int, input_tokens: int, output_tokens: int) -> int:
+        """A place at the end of the line of all processes; 0: there is none."""
+    def sending(self, now_ns: int, token: int) -> None: ...
+    def replied(self, now_ns: int, token: int) -> None: ...
+    def settle(self, now_ns: int, token: int, input_tokens: int, output_tokens: int) -> None: ...
+    def refund(self, now_ns: int, token: int) -> None:
+        """The request counts, its tokens do not."""
+    def finish(self, now_ns: int, token: int) -> None: ...
+    def give_back(self, now_ns: int, token: int) -> None:
+        """A reservation, or a place in line."""
+    def wait(self, now_ns: int, input_tokens: int, output_tokens: int) -> int: ...
+    def refused(self, now_ns: int, wait_ns: int) -> None: ...
+    def refusals(self, now_ns: int) -> int: ...
+    def blocked(self, now_ns: int) -> int:
+        """For how long nobody goes, because the server said so."""
+    def limits(self, now_ns: int) -> list[int | None]:
+        """Requests, tokens, input tokens, output tokens a minute; requests a day; calls at once."""
+    def used(self, now_ns: int) -> list[int]:
+        """In the same order."""
+    def list_limit(self, now_ns: int, number: int, limit: int | None) -> None:
+        """``number``: in that order. Raises IndexError."""
+    def learn_limit(self, now_ns: int, number: int, limit: int) -> None: ...
+    def set_concurrency(self, now_ns: int, limit: int | None) -> None: ...
+    def remaining(self, now_ns: int, number: int, remaining: int, reset_ns: int | None) -> None: ...
+
+@final
+class Breaker:
+    """A circuit breaker, in a file or in this process."""
+
+    def __new__(cls, path: bytes | None, now_ns: int) -> Self: ...
+    @property
+    def shared(self) -> bool: ...
+    def admit(self, now_ns: int) -> tuple[Literal["closed", "half-open", "open"], int, int]:
+        """What it is for this call; of one that is open, since when and until when. Half-open: this call probes."""
+    def succeeded(self, now_ns: int) -> None: ...
+    def failed(self, now_ns: int) -> None: ...
+    def abandoned(self, now_ns: int) -> None: ...
+    def state(self, now_ns: int) -> tuple[int, tuple[int, int] | None]:
+        """Failures in a row; since when it is open and until when."""

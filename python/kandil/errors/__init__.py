@@ -32,6 +32,10 @@ from kandil.errors.files import (
     SigningFailed,
     ValueUnreadable,
 )
+from kandil.errors.limits import (
+    CircuitOpen,
+    LimitWaitTooLong,
+)
 from kandil.errors.local_server import (
     DoesNotFit,
     FileReplaced,
@@ -119,6 +123,7 @@ __all__ = [
     "BodyBroken",
     "BodyCut",
     "CheckListUnreadable",
+    "CircuitOpen",
     "ConfigInvalid",
     "ConfigTooNew",
     "ConnectFailed",
@@ -151,6 +156,7 @@ __all__ = [
     "KeyringSlow",
     "KeyringUnavailable",
     "LedgerTooNew",
+    "LimitWaitTooLong",
     "LoadOutOfMemory",
     "LocalModelBroken",
     "LocalServerFailed",

@@ -3,9 +3,11 @@
 //! * [`sha256`]: one stream, and many streams in the lanes of vector registers.
 //! * [`gguf`]: a resumable scanner that is fed with the bytes that are hashed.
 //! * [`library`]: walks, reads, hashes and scans a whole library on all cores.
+//! * [`bucket`]: limits of rates and of calls at once, and a circuit breaker; shared by processes.
 //! * [`names`]: ranks names of models by how like they are to what somebody typed.
 //! * `sandbox` (Linux): takes away from a process all that loading a file does not need.
 
+pub mod bucket;
 pub mod gguf;
 pub mod library;
 pub mod names;

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod bucket;
 mod gguf;
 mod library;
 mod names;
@@ -31,6 +32,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
     }
     m.add_class::<names::Names>()?;
+    m.add_class::<bucket::Bucket>()?;
+    m.add_class::<bucket::Breaker>()?;
     profiles::register(m)?;
     gguf::register(m)
 }

@@ -1,0 +1,294 @@
+//! Limits and circuit breakers, of this process alone or in a file that all of a user's processes share.
+//!
+//! The GIL stays: a call takes a fraction of a microsecond, and waits, if ever, for another process's.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use kandil_core::bucket::{self as core, Admitted, Caller, Cost, RESOURCES, Resource, Taken, Token};
+use pyo3::exceptions::{PyIndexError, PyOSError};
+use pyo3::prelude::*;
+
+/// Looking for dead processes asks the kernel about each, so not at every call that must wait.
+const SWEEP: u64 = 20_000_000;
+const BUSY: u64 = 20_000_000;
+
+enum Place<T: Plain> {
+    Here(Mutex<Box<T>>),
+    #[cfg(target_os = "linux")]
+    File(core::shared::Shared<T>),
+}
+
+#[cfg(target_os = "linux")]
+use core::shared::Plain;
+#[cfg(not(target_os = "linux"))]
+trait Plain: Default {}
+#[cfg(not(target_os = "linux"))]
+impl<T: Default> Plain for T {}
+
+impl<T: Plain> Place<T> {
+    #[cfg(target_os = "linux")]
+    fn open(path: Option<&[u8]>, now: u64) -> PyResult<Place<T>> {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        use std::path::Path;
+        use std::time::{SystemTime, UNIX_EPOCH};
+
+        let Some(path) = path else { return Ok(Place::Here(Mutex::default())) };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_nanos() as u64);
+        let clocks = core::shared::Clocks { now, wall, boot: boot()? };
+        Ok(Place::File(core::shared::Shared::open(Path::new(OsStr::from_bytes(path)), clocks)?))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open(path: Option<&[u8]>, _now: u64) -> PyResult<Place<T>> {
+        match path {
+            None => Ok(Place::Here(Mutex::default())),
+            Some(_) => Err(PyOSError::new_err("processes share limits on Linux alone")),
+        }
+    }
+
+    /// None: another process has it, which was stopped meanwhile.
+    fn with<R>(&self, now: u64, act: impl FnOnce(&mut T, &Caller<'_>) -> R) -> Option<R> {
+        match self {
+            Place::Here(value) => {
+                let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(act(&mut value, &Caller { now, offset: 0, owner: 1, alive: &|_| true }))
+            }
+            #[cfg(target_os = "linux")]
+            Place::File(shared) => shared.with(now, act).ok(),
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        !matches!(self, Place::Here(_))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> PyResult<u128> {
+    let said = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    u128::from_str_radix(&said.trim().replace('-', ""), 16)
+        .map_err(|error| PyOSError::new_err(format!("the boot's number cannot be read: {error}")))
+}
+
+/// Tokens in, tokens out.
+fn cost(input: u64, output: u64) -> Cost {
+    Cost { input, output }
+}
+
+fn resource(number: usize) -> PyResult<Resource> {
+    RESOURCES.get(number).copied().ok_or_else(|| PyIndexError::new_err("no such resource"))
+}
+
+/// A wait as Python gets it: negative, where a token would be positive.
+fn negative(wait: u64) -> i64 {
+    -i64::try_from(wait).unwrap_or(i64::MAX)
+}
+
+/// Limits, and what was taken of them.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct Bucket {
+    place: Place<core::Bucket>,
+    /// When dead processes were last looked for.
+    swept: AtomicU64,
+}
+
+#[pymethods]
+impl Bucket {
+    #[new]
+    fn new(path: Option<&[u8]>, now_ns: u64) -> PyResult<Bucket> {
+        Ok(Bucket { place: Place::open(path, now_ns)?, swept: AtomicU64::new(0) })
+    }
+
+    #[getter]
+    fn shared(&self) -> bool {
+        self.place.is_shared()
+    }
+
+    #[pyo3(signature = (now_ns, input_tokens, output_tokens, place = 0))]
+    fn take(&self, now_ns: u64, input_tokens: u64, output_tokens: u64, place: u64) -> i64 {
+        let place = (place != 0).then(|| Token::from_bits(place));
+        let taken = self.place.with(now_ns, |bucket, caller| {
+            let first = bucket.take(caller.now, caller.owner, cost(input_tokens, output_tokens), place);
+            if matches!(first, Taken::Granted(_)) || !self.sweeps(caller.now) {
+                return first;
+            }
+            bucket.sweep(caller.now, remembered(caller.alive));
+            bucket.take(caller.now, caller.owner, cost(input_tokens, output_tokens), place)
+        });
+        match taken {
+            Some(Taken::Granted(token)) => i64::try_from(token.to_bits()).unwrap_or(i64::MAX),
+            Some(Taken::Wait(wait)) => negative(wait.max(1)),
+            None => negative(BUSY),
+        }
+    }
+
+    fn join(&self, now_ns: u64, input_tokens: u64, output_tokens: u64) -> u64 {
+        let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
+            bucket.join(caller.now, caller.owner, cost(input_tokens, output_tokens))
+        };
+        self.place.with(now_ns, act).flatten().map_or(0, Token::to_bits)
+    }
+
+    fn sending(&self, now_ns: u64, token: u64) {
+        self.place.with(now_ns, |bucket, _| bucket.sending(Token::from_bits(token)));
+    }
+
+    fn replied(&self, now_ns: u64, token: u64) {
+        self.place.with(now_ns, |bucket, caller| bucket.replied(Token::from_bits(token), caller.now));
+    }
+
+    fn settle(&self, now_ns: u64, token: u64, input_tokens: u64, output_tokens: u64) {
+        self.place.with(now_ns, |bucket, caller| {
+            bucket.settle(Token::from_bits(token), caller.now, cost(input_tokens, output_tokens));
+        });
+    }
+
+    fn refund(&self, now_ns: u64, token: u64) {
+        self.place.with(now_ns, |bucket, caller| bucket.refund(Token::from_bits(token), caller.now));
+    }
+
+    fn finish(&self, now_ns: u64, token: u64) {
+        self.place.with(now_ns, |bucket, caller| bucket.finish(Token::from_bits(token), caller.now));
+    }
+
+    fn give_back(&self, now_ns: u64, token: u64) {
+        self.place.with(now_ns, |bucket, caller| bucket.give_back(Token::from_bits(token), caller.now));
+    }
+
+    fn wait(&self, now_ns: u64, input_tokens: u64, output_tokens: u64) -> u64 {
+        let act =
+            |bucket: &mut core::Bucket, caller: &Caller<'_>| bucket.wait(caller.now, cost(input_tokens, output_tokens));
+        self.place.with(now_ns, act).unwrap_or(BUSY)
+    }
+
+    fn refused(&self, now_ns: u64, wait_ns: u64) {
+        self.place.with(now_ns, |bucket, caller| bucket.refused(caller.now, wait_ns));
+    }
+
+    fn refusals(&self, now_ns: u64) -> u64 {
+        self.place.with(now_ns, |bucket, _| bucket.refusals()).unwrap_or(0)
+    }
+
+    /// Of the resources in their order, then calls at once.
+    fn limits(&self, now_ns: u64) -> Vec<Option<u64>> {
+        let act = |bucket: &mut core::Bucket, _: &Caller<'_>| {
+            let limits = RESOURCES.iter().map(|resource| bucket.limit(*resource));
+            limits.chain([bucket.concurrency()]).collect()
+        };
+        self.place.with(now_ns, act).unwrap_or_else(|| vec![None; RESOURCES.len() + 1])
+    }
+
+    /// In the same order.
+    fn used(&self, now_ns: u64) -> Vec<u64> {
+        let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
+            bucket.sweep(caller.now, remembered(caller.alive));
+            let mut used: Vec<u64> = RESOURCES.iter().map(|resource| bucket.used(*resource, caller.now)).collect();
+            used.push(bucket.running());
+            used
+        };
+        self.place.with(now_ns, act).unwrap_or_else(|| vec![0; RESOURCES.len() + 1])
+    }
+
+    /// Nanoseconds for which nobody goes, because the server said so.
+    fn blocked(&self, now_ns: u64) -> u64 {
+        self.place.with(now_ns, |bucket, caller| bucket.floor().saturating_sub(caller.now)).unwrap_or(0)
+    }
+
+    #[pyo3(signature = (now_ns, number, limit))]
+    fn list_limit(&self, now_ns: u64, number: usize, limit: Option<u64>) -> PyResult<()> {
+        let resource = resource(number)?;
+        self.place.with(now_ns, |bucket, caller| bucket.list_limit(resource, caller.now, limit));
+        Ok(())
+    }
+
+    fn learn_limit(&self, now_ns: u64, number: usize, limit: u64) -> PyResult<()> {
+        let resource = resource(number)?;
+        self.place.with(now_ns, |bucket, caller| bucket.learn_limit(resource, caller.now, limit));
+        Ok(())
+    }
+
+    #[pyo3(signature = (now_ns, limit))]
+    fn set_concurrency(&self, now_ns: u64, limit: Option<u64>) {
+        self.place.with(now_ns, |bucket, _| bucket.set_concurrency(limit));
+    }
+
+    #[pyo3(signature = (now_ns, number, remaining, reset_ns))]
+    fn remaining(&self, now_ns: u64, number: usize, remaining: u64, reset_ns: Option<u64>) -> PyResult<()> {
+        let resource = resource(number)?;
+        self.place.with(now_ns, |bucket, caller| bucket.remaining(resource, caller.now, remaining, reset_ns));
+        Ok(())
+    }
+}
+
+impl Bucket {
+    /// Whether it is time to look for dead processes.
+    fn sweeps(&self, now: u64) -> bool {
+        let last = self.swept.load(Ordering::Relaxed);
+        let due = self.place.is_shared() && now.abs_diff(last) >= SWEEP;
+        if due {
+            self.swept.store(now, Ordering::Relaxed);
+        }
+        due
+    }
+}
+
+/// Asks about each owner once.
+fn remembered(alive: &dyn Fn(u64) -> bool) -> impl FnMut(u64) -> bool {
+    let mut known = [None; 256];
+    move |owner| {
+        let known = usize::try_from(owner).ok().and_then(|owner| known.get_mut(owner));
+        known.is_some_and(|known| *known.get_or_insert_with(|| alive(owner)))
+    }
+}
+
+/// A circuit breaker.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct Breaker(Place<core::Breaker>);
+
+#[pymethods]
+impl Breaker {
+    #[new]
+    fn new(path: Option<&[u8]>, now_ns: u64) -> PyResult<Breaker> {
+        Ok(Breaker(Place::open(path, now_ns)?))
+    }
+
+    #[getter]
+    fn shared(&self) -> bool {
+        self.0.is_shared()
+    }
+
+    fn admit(&self, now_ns: u64) -> (&'static str, i64, i64) {
+        let act = |breaker: &mut core::Breaker, caller: &Caller<'_>| {
+            let own = |time: u64| time.cast_signed().saturating_sub(caller.offset.cast_signed());
+            match breaker.admit(caller.now, caller.owner, caller.alive) {
+                Admitted::Yes => ("closed", 0, 0),
+                Admitted::Probe => ("half-open", 0, 0),
+                Admitted::No { since, until } => ("open", own(since), own(until)),
+            }
+        };
+        self.0.with(now_ns, act).unwrap_or(("closed", 0, 0))
+    }
+
+    fn succeeded(&self, now_ns: u64) {
+        self.0.with(now_ns, |breaker, _| breaker.succeeded());
+    }
+
+    fn failed(&self, now_ns: u64) {
+        self.0.with(now_ns, |breaker, caller| breaker.failed(caller.now));
+    }
+
+    fn abandoned(&self, now_ns: u64) {
+        self.0.with(now_ns, |breaker, caller| breaker.abandoned(caller.owner));
+    }
+
+    fn state(&self, now_ns: u64) -> (u64, Option<(i64, i64)>) {
+        let act = |breaker: &mut core::Breaker, caller: &Caller<'_>| {
+            let own = |time: u64| time.cast_signed().saturating_sub(caller.offset.cast_signed());
+            let (failures, open) = breaker.state();
+            (failures, open.map(|(since, until)| (own(since), own(until))))
+        };
+        self.0.with(now_ns, act).unwrap_or((0, None))
+    }
+}
