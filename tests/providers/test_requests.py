@@ -74,9 +74,10 @@ def test_responses() -> None:
         "model": "m",
         "instructions": "Be brief.",
         "input": [
-            {"role": "user", "content": "Hi"},
-            {"role": "assistant", "content": "Hello."},
+            {"type": "message", "role": "user", "content": "Hi"},
+            {"type": "message", "role": "assistant", "content": "Hello."},
             {
+                "type": "message",
                 "role": "user",
                 "content": [
                     {"type": "input_image", "image_url": "data:image/png;base64,iVBORw=="},

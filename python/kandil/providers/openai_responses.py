@@ -41,12 +41,14 @@ def responses_body(endpoint: Endpoint, request: Request) -> Fields:
 
 
 def _message(message: Message) -> Fields:
+    """Its type may be left out at OpenAI's; llama.cpp takes no message of the assistant's without."""
+    fields: Fields = {"type": "message", "role": message.role}
     if not message.images:
-        return {"role": message.role, "content": message.text}
+        return {**fields, "content": message.text}
     parts: list[Fields] = [{"type": "input_image", "image_url": data_url(one)} for one in message.images]
     if message.text:
         parts.append({"type": "input_text", "text": message.text})
-    return {"role": message.role, "content": parts}
+    return {**fields, "content": parts}
 
 
 class ResponsesReply(Reply):

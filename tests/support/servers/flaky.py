@@ -35,11 +35,13 @@ class Fault:
 
 @dataclass
 class Network:
-    """`faults` are for the connections in their order; those after are good. `connections` have come so far."""
+    """`faults` are for the connections in their order; those after are good."""
 
     port: int = 0
     faults: list[Fault] = field(default_factory=list)
     connections: int = 0
+    carried_bytes: int = 0
+    """Down, by all connections."""
 
     @property
     def url(self) -> str:
@@ -62,7 +64,7 @@ async def network(to: str, *faults: Fault) -> AsyncIterator[Network]:
         assert server.port
         try:
             async with await trio.open_tcp_stream(server.hostname, server.port) as upstream:
-                await _carry(client, upstream, fault)
+                await _carry(client, upstream, fault, way)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # one of them left
 
@@ -70,7 +72,7 @@ async def network(to: str, *faults: Fault) -> AsyncIterator[Network]:
         yield way
 
 
-async def _carry(client: trio.SocketStream, upstream: trio.SocketStream, fault: Fault) -> None:
+async def _carry(client: trio.SocketStream, upstream: trio.SocketStream, fault: Fault, way: Network) -> None:
     """Until either side ends, or the fault does."""
     async with trio.open_nursery() as nursery:
 
@@ -80,11 +82,11 @@ async def _carry(client: trio.SocketStream, upstream: trio.SocketStream, fault: 
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(up)
-        await _down(upstream, client, fault)
+        await _down(upstream, client, fault, way)
         nursery.cancel_scope.cancel()
 
 
-async def _down(upstream: trio.SocketStream, client: trio.SocketStream, fault: Fault) -> None:
+async def _down(upstream: trio.SocketStream, client: trio.SocketStream, fault: Fault, way: Network) -> None:
     sent = 0
     async for received in upstream:
         if not sent:
@@ -96,6 +98,7 @@ async def _down(upstream: trio.SocketStream, client: trio.SocketStream, fault: F
             del part[fault.ends_at - sent :]
         await _paced(client, bytes(part), fault.bytes_per_second)
         sent += len(part)
+        way.carried_bytes += len(part)
         if sent == fault.ends_at:
             if fault.how == "stall":
                 await trio.sleep_forever()

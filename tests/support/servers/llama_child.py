@@ -11,6 +11,7 @@ import xllamacpp
 def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = sys.argv[1]
+    parameters.model_alias = {"answering"}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [sys.stdin.readline().strip()]
