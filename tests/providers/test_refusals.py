@@ -48,6 +48,7 @@ def test_what_llama_cpp_says(name: str, expected: type[KandilError], status: int
         (ReplyUnreadable, 302, b""),
         (ReplyUnreadable, 403, b"<html>Attention Required! | Cloudflare</html>"),
         (ReplyUnreadable, 404, b"404 page not found"),
+        (ContextExceeded, 413, b"<html>413 Request Entity Too Large</html>"),
         (ProviderFailed, 502, b"<html>Bad Gateway</html>"),
         (ProviderFailed, 500, b""),
         (ProviderFailed, 520, b"\xff\xfe"),

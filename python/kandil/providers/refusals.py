@@ -119,7 +119,7 @@ _DIGITS: Final = 12
 
 def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> KandilError:
     """What the answer with a bad `status` means. `headers` have lower-case names; `body` may be cut off."""
-    if body.lstrip()[:1] == b"<" and _of_status(status) not in ("rate", "busy", "failed"):
+    if body.lstrip()[:1] == b"<" and _of_status(status) not in ("long", "rate", "busy", "failed"):
         return ReplyUnreadable(endpoint.provider, "it is a web page", begins=shown(body), status=status)
     try:
         found = decoded(body, endpoint.provider)
@@ -147,13 +147,13 @@ def _of_status(status: int | None) -> Kind:
 
 
 def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the other, in their order)
-    message, status = said.message, said.status
+    message, status, usual = said.message, said.status, _of_status(said.status)
     coded = {_CODES[code] for code in said.codes if code in _CODES}
     if said.base_code:
         return _MINIMAX.get(said.base_code, "failed")
-    if "long" in coded or _TOO_LARGE.search(message) or (_of_status(status) != "rate" and _LONG.search(message)):
+    if "long" in coded or usual == "long" or _TOO_LARGE.search(message) or (usual != "rate" and _LONG.search(message)):
         return "long"
-    if "quota" in coded or _of_status(status) == "quota" or _MONEY.search(message):
+    if "quota" in coded or usual == "quota" or _MONEY.search(message):
         return "rate" if status == _LIMITED and _soon(said) else "quota"
     if _PICTURES.search(message):
         return "invalid"
@@ -170,13 +170,11 @@ def _kind(said: Said) -> Kind:  # noqa: C901, PLR0911 (one decision after the ot
             return "invalid"
         return "key" if _CREDENTIAL.search(message) else "permission"
     about_model = said.parameter in (None, "model") and (_MODEL.search(message) or _names_model(said))
-    if "model" in coded or (
-        about_model and _of_status(status) in ("invalid", "nowhere", "failed") and status != _FAILED
-    ):
+    if "model" in coded or (about_model and usual in ("invalid", "nowhere", "failed") and status != _FAILED):
         return "model"
     if "rate" in coded:
         return "rate"
-    return "invalid" if status is None and "invalid" in coded else _of_status(status)
+    return "invalid" if status is None and "invalid" in coded else usual
 
 
 def _names_model(said: Said) -> bool:
