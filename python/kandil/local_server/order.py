@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -31,23 +31,6 @@ class Order:
     files: tuple[tuple[str, int, int, int, int], ...]
     """Each with device, inode, size and modification time: another file is another model."""
 
-    @classmethod
-    def of(
-        cls,
-        files: Sequence[Path],
-        projector: Path | None,
-        verified: Mapping[Path, os.stat_result],
-        **how: float | None,
-    ) -> Self:
-        """With what is known of the files since they were verified; of others, what they are now."""
-        stats = {path: verified.get(path) or os.stat(path) for path in [*files, *([projector] if projector else [])]}
-        return cls(
-            model=str(files[0]),
-            projector=str(projector) if projector else None,
-            files=tuple((str(path), *what_it_is(stat)) for path, stat in stats.items()),
-            **how,
-        )
-
     @property
     def size_bytes(self) -> int:
         return sum(size for _, _, _, size, _ in self.files)
@@ -64,6 +47,7 @@ class Order:
         return hashlib.blake2b(json.dumps(self.files).encode(), digest_size=16).hexdigest()
 
 
-def what_it_is(stat: os.stat_result) -> tuple[int, int, int, int]:
-    """By this a file is known again."""
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+def known(files: Iterable[Path], verified: Mapping[Path, os.stat_result]) -> tuple[tuple[str, int, int, int, int], ...]:
+    """`Order.files`: as they were when they were verified, or else as they are now."""
+    stats = {str(path): verified.get(path) or os.stat(path) for path in files}
+    return tuple((path, one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for path, one in stats.items())

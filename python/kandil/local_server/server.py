@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kandil import http
 from kandil.errors import KandilError, LocalServerFailed
 from kandil.local_server import kept
-from kandil.local_server.order import Order
+from kandil.local_server.order import Order, known
 from kandil.local_server.process import Running
 from kandil.secret import Secret
 
@@ -64,10 +64,10 @@ async def serve(
         FileReplaced: a file is not the one that was verified.
         FileUnwritable: it cannot be kept.
     """
-    order = Order.of(
-        files,
-        projector,
-        verified or {},
+    order = Order(
+        model=str(files[0]),
+        projector=str(projector) if projector else None,
+        files=known([*files, *([projector] if projector else [])], verified or {}),
         context_tokens=context_tokens,
         gpu_layers=gpu_layers,
         threads=threads,
