@@ -64,7 +64,7 @@ async def test_all_steps_of_a_server(tmp_path: Path) -> None:
         code, states, report, told = await outcome(tmp_path, "mine")
     assert (code, report["error"], told) == (0, None, "")
     assert states == {
-        "name": "ok", "connection": "ok", "key": "unknown", "model": "ok",
+        "name": "ok", "connection": "ok", "key": "skipped", "model": "ok",
         "answer": "ok", "format": "ok", "limits": "ok",
     }  # fmt: skip
     assert "500" in next(one["what"] for one in report["steps"] if one["name"] == "limits")

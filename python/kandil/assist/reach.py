@@ -118,7 +118,7 @@ async def _listed(client: Client, target: Target, found: Reach) -> None:
         ) as response:
             _connected(found, response.timing, tls=endpoint.models_url.startswith("https"))
             body = await response.read(_LARGEST_LIST_BYTES)
-            _judged(found, target, response, body)
+            _judged(found, target, response, body, keyed=secret is not None)
     except KandilError as error:
         step = _step_of(error)
         _before(found, step)
@@ -153,7 +153,7 @@ def _step_of(error: KandilError) -> Name:
     return "connection" if isinstance(error, NotConnected) else "answer"
 
 
-def _judged(found: Reach, target: Target, response: Response, body: bytes) -> None:
+def _judged(found: Reach, target: Target, response: Response, body: bytes, *, keyed: bool) -> None:
     """What the answer to the list of models says of the key and of the model."""
     endpoint, seconds = target.endpoint, response.timing.first_byte_seconds
     provider = profiles.provider(endpoint.provider)
@@ -167,10 +167,10 @@ def _judged(found: Reach, target: Target, response: Response, body: bytes) -> No
         else:
             found.add("key", "unknown", seconds, f"the list of models is not to be had ({response.status})")
         return
-    if tells:
+    if tells and keyed:
         found.add("key", "ok", seconds, "accepted")
-    elif endpoint.auth is None:
-        found.add("key", "skipped", seconds, "none is needed")
+    elif not keyed:
+        found.add("key", "skipped", seconds, "none is kept, and none was asked for")
     else:
         found.add("key", "unknown", seconds, "the list of models needs none")
     try:
