@@ -10,7 +10,7 @@ from kandil.errors import ModelCannot, PromptTooLong, ReplyNotJson, SecretInProm
 from kandil.providers import estimate_input_tokens
 
 if TYPE_CHECKING:
-    from kandil.assist.ask import Question
+    from kandil.assist.question import Question
     from kandil.assist.serving import Place
     from kandil.completions import Answer
     from kandil.providers.conversation import Request

@@ -15,7 +15,7 @@ from kandil.providers.conversation import Message
 from kandil.registry import session
 
 if TYPE_CHECKING:
-    from kandil.assist.ask import Question
+    from kandil.assist.question import Question
 
 _LARGEST_BYTES: Final = 16 << 20
 _SCHEMA: Final = "kandil.conversation/1"

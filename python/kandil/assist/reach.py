@@ -14,7 +14,7 @@ import trio
 
 from kandil import profiles, providers
 from kandil.assist import serving
-from kandil.assist.ask import Question
+from kandil.assist.question import Question
 from kandil.completions import open_client
 from kandil.errors import (
     ConnectTimeout,

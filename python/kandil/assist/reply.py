@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kandil import config, registry
-from kandil.assist.ask import Question, answering
 from kandil.assist.prompt import image, text_file
+from kandil.assist.question import Question, answering
 from kandil.providers.conversation import Message
 from kandil.registry import choice
 from kandil.resolver import Names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import trio
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from kandil.assist.ask import Question
     from kandil.assist.located import Located
+    from kandil.assist.question import Question
     from kandil.compat import Report
     from kandil.config import Config
     from kandil.local_server import Served
     from kandil.providers import Endpoint, Request
 
+_TEMPLATE: Final = "tokenizer.chat_template"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _ROOM_FOR_ANSWER: Final = 2048
 """Tokens; where no longest answer was asked for."""
@@ -126,18 +127,31 @@ async def _served(
 
     assert found.located is not None
     files = found.located.files
-    verified = {path: os.stat(path) for path in files}
-    await trusted(files, notice)
+    projector = found.located.projector if question.images else None
     context = _context(request, found.profile.context_window)
+    verified = {path: os.stat(path) for path in [*files, *([projector] if projector else [])]}
+    await trusted(files, notice, projector=projector)
+    if _TEMPLATE not in found.located.headers[0]:
+        notice("warning: the file has no chat template: llama.cpp's own is used, which the model may not know")
+    known: dict[str, Any] = {
+        "context_tokens": context,
+        "projector": projector,
+        "keep_alive_seconds": question.keep_alive_seconds,
+        "verified": verified,
+    }
+    async with local_server.found(files, **known) as served:
+        if served is not None:  # it has the memory that it needs
+            yield served
+            return
     report = await _fitting(found, context, notice, force=question.force)
+    needed = (report.ram + report.vram).total_bytes
     async with local_server.serve(
-        files,
-        context_tokens=context,
-        gpu_layers=report.gpu_layers,
-        projector=found.located.projector if question.images else None,
-        keep_alive_seconds=question.keep_alive_seconds,
-        verified=verified,
+        files, gpu_layers=report.gpu_layers, memory_bytes=None if question.force else needed or None, **known
     ) as served:
+        if absent := [
+            f"{name} ({state.removeprefix('absent: ')})" for name, state in served.layers.items() if state != "active"
+        ]:
+            notice(f"warning: this system does not confine llama.cpp fully: without {', '.join(absent)}")
         yield served
 
 

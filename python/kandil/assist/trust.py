@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from kandil.verify import FileResult
 
 
-async def trusted(model: Sequence[Path], notice: Callable[[str], None]) -> None:
+async def trusted(model: Sequence[Path], notice: Callable[[str], None], *, projector: Path | None = None) -> None:
     """All files of the model are as published, or at least sound, and llama.cpp has loaded it where it can do no harm.
 
     What was verified before and has not changed since is not read again, and what was loaded once is not loaded again.
+    A projector is verified, and is nothing that could be loaded alone.
 
     Raises:
         NotTrusted: a file is bad, or its loading failed.
         FileUnreadable: a file cannot be read, so nothing is known of it.
     """
+    if projector is not None:
+        await _results([projector], None, notice)
     results = await _results(model, None, notice)
     if all(one.sha256 and _mark(one.sha256).exists() for one in results):
         return
