@@ -22,7 +22,7 @@ from kandil.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from kandil import _core
 
@@ -51,20 +51,17 @@ class Circuit:
 class Breaker:
     """Of one origin, shared by every process of this user: see `Limiter.breaker`."""
 
-    def __init__(self, origin: str, core: _core.Breaker, clock_ns: Callable[[], int]) -> None:
-        self.origin = origin
-        self._core, self._clock_ns = core, clock_ns
+    def __init__(self, origin: str, core: _core.Breaker) -> None:
+        self.origin, self._core = origin, core
 
     @property
     def circuit(self) -> Circuit:
         """As it is. Nothing changes."""
-        now = self._clock_ns()
-        failures, opened = self._core.state(now)
+        failures, opened = self._core.state()
         if opened is None:
             return Circuit("closed", failures)
-        since, until = opened
-        state: Literal["open", "half-open"] = "open" if now < until else "half-open"
-        return Circuit(state, failures, max(now - since, 0) / _SECOND, max(until - now, 0) / _SECOND)
+        open_ns, wait_ns = opened
+        return Circuit("open" if wait_ns else "half-open", failures, open_ns / _SECOND, wait_ns / _SECOND)
 
     @contextmanager
     def call(self, *, force: bool = False) -> Iterator[None]:
@@ -75,20 +72,19 @@ class Breaker:
         Raises:
             CircuitOpen: and nothing is to be sent.
         """
-        state, since, until = self._core.admit(self._clock_ns())
+        state, open_ns, wait_ns = self._core.admit()
         if state == "open" and not force:
-            now = self._clock_ns()
-            failures, _ = self._core.state(now)
-            raise CircuitOpen(self.origin, max(now - since, 0) / _SECOND, max(until - now, 0) / _SECOND, failures)
+            failures, _ = self._core.state()
+            raise CircuitOpen(self.origin, open_ns / _SECOND, wait_ns / _SECOND, failures)
         try:
             yield
         except _FAILED:
-            self._core.failed(self._clock_ns())
+            self._core.failed()
             raise
         except ProviderRefused:
-            self._core.succeeded(self._clock_ns())
+            self._core.succeeded()
             raise
         except BaseException:
-            self._core.abandoned(self._clock_ns())
+            self._core.abandoned()
             raise
-        self._core.succeeded(self._clock_ns())
+        self._core.succeeded()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kandil import _core
 
 _SECOND: Final = 1_000_000_000
-_MOST_TOKENS: Final = 1 << 40
+_MOST: Final = 1 << 40
 FIRST_BACKOFF_SECONDS: Final = 1.0
 LONGEST_BACKOFF_SECONDS: Final = 60.0
 LONGEST_JITTER_SECONDS: Final = 5.0
@@ -49,12 +49,11 @@ class Bucket:
     longer go first.
     """
 
-    def __init__(self, name: str, core: _core.Bucket, clock_ns: Callable[[], int], random: Callable[[], float]) -> None:
+    def __init__(self, name: str, core: _core.Bucket, draw: Callable[[], float]) -> None:
         self.name = name
-        self._core, self._clock_ns, self._random = core, clock_ns, random
+        self._core, self._draw = core, draw
         self._line: deque[trio.Event] = deque()
         self._changed: trio.Event | None = None
-        self._jitter_until = 0
 
     def reserve(
         self, *, input_tokens: int = 0, output_tokens: int = 0, give_up_after_seconds: float = math.inf
@@ -67,43 +66,40 @@ class Bucket:
         Raises, when entered:
             LimitWaitTooLong: as soon as it is known.
         """
-        return Reservation(self, _tokens(input_tokens), _tokens(output_tokens), give_up_after_seconds)
+        return Reservation(self, input_tokens, output_tokens, give_up_after_seconds)
 
     def wait_seconds(self, *, input_tokens: int = 0, output_tokens: int = 0) -> float:
         """How long such a call would wait at least. Nothing is taken."""
-        return self._core.wait(self._clock_ns(), _tokens(input_tokens), _tokens(output_tokens)) / _SECOND
+        return self._core.wait(input_tokens, output_tokens) / _SECOND
 
     @property
     def limits(self) -> Limits:
         """As they are known now: what the provider said, else what was listed."""
-        return Limits(**dict(zip(_NAMES, self._core.limits(self._clock_ns()), strict=True)))
+        return Limits(**dict(zip(_NAMES, self._core.limits(), strict=True)))
 
     @property
     def used(self) -> Mapping[str, int]:
         """What counts against each of the limits now, under their names."""
-        return dict(zip(_NAMES, self._core.used(self._clock_ns()), strict=True))
+        return dict(zip(_NAMES, self._core.used(), strict=True))
 
     def list_limits(self, listed: Limits) -> None:
         """Somebody wrote them down. What the provider itself said within the last day stays."""
-        now = self._clock_ns()
         for number, name in enumerate(_NAMES[:-1]):
-            self._core.list_limit(now, number, _positive(getattr(listed, name)))
-        self._core.set_concurrency(now, _positive(listed.concurrency))
+            self._core.list_limit(number, _positive(getattr(listed, name)))
+        self._core.set_concurrency(_positive(listed.concurrency))
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """What a reply says of limits holds from now on, for every process. Names in small letters; never raises.
 
         Where the provider counts more than is counted here, somebody else uses the same key: that counts, too.
         """
-        provider = self.name.partition("/")[0]
-        now = self._clock_ns()
-        for seen in observations(headers, provider):
+        for seen in observations(headers, self.name.partition("/")[0]):
             number = _NAMES.index(seen.limit_name)
             if seen.limit is not None:
-                self._core.learn_limit(now, number, seen.limit)
+                self._core.learn_limit(number, seen.limit)
             if seen.remaining is not None:
                 reset = None if seen.reset_seconds is None else _nanoseconds(seen.reset_seconds)
-                self._core.remaining(now, number, seen.remaining, reset)
+                self._core.remaining(number, seen.remaining, reset)
         self._wake()
 
     def refused(self, retry_after_seconds: float | None = None) -> None:
@@ -111,13 +107,12 @@ class Bucket:
 
         None: it has not said for how long; up to twice as long each time, at random. An hour at most.
         """
-        now = self._clock_ns()
         if retry_after_seconds is None or not math.isfinite(retry_after_seconds):
-            retry_after_seconds = self._random() * self._spread_seconds(LONGEST_BACKOFF_SECONDS)
-        self._core.refused(now, _nanoseconds(retry_after_seconds))
+            retry_after_seconds = self._draw() * self._spread_seconds(LONGEST_BACKOFF_SECONDS)
+        self._core.refused(_nanoseconds(retry_after_seconds))
 
     def _spread_seconds(self, most_seconds: float) -> float:
-        refusals: int = min(self._core.refusals(self._clock_ns()), 16)
+        refusals: int = min(self._core.refusals(), 16)
         return min(most_seconds, FIRST_BACKOFF_SECONDS * 2.0**refusals)
 
     async def _queued(self, input_tokens: int, output_tokens: int, most_seconds: float) -> int:
@@ -143,26 +138,26 @@ class Bucket:
 
     async def _taken(self, input_tokens: int, output_tokens: int, deadline: float, most_seconds: float) -> int:
         """At the head of this process's line: with a place in that of all processes, until all is there."""
-        core, clock_ns = self._core, self._clock_ns
-        place = core.join(clock_ns(), input_tokens, output_tokens)
+        core = self._core
+        place = core.join(input_tokens, output_tokens)
         try:
             while True:
-                taken = core.take(clock_ns(), input_tokens, output_tokens, place)
+                taken = core.take(input_tokens, output_tokens, place)
                 if taken > 0:
                     place = 0
                     return taken
                 wait_seconds = -taken / _SECOND
                 if trio.current_time() + wait_seconds > deadline:
                     raise LimitWaitTooLong(self.name, wait_seconds, most_seconds)
-                if core.blocked(clock_ns()):
-                    wait_seconds += self._random() * self._spread_seconds(LONGEST_JITTER_SECONDS)
+                if core.blocked():
+                    wait_seconds += self._draw() * self._spread_seconds(LONGEST_JITTER_SECONDS)
                 self._changed = trio.Event()
                 with trio.move_on_after(wait_seconds):
                     await self._changed.wait()
         finally:
             self._changed = None
             if place:
-                core.give_back(clock_ns(), place)
+                core.give_back(place)
 
     def _wake(self) -> None:
         """Something may be free: the head of the line looks."""
@@ -173,23 +168,27 @@ class Bucket:
 class Reservation:
     """What one call has reserved: an async context, which ends with the call.
 
-    Left in peace, or by an error: the request counts, with the tokens that were reserved or settled. Left by
-    `NotConnected`: nothing was sent, and all is given back. Left by `ProviderRefused`: the request counts alone.
+    Left in peace, the request counts, with the tokens that were reserved or settled. Left by an error before `sending`
+    was said, or by `NotConnected`, or by the death of the process before `sending`: all is given back. Left by
+    `ProviderRefused`: the request counts, its tokens do not. Left by another error: nobody knows, so all counts.
     """
 
-    __slots__ = ("_bucket", "_input_tokens", "_most_seconds", "_output_tokens", "_token")
+    __slots__ = ("_bucket", "_core", "_input_tokens", "_most_seconds", "_output_tokens", "_sent", "_token")
 
     def __init__(self, bucket: Bucket, input_tokens: int, output_tokens: int, most_seconds: float) -> None:
-        self._bucket, self._most_seconds = bucket, most_seconds
-        self._input_tokens, self._output_tokens = input_tokens, output_tokens
+        self._bucket = bucket
+        self._core = bucket._core  # noqa: SLF001 (of one piece with it)
+        self._input_tokens = input_tokens
+        self._output_tokens = output_tokens
+        self._most_seconds = most_seconds
         self._token = 0
+        self._sent = False
 
     async def __aenter__(self) -> Self:
         bucket = self._bucket
-        if not bucket._line:  # noqa: SLF001 (of one piece with it)
-            taken = bucket._core.take(bucket._clock_ns(), self._input_tokens, self._output_tokens)  # noqa: SLF001
-            if taken > 0:
-                self._token = taken
+        if not bucket._line:  # noqa: SLF001
+            self._token = self._core.take(self._input_tokens, self._output_tokens)
+            if self._token > 0:
                 return self
         self._token = await bucket._queued(self._input_tokens, self._output_tokens, self._most_seconds)  # noqa: SLF001
         return self
@@ -197,50 +196,46 @@ class Reservation:
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        bucket = self._bucket
-        core, now = bucket._core, bucket._clock_ns()  # noqa: SLF001
-        if isinstance(error, NotConnected):
-            core.give_back(now, self._token)
-        else:
-            if isinstance(error, ProviderRefused):
-                core.refund(now, self._token)
-            core.finish(now, self._token)
-        bucket._wake()  # noqa: SLF001
+        if error is not None:
+            if isinstance(error, NotConnected) or not self._sent:
+                self._core.give_back(self._token)
+            elif isinstance(error, ProviderRefused):
+                self._core.refund(self._token)
+        self._core.finish(self._token)  # of what was given back, nothing
+        self._bucket._wake()  # noqa: SLF001
 
     def sending(self) -> None:
-        """From now on the provider may see the request: it counts even if this process is killed."""
-        self._bucket._core.sending(self._bucket._clock_ns(), self._token)  # noqa: SLF001
+        """From now on the provider may see the request: it counts, whatever happens."""
+        self._sent = True
+        self._core.sending(self._token)
 
     def replied(self, headers: Mapping[str, str]) -> None:
         """The reply's head is here: the request counts for one window from now, and its headers are learned from.
 
         Until this is called, or `settle`, it counts however long it takes: nobody knows when the provider saw it.
         """
-        self._bucket._core.replied(self._bucket._clock_ns(), self._token)  # noqa: SLF001
+        self._sent = True
+        self._core.replied(self._token)
         self._bucket.learn(headers)
 
     def settle(self, *, input_tokens: int | None = None, output_tokens: int | None = None) -> None:
         """What it really took, less or more than was reserved; None: as reserved. More delays those that follow."""
         if input_tokens is not None:
-            self._input_tokens = _tokens(input_tokens)
+            self._input_tokens = input_tokens
         if output_tokens is not None:
-            self._output_tokens = _tokens(output_tokens)
-        bucket = self._bucket
-        bucket._core.settle(bucket._clock_ns(), self._token, self._input_tokens, self._output_tokens)  # noqa: SLF001
-        bucket._wake()  # noqa: SLF001
+            self._output_tokens = output_tokens
+        self._sent = True
+        self._core.settle(self._token, self._input_tokens, self._output_tokens)
+        self._bucket._wake()  # noqa: SLF001
 
     def give_back(self) -> None:
         """Nothing was sent, and nothing will be: all is as if it had not been reserved."""
-        self._bucket._core.give_back(self._bucket._clock_ns(), self._token)  # noqa: SLF001
+        self._core.give_back(self._token)
         self._bucket._wake()  # noqa: SLF001
 
 
-def _tokens(count: int) -> int:
-    return min(max(count, 0), _MOST_TOKENS)
-
-
 def _positive(limit: int | None) -> int | None:
-    return min(limit, _MOST_TOKENS) if limit is not None and limit > 0 else None
+    return min(limit, _MOST) if limit is not None and limit > 0 else None
 
 
 def _nanoseconds(seconds: float) -> int:

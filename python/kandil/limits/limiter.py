@@ -6,8 +6,6 @@ import hashlib
 import os
 import random
 import re
-import time
-from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from kandil import _core, paths
@@ -21,16 +19,13 @@ if TYPE_CHECKING:
 _VERSION: Final = 1
 """Of the files. Another version has other names, so that two kandils do not break each other's."""
 _UNNAMED: Final = re.compile(r"[^a-z0-9.]+")
-_clock_ns: Callable[[], int] = partial(time.clock_gettime_ns, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-"""It goes on while the machine sleeps, and is the same in all processes."""
-
 _Core = TypeVar("_Core", _core.Bucket, _core.Breaker)
 
 
 class Limiter:
     """One per run. Its files are in `folder`; None: ``limits`` in the state folder.
 
-    `clock_ns` and `draw` (from 0 to 1) are time and chance. All processes that share a folder share the clock.
+    `clock_ns` (None: the system's) and `draw` (from 0 to 1) are time and chance. Who shares a folder shares the clock.
     """
 
     def __init__(
@@ -38,7 +33,7 @@ class Limiter:
         folder: Path | None = None,
         *,
         shared: bool = True,
-        clock_ns: Callable[[], int] = _clock_ns,
+        clock_ns: Callable[[], int] | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.unshared: str | None = None if shared else "it was not asked for"
@@ -53,7 +48,7 @@ class Limiter:
         bucket = self._buckets.get(name)
         if bucket is None:
             core = self._opened(_core.Bucket, "bucket", name)
-            bucket = self._buckets[name] = Bucket(name, core, self._clock_ns, self._draw)
+            bucket = self._buckets[name] = Bucket(name, core, self._draw)
             bucket.list_limits(listed or Limits())
         return bucket
 
@@ -62,7 +57,7 @@ class Limiter:
         breaker = self._breakers.get(origin)
         if breaker is None:
             core = self._opened(_core.Breaker, "breaker", origin)
-            breaker = self._breakers[origin] = Breaker(origin, core, self._clock_ns)
+            breaker = self._breakers[origin] = Breaker(origin, core)
         return breaker
 
     def circuit(self, origin: str) -> Circuit:
@@ -75,10 +70,10 @@ class Limiter:
         if self.unshared is None:
             try:
                 paths.make_private(self._folder)
-                return kind(os.fsencode(self._file(prefix, name)), self._clock_ns())
+                return kind(os.fsencode(self._file(prefix, name)), self._clock_ns)
             except OSError as error:
                 self.unshared = f"{self._folder}: {error.strerror or error}"
-        return kind(None, self._clock_ns())
+        return kind(None, self._clock_ns)
 
     def _file(self, prefix: str, name: str) -> Path:
         """Readable, and no two names have the same."""

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use kandil_core::bucket::{self as core, Admitted, Caller, Cost, RESOURCES, Resource, Taken, Token};
-use pyo3::exceptions::{PyIndexError, PyOSError};
+use pyo3::exceptions::{PyIndexError, PyOSError, PyOverflowError};
 use pyo3::prelude::*;
 
 /// Looking for dead processes asks the kernel about each, so not at every call that must wait.
@@ -25,6 +25,39 @@ use core::shared::Plain;
 trait Plain: Default {}
 #[cfg(not(target_os = "linux"))]
 impl<T: Default> Plain for T {}
+
+/// The system's, or one of Python's that gives nanoseconds.
+struct Clock(Option<Py<PyAny>>);
+
+impl Clock {
+    fn now(&self) -> u64 {
+        let Some(clock) = &self.0 else { return core::now() };
+        Python::attach(|py| {
+            let said = clock.call0(py).and_then(|said| said.extract(py));
+            said.unwrap_or_else(|error| {
+                error.write_unraisable(py, Some(clock.bind(py)));
+                0
+            })
+        })
+    }
+}
+
+/// Tokens as Python counts them; what is negative, or no number of tokens at all, is bounded.
+struct Tokens(u64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Tokens {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> PyResult<Tokens> {
+        match given.extract::<i64>() {
+            Ok(count) => Ok(Tokens(count.max(0).cast_unsigned())),
+            Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => {
+                Ok(Tokens(u64::from(given.gt(0)?) << 62))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
 
 impl<T: Plain> Place<T> {
     #[cfg(target_os = "linux")]
@@ -53,7 +86,7 @@ impl<T: Plain> Place<T> {
         match self {
             Place::Here(value) => {
                 let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(act(&mut value, &Caller { now, offset: 0, owner: 1, alive: &|_| true }))
+                Some(act(&mut value, &Caller { now, owner: 1, alive: &|_| true }))
             }
             #[cfg(target_os = "linux")]
             Place::File(shared) => shared.with(now, act).ok(),
@@ -73,8 +106,8 @@ fn boot() -> PyResult<u128> {
 }
 
 /// Tokens in, tokens out.
-fn cost(input: u64, output: u64) -> Cost {
-    Cost { input, output }
+fn cost(input: &Tokens, output: &Tokens) -> Cost {
+    Cost { input: input.0, output: output.0 }
 }
 
 fn resource(number: usize) -> PyResult<Resource> {
@@ -90,6 +123,7 @@ fn negative(wait: u64) -> i64 {
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Bucket {
     place: Place<core::Bucket>,
+    clock: Clock,
     /// When dead processes were last looked for.
     swept: AtomicU64,
 }
@@ -97,8 +131,10 @@ pub(crate) struct Bucket {
 #[pymethods]
 impl Bucket {
     #[new]
-    fn new(path: Option<&[u8]>, now_ns: u64) -> PyResult<Bucket> {
-        Ok(Bucket { place: Place::open(path, now_ns)?, swept: AtomicU64::new(0) })
+    #[pyo3(signature = (path, clock_ns = None))]
+    fn new(path: Option<&[u8]>, clock_ns: Option<Py<PyAny>>) -> PyResult<Bucket> {
+        let clock = Clock(clock_ns);
+        Ok(Bucket { place: Place::open(path, clock.now())?, clock, swept: AtomicU64::new(0) })
     }
 
     #[getter]
@@ -106,16 +142,16 @@ impl Bucket {
         self.place.is_shared()
     }
 
-    #[pyo3(signature = (now_ns, input_tokens, output_tokens, place = 0))]
-    fn take(&self, now_ns: u64, input_tokens: u64, output_tokens: u64, place: u64) -> i64 {
+    #[pyo3(signature = (input_tokens, output_tokens, place = 0))]
+    fn take(&self, input_tokens: Tokens, output_tokens: Tokens, place: u64) -> i64 {
         let place = (place != 0).then(|| Token::from_bits(place));
-        let taken = self.place.with(now_ns, |bucket, caller| {
-            let first = bucket.take(caller.now, caller.owner, cost(input_tokens, output_tokens), place);
+        let taken = self.with(|bucket, caller| {
+            let first = bucket.take(caller.now, caller.owner, cost(&input_tokens, &output_tokens), place);
             if matches!(first, Taken::Granted(_)) || !self.sweeps(caller.now) {
                 return first;
             }
             bucket.sweep(caller.now, remembered(caller.alive));
-            bucket.take(caller.now, caller.owner, cost(input_tokens, output_tokens), place)
+            bucket.take(caller.now, caller.owner, cost(&input_tokens, &output_tokens), place)
         });
         match taken {
             Some(Taken::Granted(token)) => i64::try_from(token.to_bits()).unwrap_or(i64::MAX),
@@ -124,105 +160,110 @@ impl Bucket {
         }
     }
 
-    fn join(&self, now_ns: u64, input_tokens: u64, output_tokens: u64) -> u64 {
+    fn join(&self, input_tokens: Tokens, output_tokens: Tokens) -> u64 {
         let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
-            bucket.join(caller.now, caller.owner, cost(input_tokens, output_tokens))
+            bucket.join(caller.now, caller.owner, cost(&input_tokens, &output_tokens))
         };
-        self.place.with(now_ns, act).flatten().map_or(0, Token::to_bits)
+        self.with(act).flatten().map_or(0, Token::to_bits)
     }
 
-    fn sending(&self, now_ns: u64, token: u64) {
-        self.place.with(now_ns, |bucket, _| bucket.sending(Token::from_bits(token)));
+    fn sending(&self, token: u64) {
+        self.with(|bucket, _| bucket.sending(Token::from_bits(token)));
     }
 
-    fn replied(&self, now_ns: u64, token: u64) {
-        self.place.with(now_ns, |bucket, caller| bucket.replied(Token::from_bits(token), caller.now));
+    fn replied(&self, token: u64) {
+        self.with(|bucket, caller| bucket.replied(Token::from_bits(token), caller.now));
     }
 
-    fn settle(&self, now_ns: u64, token: u64, input_tokens: u64, output_tokens: u64) {
-        self.place.with(now_ns, |bucket, caller| {
-            bucket.settle(Token::from_bits(token), caller.now, cost(input_tokens, output_tokens));
+    fn settle(&self, token: u64, input_tokens: Tokens, output_tokens: Tokens) {
+        self.with(|bucket, caller| {
+            bucket.settle(Token::from_bits(token), caller.now, cost(&input_tokens, &output_tokens));
         });
     }
 
-    fn refund(&self, now_ns: u64, token: u64) {
-        self.place.with(now_ns, |bucket, caller| bucket.refund(Token::from_bits(token), caller.now));
+    fn refund(&self, token: u64) {
+        self.with(|bucket, caller| bucket.refund(Token::from_bits(token), caller.now));
     }
 
-    fn finish(&self, now_ns: u64, token: u64) {
-        self.place.with(now_ns, |bucket, caller| bucket.finish(Token::from_bits(token), caller.now));
+    fn finish(&self, token: u64) {
+        self.with(|bucket, caller| bucket.finish(Token::from_bits(token), caller.now));
     }
 
-    fn give_back(&self, now_ns: u64, token: u64) {
-        self.place.with(now_ns, |bucket, caller| bucket.give_back(Token::from_bits(token), caller.now));
+    fn give_back(&self, token: u64) {
+        self.with(|bucket, caller| bucket.give_back(Token::from_bits(token), caller.now));
     }
 
-    fn wait(&self, now_ns: u64, input_tokens: u64, output_tokens: u64) -> u64 {
-        let act =
-            |bucket: &mut core::Bucket, caller: &Caller<'_>| bucket.wait(caller.now, cost(input_tokens, output_tokens));
-        self.place.with(now_ns, act).unwrap_or(BUSY)
+    fn wait(&self, input_tokens: Tokens, output_tokens: Tokens) -> u64 {
+        let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
+            bucket.wait(caller.now, cost(&input_tokens, &output_tokens))
+        };
+        self.with(act).unwrap_or(BUSY)
     }
 
-    fn refused(&self, now_ns: u64, wait_ns: u64) {
-        self.place.with(now_ns, |bucket, caller| bucket.refused(caller.now, wait_ns));
+    fn refused(&self, wait_ns: u64) {
+        self.with(|bucket, caller| bucket.refused(caller.now, wait_ns));
     }
 
-    fn refusals(&self, now_ns: u64) -> u64 {
-        self.place.with(now_ns, |bucket, _| bucket.refusals()).unwrap_or(0)
+    fn refusals(&self) -> u64 {
+        self.with(|bucket, _| bucket.refusals()).unwrap_or(0)
     }
 
     /// Of the resources in their order, then calls at once.
-    fn limits(&self, now_ns: u64) -> Vec<Option<u64>> {
+    fn limits(&self) -> Vec<Option<u64>> {
         let act = |bucket: &mut core::Bucket, _: &Caller<'_>| {
             let limits = RESOURCES.iter().map(|resource| bucket.limit(*resource));
             limits.chain([bucket.concurrency()]).collect()
         };
-        self.place.with(now_ns, act).unwrap_or_else(|| vec![None; RESOURCES.len() + 1])
+        self.with(act).unwrap_or_else(|| vec![None; RESOURCES.len() + 1])
     }
 
     /// In the same order.
-    fn used(&self, now_ns: u64) -> Vec<u64> {
+    fn used(&self) -> Vec<u64> {
         let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
             bucket.sweep(caller.now, remembered(caller.alive));
             let mut used: Vec<u64> = RESOURCES.iter().map(|resource| bucket.used(*resource, caller.now)).collect();
             used.push(bucket.running());
             used
         };
-        self.place.with(now_ns, act).unwrap_or_else(|| vec![0; RESOURCES.len() + 1])
+        self.with(act).unwrap_or_else(|| vec![0; RESOURCES.len() + 1])
     }
 
     /// Nanoseconds for which nobody goes, because the server said so.
-    fn blocked(&self, now_ns: u64) -> u64 {
-        self.place.with(now_ns, |bucket, caller| bucket.floor().saturating_sub(caller.now)).unwrap_or(0)
+    fn blocked(&self) -> u64 {
+        self.with(|bucket, caller| bucket.floor().saturating_sub(caller.now)).unwrap_or(0)
     }
 
-    #[pyo3(signature = (now_ns, number, limit))]
-    fn list_limit(&self, now_ns: u64, number: usize, limit: Option<u64>) -> PyResult<()> {
+    #[pyo3(signature = (number, limit))]
+    fn list_limit(&self, number: usize, limit: Option<u64>) -> PyResult<()> {
         let resource = resource(number)?;
-        self.place.with(now_ns, |bucket, caller| bucket.list_limit(resource, caller.now, limit));
+        self.with(|bucket, caller| bucket.list_limit(resource, caller.now, limit));
         Ok(())
     }
 
-    fn learn_limit(&self, now_ns: u64, number: usize, limit: u64) -> PyResult<()> {
+    fn learn_limit(&self, number: usize, limit: u64) -> PyResult<()> {
         let resource = resource(number)?;
-        self.place.with(now_ns, |bucket, caller| bucket.learn_limit(resource, caller.now, limit));
+        self.with(|bucket, caller| bucket.learn_limit(resource, caller.now, limit));
         Ok(())
     }
 
-    #[pyo3(signature = (now_ns, limit))]
-    fn set_concurrency(&self, now_ns: u64, limit: Option<u64>) {
-        self.place.with(now_ns, |bucket, _| bucket.set_concurrency(limit));
+    #[pyo3(signature = (limit))]
+    fn set_concurrency(&self, limit: Option<u64>) {
+        self.with(|bucket, _| bucket.set_concurrency(limit));
     }
 
-    #[pyo3(signature = (now_ns, number, remaining, reset_ns))]
-    fn remaining(&self, now_ns: u64, number: usize, remaining: u64, reset_ns: Option<u64>) -> PyResult<()> {
+    #[pyo3(signature = (number, remaining, reset_ns))]
+    fn remaining(&self, number: usize, remaining: u64, reset_ns: Option<u64>) -> PyResult<()> {
         let resource = resource(number)?;
-        self.place.with(now_ns, |bucket, caller| bucket.remaining(resource, caller.now, remaining, reset_ns));
+        self.with(|bucket, caller| bucket.remaining(resource, caller.now, remaining, reset_ns));
         Ok(())
     }
 }
 
 impl Bucket {
+    fn with<R>(&self, act: impl FnOnce(&mut core::Bucket, &Caller<'_>) -> R) -> Option<R> {
+        self.place.with(self.clock.now(), act)
+    }
+
     /// Whether it is time to look for dead processes.
     fn sweeps(&self, now: u64) -> bool {
         let last = self.swept.load(Ordering::Relaxed);
@@ -245,50 +286,65 @@ fn remembered(alive: &dyn Fn(u64) -> bool) -> impl FnMut(u64) -> bool {
 
 /// A circuit breaker.
 #[pyclass(frozen, module = "kandil._core")]
-pub(crate) struct Breaker(Place<core::Breaker>);
+pub(crate) struct Breaker {
+    place: Place<core::Breaker>,
+    clock: Clock,
+}
+
+impl Breaker {
+    fn with<R>(&self, act: impl FnOnce(&mut core::Breaker, &Caller<'_>) -> R) -> Option<R> {
+        self.place.with(self.clock.now(), act)
+    }
+}
 
 #[pymethods]
 impl Breaker {
     #[new]
-    fn new(path: Option<&[u8]>, now_ns: u64) -> PyResult<Breaker> {
-        Ok(Breaker(Place::open(path, now_ns)?))
+    #[pyo3(signature = (path, clock_ns = None))]
+    fn new(path: Option<&[u8]>, clock_ns: Option<Py<PyAny>>) -> PyResult<Breaker> {
+        let clock = Clock(clock_ns);
+        Ok(Breaker { place: Place::open(path, clock.now())?, clock })
     }
 
     #[getter]
     fn shared(&self) -> bool {
-        self.0.is_shared()
+        self.place.is_shared()
     }
 
-    fn admit(&self, now_ns: u64) -> (&'static str, i64, i64) {
-        let act = |breaker: &mut core::Breaker, caller: &Caller<'_>| {
-            let own = |time: u64| time.cast_signed().saturating_sub(caller.offset.cast_signed());
-            match breaker.admit(caller.now, caller.owner, caller.alive) {
-                Admitted::Yes => ("closed", 0, 0),
-                Admitted::Probe => ("half-open", 0, 0),
-                Admitted::No { since, until } => ("open", own(since), own(until)),
+    fn admit(&self) -> (&'static str, u64, u64) {
+        let act = |breaker: &mut core::Breaker, caller: &Caller<'_>| match breaker.admit(
+            caller.now,
+            caller.owner,
+            caller.alive,
+        ) {
+            Admitted::Yes => ("closed", 0, 0),
+            Admitted::Probe => ("half-open", 0, 0),
+            Admitted::No { since, until } => {
+                ("open", caller.now.saturating_sub(since), until.saturating_sub(caller.now))
             }
         };
-        self.0.with(now_ns, act).unwrap_or(("closed", 0, 0))
+        self.with(act).unwrap_or(("closed", 0, 0))
     }
 
-    fn succeeded(&self, now_ns: u64) {
-        self.0.with(now_ns, |breaker, _| breaker.succeeded());
+    fn succeeded(&self) {
+        self.with(|breaker, _| breaker.succeeded());
     }
 
-    fn failed(&self, now_ns: u64) {
-        self.0.with(now_ns, |breaker, caller| breaker.failed(caller.now));
+    fn failed(&self) {
+        self.with(|breaker, caller| breaker.failed(caller.now));
     }
 
-    fn abandoned(&self, now_ns: u64) {
-        self.0.with(now_ns, |breaker, caller| breaker.abandoned(caller.owner));
+    fn abandoned(&self) {
+        self.with(|breaker, caller| breaker.abandoned(caller.owner));
     }
 
-    fn state(&self, now_ns: u64) -> (u64, Option<(i64, i64)>) {
+    fn state(&self) -> (u64, Option<(u64, u64)>) {
         let act = |breaker: &mut core::Breaker, caller: &Caller<'_>| {
-            let own = |time: u64| time.cast_signed().saturating_sub(caller.offset.cast_signed());
             let (failures, open) = breaker.state();
-            (failures, open.map(|(since, until)| (own(since), own(until))))
+            let relative =
+                |(since, until): (u64, u64)| (caller.now.saturating_sub(since), until.saturating_sub(caller.now));
+            (failures, open.map(relative))
         };
-        self.0.with(now_ns, act).unwrap_or((0, None))
+        self.with(act).unwrap_or((0, None))
     }
 }

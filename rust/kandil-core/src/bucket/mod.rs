@@ -28,12 +28,24 @@ const PACED: u64 = 10 * MINUTE;
 /// The longest that a server can make everybody wait.
 const LONGEST_FLOOR: u64 = 60 * MINUTE;
 
+/// Nanoseconds of a clock that goes on while the machine sleeps, and is the same in all processes.
+#[cfg(unix)]
+#[must_use]
+pub fn now() -> u64 {
+    #[cfg(target_os = "linux")]
+    let clock = libc::CLOCK_BOOTTIME;
+    #[cfg(not(target_os = "linux"))]
+    let clock = libc::CLOCK_MONOTONIC;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes into the struct; these clocks are always there.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec.cast_unsigned() * SECOND + time.tv_nsec.cast_unsigned()
+}
+
 /// Who asks, in the time of what is asked.
 pub struct Caller<'a> {
     /// Nanoseconds.
     pub now: u64,
-    /// Of that, what was added to the caller's own clock.
-    pub offset: u64,
     /// Its process.
     pub owner: u64,
     /// Whether another's process lives.
@@ -326,7 +338,7 @@ impl Bucket {
         self.refusals = self.refusals.saturating_add(1);
         let room = self.windows.iter_mut().all(|window| window.limit == 0 || window.used(now) * 10 < window.limit * 9);
         if room && self.windows[Resource::RequestsPerMinute as usize].limit > 0 {
-            self.paced_until = now.saturating_add(PACED);
+            self.paced_until = self.floor.saturating_add(PACED);
             self.next_paced = self.next_paced.max(self.floor);
         }
         self.refusals
@@ -421,7 +433,7 @@ impl Bucket {
         }
         (self.running, self.waiting) = (0, 0);
         self.learned = self.learned.map(|then| then.min(now));
-        self.paced_until = self.paced_until.min(now.saturating_add(PACED));
+        self.paced_until = self.paced_until.min(now.saturating_add(LONGEST_FLOOR + PACED));
         self.floor = self.floor.min(now.saturating_add(LONGEST_FLOOR));
         self.next_paced = self.next_paced.min(now.saturating_add(MINUTE));
         self.next_number %= 1 << 44;

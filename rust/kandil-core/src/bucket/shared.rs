@@ -195,12 +195,11 @@ impl<T: Plain> Shared<T> {
     /// `WouldBlock`: a process that was stopped has it.
     pub fn with<R>(&self, now: u64, act: impl FnOnce(&mut T, &Caller<'_>) -> R) -> Result<R> {
         self.locked(now, false, |head, value| {
-            let offset = head.offset;
-            let now = now.saturating_add(offset);
+            let now = now.saturating_add(head.offset);
             if now.abs_diff(head.seen) > SECOND {
                 (head.seen, head.seen_wall) = (now, wall());
             }
-            act(value, &Caller { now, offset, owner: self.owner, alive: &|owner| self.alive(owner) })
+            act(value, &Caller { now, owner: self.owner, alive: &|owner| self.alive(owner) })
         })
     }
 
