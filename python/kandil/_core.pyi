@@ -70,7 +70,7 @@ def enter_sandbox(
 def confine_server(
     *, files: Sequence[str], folders: Sequence[str], devices: Sequence[str] = ..., data_bytes: int | None = None
 ) -> dict[str, str]:
-    """This process, and the threads that it will start, read `files` and `folders`, use `devices`, take TCP connections.
+    """This process, and the threads it will start, read `files` and `folders`, use `devices`, take TCP connections.
 
     Layer by layer, `active` or `absent: reason`. It is the files themselves that are allowed: what takes their names
     later cannot be opened. What is not there is left out. No other program, no other process, no connection to others,

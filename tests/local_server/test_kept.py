@@ -43,6 +43,16 @@ async def test_stays_and_is_found_again(model: Path) -> None:
     assert (without.pid, without.reused) == (first.pid, True)
 
 
+async def test_is_looked_for_without_starting_one(model: Path) -> None:
+    async with local_server.found([model], context_tokens=256) as none:
+        assert none is None
+    assert registrations() == []
+    served = await kept(model)
+    async with local_server.found([model], context_tokens=256) as again:
+        assert again is not None
+        assert (again.pid, again.reused) == (served.pid, True)
+
+
 async def test_is_told_of_by_a_file_for_its_owner_alone(model: Path) -> None:
     served = await kept(model)
     (place,) = registrations()

@@ -42,6 +42,7 @@ from kandil.errors.local_server import (
     LoadOutOfMemory,
     LocalModelBroken,
     LocalServerFailed,
+    NotLoaded,
 )
 from kandil.errors.machine import (
     ExtraMissing,
@@ -173,6 +174,7 @@ __all__ = [
     "NotConnected",
     "NotGguf",
     "NotHere",
+    "NotLoaded",
     "NotTrusted",
     "NothingFits",
     "NothingToContinue",

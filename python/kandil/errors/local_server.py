@@ -68,3 +68,18 @@ class DoesNotFit(KandilError):
             hint=f"{smaller}--force loads it all the same; `kandil model fit` lists what fits",
         )
         self.model, self.reasons, self.largest_context = model, reasons, largest_context
+
+
+class NotLoaded(KandilError):
+    """No local model of this name is kept loaded. `loaded` are the files of those that are."""
+
+    exit_code = 3
+    code = "not-loaded"
+
+    def __init__(self, name: str, loaded: tuple[str, ...]) -> None:
+        listed = ", ".join(loaded)
+        super().__init__(
+            f"no local model called {name!r} is kept loaded",
+            hint=f"those that are: {listed}" if loaded else "`kandil ask --keep-alive 10m` keeps one",
+        )
+        self.name, self.loaded = name, loaded

@@ -64,10 +64,10 @@ async def serve(
         FileReplaced: a file is not the one that was verified.
         FileUnwritable: it cannot be kept.
     """
-    order = Order(
-        model=str(files[0]),
-        projector=str(projector) if projector else None,
-        files=known([*files, *([projector] if projector else [])], verified or {}),
+    order = _order(
+        files,
+        projector,
+        verified,
         context_tokens=context_tokens,
         gpu_layers=gpu_layers,
         threads=threads,
@@ -78,9 +78,9 @@ async def serve(
         async with kept.found_or_started(order, Running.started) as (server, reused):
             yield await _answering(order, server, reused=reused)
         return
-    async with loaded(order) as served:
-        if served is not None:
-            yield served
+    async with kept.found(order) as server:
+        if server is not None:
+            yield await _answering(order, server, reused=True)
             return
     running = await Running.started(order)
     try:
@@ -90,10 +90,44 @@ async def serve(
 
 
 @asynccontextmanager
-async def loaded(order: Order) -> AsyncGenerator[Served | None]:
-    """A server that was kept and that has this model loaded, with as much context or more."""
+async def found(
+    files: Sequence[Path],
+    *,
+    context_tokens: int,
+    projector: Path | None = None,
+    keep_alive_seconds: float | None = None,
+    verified: Mapping[Path, os.stat_result] | None = None,
+) -> AsyncGenerator[Served | None]:
+    """The server that `serve` would find, or None; for it the model needs no room that it does not have already.
+
+    Raises: LocalServerFailed: it is there and does not answer.
+    """
+    order = _order(files, projector, verified, context_tokens=context_tokens, keep_alive_seconds=keep_alive_seconds)
     async with kept.found(order) as server:
         yield None if server is None else await _answering(order, server, reused=True)
+
+
+def _order(
+    files: Sequence[Path],
+    projector: Path | None,
+    verified: Mapping[Path, os.stat_result] | None,
+    *,
+    context_tokens: int,
+    keep_alive_seconds: float | None,
+    gpu_layers: int | None = None,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+) -> Order:
+    return Order(
+        model=str(files[0]),
+        projector=str(projector) if projector else None,
+        files=known([*files, *([projector] if projector else [])], verified or {}),
+        context_tokens=context_tokens,
+        gpu_layers=gpu_layers,
+        threads=threads,
+        memory_bytes=memory_bytes,
+        keep_alive_seconds=keep_alive_seconds,
+    )
 
 
 async def _answering(order: Order, server: kept.Kept | Running, *, reused: bool = False) -> Served:

@@ -32,8 +32,10 @@ class ModelGroup(LazyGroup):
         "default": "Say which model a project uses, or you do.",
         "fit": "Rank what this machine can run.",
         "list": "List the models on this machine and those that you added.",
+        "ps": "List the local models that are kept loaded.",
         "rm": "Forget a model that you added.",
         "show": "Show everything that is known of a model.",
+        "stop": "End local models that are kept loaded.",
         "test": "Call a model, step by step, and say what works.",
         "use": "Say which model this terminal session uses.",
     }
