@@ -14,7 +14,15 @@ import trio
 from kandil import http, profiles, providers
 from kandil.completions.answer import Answer, Times
 from kandil.credentials import Keys
-from kandil.errors import ConnectionLost, ConnectTimeout, HostNotFound, KandilError, ProviderRefused, RateLimited
+from kandil.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    HostNotFound,
+    KandilError,
+    ProviderRefused,
+    RateLimited,
+)
 from kandil.limits import Limiter, Limits
 
 if TYPE_CHECKING:
@@ -146,7 +154,7 @@ class Client:
             return error.retryable
         if isinstance(error, HostNotFound):
             return error.temporary
-        return isinstance(error, (ConnectTimeout, ConnectionLost))
+        return isinstance(error, (ConnectTimeout, ConnectFailed, ConnectionLost))
 
     async def _wait(self, target: Target, error: KandilError, attempt: int) -> None:
         """With full jitter, so that those who failed together do not come back together."""

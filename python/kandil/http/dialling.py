@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -124,7 +125,7 @@ async def _opened(address: str, port: int) -> trio.socket.SocketType:
 
 def _failure(host: str, port: int, failures: Sequence[OSError]) -> NotConnected:
     numbers = {error.errno for error in failures}
-    reason = next((error.strerror for error in failures if error.strerror), "unknown")
+    reason = next((os.strerror(error.errno) for error in failures if error.errno), "unknown")  # trio words its own
     if errno.ECONNREFUSED in numbers:
         return ConnectionRefused(host, port)
     if numbers <= _NO_ROUTE:
