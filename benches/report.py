@@ -15,6 +15,7 @@ TITLES = {
     "hash_library": "SHA-256 of a library",
     "scan_gguf": "GGUF headers",
     "rank_names": "Ranking of names",
+    "limit_calls": "Keeping limits",
     "start_up": "Start",
     "rust": "Inside the core (criterion)",
     "python": "From Python (pytest-benchmark)",
@@ -30,7 +31,7 @@ def markdown(record: dict[str, Any], *, level: int = 2) -> str:
     if load > LOUD_LOAD:
         lines += ["", f"**The machine was not idle (load {load:.2f}): take these figures for noise.**"]
     for name, rows in record["groups"].items():
-        table = _pairs(rows) if name in ("hash_library", "scan_gguf", "rank_names", "start_up") else _alone(rows)
+        table = _pairs(rows) if name in ("hash_library", "scan_gguf", "rank_names", "limit_calls", "start_up") else _alone(rows)
         lines += ["", f"{mark} {TITLES[name]}", "", *table]
     return "\n".join(lines) + "\n"
 

@@ -262,6 +262,7 @@ async def test_who_would_wait_too_long_is_told_so_at_once_and_for_how_long(
         async with bucket.reserve(give_up_after_seconds=30):
             raise AssertionError
     assert trio.current_time() == 0
+    assert caught.value.wait_seconds is not None
     assert 60 < caught.value.wait_seconds < 61
     assert caught.value.exit_code == 6
     async with bucket.reserve(give_up_after_seconds=61):
@@ -280,10 +281,11 @@ async def test_who_stands_behind_others_gives_up_when_it_said_so(tmp_path: Path,
         await wait_all_tasks_blocked()
         nursery.start_soon(long)
         await wait_all_tasks_blocked()
-        with pytest.raises(LimitWaitTooLong):
+        with pytest.raises(LimitWaitTooLong) as caught:
             async with bucket.reserve(give_up_after_seconds=30):
                 raise AssertionError
         assert trio.current_time() == 30
+        assert caught.value.wait_seconds is None
     assert trio.current_time() == 200
 
 

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from kandil import _core
 from kandil.limits import Limiter, Limits
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes share limits on Linux alone")
+
 HOLDER = """
 import sys, trio
 from pathlib import Path

@@ -16,16 +16,24 @@ def _time(seconds: float) -> str:
 
 
 class LimitWaitTooLong(KandilError):
-    """Its limits let the call go in `wait_seconds` at the earliest; its caller waits no longer than `most_seconds`."""
+    """The limits let the call go in `wait_seconds` at the earliest; its caller waits no longer than `most_seconds`.
+
+    None: that many seconds were waited for other calls, and nobody knows when they end.
+    """
 
     exit_code = 6
     code = "limit-wait-too-long"
 
-    def __init__(self, name: str, wait_seconds: float, most_seconds: float) -> None:
-        super().__init__(
-            f"{name}: no room within its limits for {_time(wait_seconds)}; {_time(most_seconds)} is the most to wait",
-            hint=f"ask again in {_time(wait_seconds)}, or take another model",
-        )
+    def __init__(self, name: str, wait_seconds: float | None, most_seconds: float) -> None:
+        if wait_seconds is None:
+            message = f"{name}: other calls left no room within its limits for {_time(most_seconds)}"
+            hint = "ask again when they have ended, or take another model"
+        else:
+            message = (
+                f"{name}: no room within its limits for {_time(wait_seconds)}, and {_time(most_seconds)} is waited"
+            )
+            hint = f"ask again in {_time(wait_seconds)}, or take another model"
+        super().__init__(message, hint=hint)
         self.name, self.wait_seconds, self.most_seconds = name, wait_seconds, most_seconds
 
 

@@ -23,6 +23,8 @@ _MOST: Final = 1 << 40
 FIRST_BACKOFF_SECONDS: Final = 1.0
 LONGEST_BACKOFF_SECONDS: Final = 60.0
 LONGEST_JITTER_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 1.0
+"""Nobody says when another process has given something back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +135,7 @@ class Bucket:
             self._line.remove(turn)
             if first and self._line:
                 self._line[0].set()
-        wait_seconds = self.wait_seconds(input_tokens=input_tokens, output_tokens=output_tokens)
-        raise LimitWaitTooLong(self.name, wait_seconds, most_seconds)
+        raise LimitWaitTooLong(self.name, None, most_seconds)
 
     async def _taken(self, input_tokens: int, output_tokens: int, deadline: float, most_seconds: float) -> int:
         """At the head of this process's line: with a place in that of all processes, until all is there."""
@@ -151,6 +152,8 @@ class Bucket:
                     raise LimitWaitTooLong(self.name, wait_seconds, most_seconds)
                 if core.blocked():
                     wait_seconds += self._draw() * self._spread_seconds(LONGEST_JITTER_SECONDS)
+                elif core.shared:
+                    wait_seconds = min(wait_seconds, LOOK_SECONDS)
                 self._changed = trio.Event()
                 with trio.move_on_after(wait_seconds):
                     await self._changed.wait()
