@@ -10,7 +10,6 @@ import pytest
 
 from kandil import http
 from kandil.errors import (
-    BodyBroken,
     BodyCut,
     ConnectionLost,
     ContextExceeded,
@@ -148,7 +147,7 @@ async def test_a_cut_anywhere_is_told_and_nothing_that_came_is_lost(llama_server
     assert whole.text == llama_server.answer
     came = 0
     for ends_at in range(0, length - 5, length // 40):
-        answer, error, _ = await carried(llama_server, kind, Fault(ends_at=ends_at, how="reset"))
+        answer, error, _ = await carried(llama_server, kind, Fault(ends_at=ends_at))
         assert llama_server.answer.startswith(answer.text)
         if error is None:  # the provider had said that it was all
             assert answer.text == llama_server.answer
@@ -161,7 +160,7 @@ async def test_a_cut_anywhere_is_told_and_nothing_that_came_is_lost(llama_server
 
 
 async def test_silence_in_the_middle(llama_server: Llama, kind: str) -> None:
-    patience = http.Timeouts(idle_seconds=0.3)
+    patience = http.Timeouts(idle_seconds=1)
     fault = Fault(ends_at=1200, how="stall")
     answer, error, _ = await carried(llama_server, kind, fault, timeouts=patience)
     assert isinstance(error, IdleTimeout)
@@ -171,12 +170,11 @@ async def test_silence_in_the_middle(llama_server: Llama, kind: str) -> None:
 async def test_one_wrong_bit_anywhere_is_survived(llama_server: Llama, kind: str) -> None:
     """Most are errors; one in a letter of the answer nobody can notice."""
     _, _, length = await carried(llama_server, kind, Fault())
-    patience = http.Timeouts(first_byte_seconds=5, idle_seconds=5)
+    patience = http.Timeouts(first_byte_seconds=1, idle_seconds=1)
     failed = 0
     for flip_at in range(0, length, length // 60):
         answer, error, _ = await carried(llama_server, kind, Fault(flip_at=flip_at), timeouts=patience)
         failed += error is not None
         assert error is None or error.exit_code in (5, 6)
-        assert error is None or isinstance(error, (BodyBroken, KandilError))
         assert error is not None or answer.stop is not None
     assert failed

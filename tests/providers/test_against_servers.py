@@ -188,9 +188,9 @@ async def test_a_stream_that_breaks_keeps_what_came(
     assert began(answer) or (after_chunks < 5 and not answer.text)
 
 
-async def test_a_stream_that_stalls(endpoint: Endpoint, llmock_server: Llmock) -> None:
+async def test_a_stream_that_stalls(each_protocol: Endpoint, llmock_server: Llmock) -> None:
     llmock_server.will(Reply(SAID), StreamFault("stall", after_chunks=5, stall_seconds=60))
-    answer, failed = await broken(endpoint, timeouts=http.Timeouts(idle_seconds=0.3))
+    answer, failed = await broken(each_protocol, timeouts=http.Timeouts(idle_seconds=1))
     assert isinstance(failed, IdleTimeout)
     assert isinstance(failed, BodyBroken)
     assert began(answer)
