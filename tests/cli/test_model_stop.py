@@ -29,7 +29,7 @@ def kept(tmp_path: Path, home: Path) -> Iterator[int]:
 
 def runs(pid: int) -> bool:
     """No zombie: a container may have nobody who looks after those."""
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
 async def _keep(model: Path) -> int:

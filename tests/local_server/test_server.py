@@ -23,6 +23,7 @@ from kandil.local_server import process as starting
 from tests.local_server.conftest import answer, asked, ending
 from tests.support import answering
 from tests.support.gguf_files import Entry, Kind, build
+from tests.support.runtimes import xllamacpp
 
 PARENT = """
 import sys, trio
@@ -209,3 +210,12 @@ async def test_without_llama_cpp_the_extra_is_named(model: Path, monkeypatch: py
         async with local_server.serve([model], context_tokens=256):
             pass
     assert "kandil[local]" in str(caught.value.hint)
+
+
+async def test_a_model_in_parts_is_loaded(tmp_path: Path) -> None:
+    xllamacpp()
+    parts = [tmp_path / f"tiny-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for path, content in zip(parts, answering.parts(), strict=True):
+        path.write_bytes(content)
+    async with local_server.serve(parts, context_tokens=256) as served:
+        assert await answer(served) == answering.ANSWER

@@ -28,6 +28,24 @@ def model(
     answer: str = ANSWER, *, endless: bool = False, template: str | None = TEMPLATE, context: int = CONTEXT
 ) -> bytes:
     """Says `answer`, in which no word comes twice; with `endless`, again and again."""
+    entries, tensors, data = _made(answer, template, context, endless=endless)
+    return build(entries, tensors, data=b"".join(data))
+
+
+def parts() -> tuple[bytes, bytes]:
+    """`model()`, split: names are to end in ``-00001-of-00002.gguf`` and ``-00002-of-00002.gguf``."""
+    entries, tensors, data = _made(ANSWER, TEMPLATE, CONTEXT, endless=False)
+    half = len(tensors) // 2
+    counts = [Entry("split.count", Kind.U16, 2), Entry("split.tensors.count", Kind.I32, len(tensors))]
+    return (
+        build([*entries, Entry("split.no", Kind.U16, 0), *counts], tensors[:half], data=b"".join(data[:half])),
+        build([Entry("split.no", Kind.U16, 1), *counts], tensors[half:], data=b"".join(data[half:])),
+    )
+
+
+def _made(
+    answer: str, template: str | None, context: int, *, endless: bool
+) -> tuple[list[Entry], list[Tensor], list[bytes]]:
     words = re.findall(r"\s?\S+", answer)
     assert len(set(words)) == len(words), "a word is followed by one word"
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *_ROLES, "▁"]
@@ -44,8 +62,7 @@ def model(
     for token in range(first, len(tokens)):
         following = token + 1 if token + 1 < len(tokens) else first if endless else _END
         output[following] = [one + 4 * two for one, two in zip(output[following], embedded[token], strict=True)]
-    tensors, data = _tensors(embedded, output)
-    return build(_entries(tokens, kinds, template, context), tensors, data=data)
+    return _entries(tokens, kinds, template, context), *_tensors(embedded, output)
 
 
 def _entries(tokens: list[str], kinds: list[int], template: str | None, context: int) -> list[Entry]:
@@ -74,7 +91,7 @@ def _entries(tokens: list[str], kinds: list[int], template: str | None, context:
     ]
 
 
-def _tensors(embedded: list[list[float]], output: list[list[float]]) -> tuple[list[Tensor], bytes]:
+def _tensors(embedded: list[list[float]], output: list[list[float]]) -> tuple[list[Tensor], list[bytes]]:
     ones = [1.0] * WIDTH
     square, block = [0.0] * (WIDTH * WIDTH), "blk.0."
     tensors = {
@@ -86,8 +103,6 @@ def _tensors(embedded: list[list[float]], output: list[list[float]]) -> tuple[li
         **{f"{block}{name}.weight": ((WIDTH, WIDTH), square) for name in ("attn_q", "attn_k", "attn_v", "attn_output")},
         **{f"{block}{name}.weight": ((WIDTH, HIDDEN), square) for name in ("ffn_gate", "ffn_up", "ffn_down")},
     }
-    data = b""
-    for _, numbers in tensors.values():
-        data += struct.pack(f"<{len(numbers)}f", *numbers)
-        data += bytes(-len(data) % 32)
+    data = [struct.pack(f"<{len(numbers)}f", *numbers) for _, numbers in tensors.values()]
+    data = [content + bytes(-len(content) % 32) for content in data]
     return [Tensor(name, shape) for name, (shape, _) in tensors.items()], data

@@ -13,13 +13,19 @@ const UPROBES: [c_long; 0] = [];
 
 /// Runs `attack` under the filter, in a process of its own. Whether it went on to the end.
 fn survives<T>(threads: bool, root_is_empty: bool, attack: impl FnOnce() -> T) -> bool {
+    let how = ended(|| restrict(threads, root_is_empty), attack);
+    !(libc::WIFSIGNALED(how) && libc::WTERMSIG(how) == libc::SIGSYS)
+}
+
+/// How a process ended that put a filter on and made the attack.
+fn ended<T>(put_on: impl FnOnce() -> Result<(), String>, attack: impl FnOnce() -> T) -> c_int {
     let mut how = 0;
     // SAFETY: the child makes system calls and ends, with what it allocates before the filter holds.
     unsafe {
         match libc::fork() {
             -1 => panic!("fork: {}", std::io::Error::last_os_error()),
             0 => {
-                let on = restrict(threads, root_is_empty).is_ok();
+                let on = put_on().is_ok();
                 if on {
                     let _ = attack();
                 }
@@ -29,7 +35,7 @@ fn survives<T>(threads: bool, root_is_empty: bool, attack: impl FnOnce() -> T) -
         }
     }
     assert!(!libc::WIFEXITED(how) || libc::WEXITSTATUS(how) != 1, "the filter cannot be put on");
-    !(libc::WIFSIGNALED(how) && libc::WTERMSIG(how) == libc::SIGSYS)
+    how
 }
 
 fn call(number: c_long, arguments: [c_long; 4]) -> impl FnOnce() -> c_long {
@@ -122,4 +128,48 @@ fn files_are_looked_at_by_no_call_where_there_are_some() {
     };
     assert!(survives(false, false, looked));
     assert!(!survives(false, true, looked), "this process's root is not empty, and the test sees it");
+}
+
+/// Whether the filter of a server answers this call with EPERM.
+fn refused_to_servers(devices: bool, number: c_long, arguments: [c_long; 4]) -> bool {
+    let attack = call(number, arguments);
+    let how = ended(
+        || server::restrict(devices),
+        || {
+            let refused = attack() == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM);
+            // SAFETY: ends this process, which is there for that.
+            unsafe { libc::_exit(if refused { 2 } else { 0 }) };
+        },
+    );
+    libc::WIFEXITED(how) && libc::WEXITSTATUS(how) == 2
+}
+
+#[test]
+fn servers_take_connections_and_make_none() {
+    let socket = |devices, domain: c_int, kind: c_int, protocol: c_int| {
+        !refused_to_servers(devices, libc::SYS_socket, [domain.into(), kind.into(), protocol.into(), 0])
+    };
+    assert!(socket(false, libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0));
+    assert!(socket(false, libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP));
+    assert!(!socket(false, libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_MPTCP));
+    assert!(!socket(false, libc::AF_INET, libc::SOCK_DGRAM, 0));
+    assert!(!socket(false, libc::AF_NETLINK, libc::SOCK_RAW, 0));
+    assert!(!socket(false, libc::AF_UNIX, libc::SOCK_STREAM, 0));
+    assert!(socket(true, libc::AF_UNIX, libc::SOCK_STREAM, 0));
+    assert!(refused_to_servers(false, libc::SYS_connect, [-1; 4]));
+    assert!(refused_to_servers(false, libc::SYS_sendto, [-1, 0, 0, libc::MSG_FASTOPEN.into()]));
+    assert!(!refused_to_servers(false, libc::SYS_sendto, [-1, 0, 0, libc::MSG_NOSIGNAL.into()]));
+    for number in [libc::SYS_accept4, libc::SYS_bind, libc::SYS_listen, libc::SYS_openat, libc::SYS_read] {
+        assert!(!refused_to_servers(false, number, [-1; 4]));
+    }
+    for number in [libc::SYS_execve, libc::SYS_keyctl, libc::SYS_ptrace, libc::SYS_kill, libc::SYS_io_uring_setup] {
+        assert!(refused_to_servers(true, number, [-1; 4]));
+    }
+}
+
+#[test]
+fn servers_start_threads_and_no_processes() {
+    assert!(refused_to_servers(false, libc::SYS_clone, [libc::SIGCHLD.into(), 0, 0, 0]));
+    let how = ended(|| server::restrict(false), || std::thread::spawn(|| ()).join().is_ok());
+    assert!(libc::WIFEXITED(how) && libc::WEXITSTATUS(how) == 0);
 }
