@@ -29,6 +29,30 @@ from llmock.main import create_app
 ratelimit.time = types.SimpleNamespace(monotonic=lambda: time.monotonic() * {SPEED})
 uvicorn.run(create_app(), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 """
+CLIENT = f"""
+import sys, time, httpx2, trio
+from pathlib import Path
+from trio.testing import MockClock
+from kandil.limits import Limiter, Limits
+
+clock_ns = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME) * {SPEED}
+bucket = Limiter(Path(sys.argv[1]), clock_ns=clock_ns).bucket("openai/m", Limits(requests_per_minute=50))
+body = {{"model": "gpt-4o", "messages": [{{"role": "user", "content": "hello"}}], "max_tokens": 5}}
+
+async def call(client):
+    async with bucket.reserve() as reservation:
+        reservation.sending()
+        response = await client.post("/v1/chat/completions", json=body)
+        reservation.replied(response.headers)
+    assert response.status_code == 200, response.text
+
+async def main():
+    async with httpx2.AsyncClient(base_url=sys.argv[2], timeout=None) as client, trio.open_nursery() as nursery:
+        for _ in range(25):
+            nursery.start_soon(call, client)
+
+trio.run(main, clock=MockClock(rate={SPEED}))
+"""
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 5}
 
 
@@ -86,8 +110,20 @@ async def a_hundred(url: str, bucket: Bucket) -> tuple[list[int], list[dict[str,
         async with trio.open_nursery() as nursery:
             for _ in range(100):
                 nursery.start_soon(one)
+    return tries, await saw(url)
+
+
+async def saw(url: str) -> list[dict[str, Any]]:
+    """The server's own record of what it was asked."""
+    async with httpx2.AsyncClient(base_url=url, timeout=None) as client:
         seen = await client.get("/_llmock/requests")
-    return tries, [one for one in seen.json()["requests"] if one["path"] == "/v1/chat/completions"]
+    return [one for one in seen.json()["requests"] if one["path"] == "/v1/chat/completions"]
+
+
+def most_in_a_minute(seen: list[dict[str, Any]]) -> int:
+    """Of the server's minutes, wherever they begin."""
+    starts: list[float] = [one["started_at"] for one in seen]
+    return max(sum(begin <= at < begin + 60 / SPEED for at in starts) for begin in starts)
 
 
 async def test_none_of_a_hundred_is_lost_and_the_server_never_sees_more_than_fifty_in_its_window(
@@ -97,8 +133,19 @@ async def test_none_of_a_hundred_is_lost_and_the_server_never_sees_more_than_fif
         tries, seen = await a_hundred(url, limiter(tmp_path).bucket("openai/m", Limits(requests_per_minute=50)))
     assert tries == [1] * 100
     assert Counter(one["status"] for one in seen) == {200: 100}
-    starts = sorted(one["started_at"] for one in seen)
-    assert max(sum(begin <= at < begin + 60 / SPEED for at in starts) for begin in starts) <= 50
+    assert most_in_a_minute(seen) <= 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes share limits on Linux alone")
+async def test_nor_does_it_see_more_from_four_processes_together(tmp_path: Path) -> None:
+    with llmock(rpm=50) as url:
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                command = [sys.executable, "-c", CLIENT, str(tmp_path), url]
+                nursery.start_soon(trio.run_process, command)
+        seen = await saw(url)
+    assert Counter(one["status"] for one in seen) == {200: 100}
+    assert most_in_a_minute(seen) <= 50
 
 
 async def test_where_nobody_knows_the_limit_it_is_learned_and_none_is_lost(

@@ -274,6 +274,20 @@ fn when_all_slots_are_taken_one_waits() {
 }
 
 #[test]
+fn mending_keeps_what_is_sound_and_forgets_a_future_that_cannot_be() {
+    let mut bucket = bucket(&[(Resource::RequestsPerMinute, 10)]);
+    let held = granted(bucket.take(HOUR, ME, NONE, None));
+    let counted = granted(bucket.take(HOUR, ME, NONE, None));
+    bucket.replied(counted, HOUR);
+    bucket.mend(HOUR - SECOND);
+    assert_eq!((bucket.used(Resource::RequestsPerMinute, HOUR), bucket.running()), (2, 2));
+    bucket.mend(MINUTE);
+    assert_eq!(bucket.used(Resource::RequestsPerMinute, MINUTE), 1);
+    bucket.give_back(held, MINUTE);
+    assert_eq!(bucket.used(Resource::RequestsPerMinute, MINUTE), 0);
+}
+
+#[test]
 fn a_token_that_has_ended_is_nobody_elses() {
     let mut bucket = bucket(&[]);
     let first = granted(bucket.take(0, ME, NONE, None));
