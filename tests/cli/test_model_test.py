@@ -72,6 +72,7 @@ async def test_all_steps_of_a_server(tmp_path: Path) -> None:
     record = registry.existing("mine")
     assert record.average_latency_ms
     assert record.usage_count == 2
+    assert record.limits == report["limits"] == {"requests_per_minute": 500}
 
 
 async def test_free_asks_for_nothing_that_costs(tmp_path: Path) -> None:
@@ -134,3 +135,24 @@ async def test_a_file_is_verified_loaded_and_asked(tmp_path: Path) -> None:
     (tmp_path / "bad.gguf").write_bytes(answering.model()[:-1000])
     code, states, _, _ = await outcome(tmp_path, "./bad.gguf")
     assert (code, states) == (8, {"file": "failed"})
+
+
+async def test_a_server_that_fails_again_and_again_is_left_alone_and_the_list_says_so(tmp_path: Path) -> None:
+    async with raw.serving(answers(LIST, refused(503, "busy"))) as server:
+        add(f"{server.url}v1")
+        ask = [sys.executable, "-m", "kandil", "ask", "-m", "mine", "hi"]
+        for _ in range(2):
+            done = await trio.run_process(ask, check=False, capture_stderr=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 6
+        sent = len(server.requests)
+        done = await trio.run_process(ask, check=False, capture_stderr=True, stdin=subprocess.DEVNULL)
+        assert (done.returncode, len(server.requests)) == (6, sent)
+        assert b"is not asked: it failed 5 times in a row" in done.stderr
+        listing = [sys.executable, "-m", "kandil", "model", "list", "--cloud"]
+        listed = await trio.run_process(listing, capture_stdout=True)
+        in_json = await trio.run_process([*listing, "--json"], capture_stdout=True)
+        assert b"failed 5 times" in listed.stdout
+        assert json.loads(in_json.stdout)["cloud"][0]["circuit"]["failures"] == 5
+        code, _, _, _ = await outcome(tmp_path, "mine")
+        assert code == 6
+        assert len(server.requests) > sent, "a test asks it all the same"

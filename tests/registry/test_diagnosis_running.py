@@ -72,7 +72,7 @@ def test_packages_and_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     [trio] = running.packages(Surroundings())
     assert (trio.state, trio.text, trio.mend) == (
         "fail",
-        "trio 0.29.9 is older than 0.30",
+        "trio 0.29.9 is older than 0.34",
         "pip install --upgrade kandil trio",
     )
     found = {one.text.partition(":")[0]: one for one in running.extras(Surroundings())}

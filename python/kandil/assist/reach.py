@@ -29,7 +29,7 @@ from kandil.errors import (
 from kandil.providers.conversation import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from kandil.completions import Answer, Client, Target
@@ -66,6 +66,8 @@ class Reach:
     error: KandilError | None = None
     cost_usd: float | None = None
     first_token_seconds: float | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Fields of `kandil.limits.Limits`, of those that are known."""
 
     def add(self, name: Name, state: State, seconds: float | None = None, what: str = "") -> None:
         self.steps.append(Step(name=name, state=state, seconds=seconds, what=what))
@@ -212,8 +214,7 @@ async def _read(answer: Answer, found: Reach) -> None:
 
 
 def _limits(found: Reach, client: Client, target: Target) -> None:
-    known = asdict(client.limits(target))
-    what = ", ".join(
-        f"{value:,} {name.replace('_', ' ')}" for name, value in known.items() if value and name != "concurrency"
-    )
+    known = asdict(client.limits(target)).items()
+    found.limits = {name: value for name, value in known if value and name != "concurrency"}  # that is the user's own
+    what = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in found.limits.items())
     found.add("limits", "ok" if what else "unknown", None, what or "the provider says nothing of them")

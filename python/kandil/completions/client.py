@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import trio
 
@@ -97,18 +95,17 @@ class Client:
         self, target: Target, request: Request, secret: Secret | None, stack: AsyncExitStack, *, force: bool
     ) -> Answer:
         for attempt in count(1):
-            async with AsyncExitStack() as trial:
-                try:
+            try:
+                async with AsyncExitStack() as trial:  # what it has reserved learns how it ended
                     answer = await self._tried(target, request, secret, trial, force=force)
-                except KandilError as error:
-                    if not self._again(error, attempt):
-                        raise
-                    failed = error
-                else:
                     answer.attempts = attempt
                     stack.push_async_exit(trial.pop_all())
                     return answer
-            await self._wait(target, failed, attempt)
+            except KandilError as error:
+                if not self._again(error, attempt):
+                    raise
+                failed = error
+            await self._wait(failed, attempt)
         raise AssertionError
 
     async def _tried(
@@ -117,9 +114,14 @@ class Client:
         """One request. What it opened is in `trial`."""
         endpoint = target.endpoint
         call = providers.encode(endpoint, request)
-        limiter = self._limiter(target)
+        limiter, bucket = self._limiter(target), self._bucket(target)
+        await trial.enter_async_context(
+            limiter.bucket(endpoint.provider, Limits(concurrency=self._settings.max_concurrent_requests)).reserve(
+                give_up_after_seconds=LONGEST_WAIT_SECONDS
+            )
+        )
         reservation = await trial.enter_async_context(
-            self._bucket(target).reserve(
+            bucket.reserve(
                 input_tokens=providers.estimate_input_tokens(request),
                 output_tokens=request.max_tokens or USUAL_OUTPUT_TOKENS,
                 give_up_after_seconds=LONGEST_WAIT_SECONDS,
@@ -128,7 +130,7 @@ class Client:
         headers = dict(call.headers)
         if endpoint.provider == "openai" and (organisation := await self.keys.organisation("openai")):
             headers["openai-organization"] = organisation
-        trial.enter_context(limiter.breaker(_origin(call.url)).call(force=force))
+        trial.enter_context(limiter.breaker(endpoint.origin).call(force=force))
         times = Times(trio.current_time())
         auth = (endpoint.auth.header, endpoint.auth.scheme) if endpoint.auth else None
         reservation.sending()
@@ -138,7 +140,10 @@ class Client:
         reservation.replied(response.headers)
         if response.status >= _REFUSED:
             body = await response.read(_LARGEST_REFUSAL_BYTES)
-            raise providers.refusal(endpoint, response.status, response.headers, body)
+            refusal = providers.refusal(endpoint, response.status, response.headers, body)
+            if isinstance(refusal, RateLimited):
+                bucket.refused(refusal.retry_after_seconds)  # nobody's next reservation goes before
+            raise refusal
         answer = Answer(target, response.chunks(), providers.decoder(endpoint), times)
         trial.callback(_settle, reservation, answer)
         await answer.begin()
@@ -156,13 +161,11 @@ class Client:
             return error.temporary
         return isinstance(error, (ConnectTimeout, ConnectFailed, ConnectionLost))
 
-    async def _wait(self, target: Target, error: KandilError, attempt: int) -> None:
+    async def _wait(self, error: KandilError, attempt: int) -> None:
         """With full jitter, so that those who failed together do not come back together."""
         self._notice(f"{error.message}; trying again ({attempt + 1} of {ATTEMPTS})")
-        if isinstance(error, RateLimited):
-            self._bucket(target).refused(error.retry_after_seconds)  # the next reservation waits, and everybody's
-            return
-        await trio.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - nobody guesses it
+        if not isinstance(error, RateLimited):  # for whom the next reservation waits
+            await trio.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - nobody guesses it
 
     def limits(self, target: Target) -> Limits:
         """What is known of its limits now: as the provider said, else as listed."""
@@ -170,8 +173,7 @@ class Client:
 
     def _bucket(self, target: Target) -> Bucket:
         endpoint = target.endpoint
-        listed = replace(target.limits or Limits(), concurrency=self._settings.max_concurrent_requests)
-        return self._limiter(target).bucket(f"{endpoint.provider}/{endpoint.model}", listed)
+        return self._limiter(target).bucket(f"{endpoint.provider}/{endpoint.model}", target.limits)
 
     def _limiter(self, target: Target) -> Limiter:
         """A server that kandil started is nobody else's business."""
@@ -185,12 +187,6 @@ class Client:
         if profiles.provider(endpoint.provider) is None:
             return await self.keys.find(endpoint.provider)
         return await self.keys.get(endpoint.provider)
-
-
-def _origin(url: str) -> str:
-    """``https://api.example.com``."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _settle(reservation: Reservation, answer: Answer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,12 @@ class Endpoint:
     max_output_tokens: int | None = None
     lacks: frozenset[str] = frozenset()
     """What of its protocol the provider does not take; see `Provider.lacks`."""
+
+    @property
+    def origin(self) -> str:
+        """``https://api.example.com``: what fails, and is left alone, together."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kandil.config import Config
+    from kandil.limits import Circuit
     from kandil.profiles import Profile
     from kandil.registry.inventory import Inventory, LocalModel
     from kandil.registry.records import Record
@@ -41,6 +42,8 @@ class Elsewhere:
     record: Record | None
     settings: tuple[str, ...]
     """The keys of the configuration that name it."""
+    circuit: Circuit | None = None
+    """Of the server that answers for it: open where it failed again and again, and is left alone."""
 
 
 def local(inventory: Inventory, added: Sequence[Record], settings: Config) -> list[Local]:
@@ -79,12 +82,27 @@ def elsewhere(settings: Config, added: Sequence[Record]) -> list[Elsewhere]:
     for record in added:
         known.add(record.name)
         if not _is_local(record):
-            listed.append(Elsewhere(record.name, _profile(record), record, tuple(named.get(record.name, ()))))
+            profile = _profile(record)
+            keys = tuple(named.get(record.name, ()))
+            listed.append(Elsewhere(record.name, profile, record, keys, _circuit(profile, settings)))
     for name, keys in named.items():
         profile = profiles.find(name)
         if name not in known and (profile is None or not profile.local):
-            listed.append(Elsewhere(name, profile, None, tuple(keys)))
+            listed.append(Elsewhere(name, profile, None, tuple(keys), _circuit(profile, settings)))
     return listed
+
+
+def _circuit(profile: Profile | None, settings: Config) -> Circuit | None:
+    from kandil.limits import Limiter  # noqa: PLC0415 - most lists have none that run elsewhere
+    from kandil.providers import endpoint  # noqa: PLC0415
+
+    if profile is None:
+        return None
+    try:
+        asked = endpoint(profile, profiles.provider(profile.provider), settings.api.get(profile.provider))
+    except ValueError:  # nobody says where it answers
+        return None
+    return Limiter().circuit(asked.origin)
 
 
 def _named(settings: Config, added: Sequence[Record]) -> dict[str, list[str]]:

@@ -43,6 +43,8 @@ class Record:
     average_latency_ms: float | None = None
     latency_count: int = 0
     """So many latencies `average_latency_ms` is the mean of: not every use has one."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """As the provider last said: fields of `kandil.limits.Limits`."""
     added_at: str | None = None
     provider: str | None = None
     files: tuple[str, ...] = ()
@@ -166,6 +168,10 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
+def _is_counts(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_count(item) for item in value.values())
+
+
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
@@ -189,6 +195,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Any]]] = {
         lambda value: type(value) in (int, float) and 0 <= value < float("inf"),
     ),
     "latency_count": _COUNT,
+    "limits": ("a table of whole numbers from 0", _is_counts),
     "added_at": _MOMENT,
     "provider": _TEXT,
     "files": _TEXTS,

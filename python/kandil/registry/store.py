@@ -24,7 +24,7 @@ from kandil.registry import records
 from kandil.registry.names import SUFFIX, checked, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -137,10 +137,11 @@ def update(name: str, change: Callable[[Record], Record]) -> Record:
     return changed
 
 
-def used(name: str, *, latency_ms: float | None = None) -> Record:
-    """The model was used once more, just now. Raises: as `update`."""
+def used(name: str, *, latency_ms: float | None = None, limits: Mapping[str, int] | None = None) -> Record:
+    """The model was used once more, just now; `limits` are those that its provider spoke of. Raises: as `update`."""
 
     def counted(record: Record) -> Record:
+        record = replace(record, limits=dict(limits or record.limits))
         record = replace(record, usage_count=record.usage_count + 1, last_used=records.now())
         if latency_ms is None:
             return record

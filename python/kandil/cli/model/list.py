@@ -214,6 +214,7 @@ def _show_json(chosen: _Chosen) -> None:
                 "profile": one.profile and asdict(one.profile),
                 "record": _record(one),
                 "settings": one.settings,
+                "circuit": one.circuit and asdict(one.circuit),
             }
             for one in chosen.cloud
         ]
@@ -226,5 +227,5 @@ def _record(one: Local | Elsewhere) -> dict[str, object] | None:
     record = one.record
     if record is None:
         return None
-    names = ("source", "added_at", "verified_at", "last_used", "usage_count", "average_latency_ms", "forced")
+    names = ("source", "added_at", "verified_at", "last_used", "usage_count", "average_latency_ms", "limits", "forced")
     return {name: getattr(record, name) for name in names}

@@ -9,8 +9,9 @@ from kandil.cli.fit_text import human_bytes
 from kandil.cli.sizes import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from kandil.limits import Circuit
     from kandil.profiles import Price, Profile
     from kandil.registry.inventory import Inventory, LocalModel, Placement
     from kandil.registry.listing import Elsewhere, Local
@@ -93,9 +94,19 @@ def cloud_row(one: Elsewhere, now: datetime, default: str | None) -> tuple[str, 
     if profile is None:
         return name, provider, "not in the catalogue", latency, uses, "", "", said, ""
     return (
-        *(name, provider, status(profile, now), latency, uses),
-        *(price(profile.price), limits(profile), said, profile.date),
+        *(name, provider, left_alone(one.circuit) or status(profile, now), latency, uses),
+        *(price(profile.price), limits((record and record.limits) or profile.limits), said, profile.date),
     )
+
+
+def left_alone(circuit: Circuit | None) -> str:
+    """`left alone for 12 s: failed 5 times`; nothing for a server that works."""
+    if circuit is None or circuit.state == "closed":
+        return ""
+    what = f"failed {circuit.failures} times"
+    if circuit.state == "half-open":
+        return f"{what}; the next call finds out"
+    return f"left alone for {circuit.wait_seconds or 0:.0f} s: {what}"
 
 
 def available_row(profile: Profile, now: datetime) -> tuple[str, ...]:
@@ -138,9 +149,9 @@ def price(listed: Price | None) -> str:
     return "/".join("?" if amount is None else f"{amount:g}" for amount in (listed.input, listed.output))
 
 
-def limits(profile: Profile) -> str:
+def limits(known: Mapping[str, int]) -> str:
     """`60 requests/minute, 100,000 tokens/minute`"""
-    return ", ".join(f"{value:,} {name.replace('_per_', '/')}" for name, value in profile.limits.items())
+    return ", ".join(f"{value:,} {name.replace('_per_', '/').replace('_', ' ')}" for name, value in known.items())
 
 
 def looked(inventory: Inventory, now: datetime) -> str:

@@ -102,7 +102,9 @@ def _show_json(found: Reach) -> None:
     steps = [{"name": one.name, "state": one.state, "seconds": one.seconds, "what": one.what} for one in found.steps]
     error = found.error
     said = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
-    write_report("kandil.model.test/1", model=found.model, steps=steps, cost_usd=found.cost_usd, error=said)
+    write_report(
+        "kandil.model.test/1", model=found.model, steps=steps, limits=found.limits, cost_usd=found.cost_usd, error=said
+    )
 
 
 def _remember(found: Reach) -> None:
@@ -115,4 +117,4 @@ def _remember(found: Reach) -> None:
     if found.first_token_seconds is not None:
         with suppress(KandilError):
             if registry.find(found.model):
-                registry.used(found.model, latency_ms=found.first_token_seconds * 1000)
+                registry.used(found.model, latency_ms=found.first_token_seconds * 1000, limits=found.limits)
