@@ -100,25 +100,25 @@ class World:
         }
 
     async def run(
-        self, *args: str, stdin: bytes = b"", stop_after: float | None = None
+        self, *args: str, stdin: bytes = b"", stop: trio.Event | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        """`kandil ARGS`, searched."""
+        """`kandil ARGS`, searched; it gets Ctrl-C on `stop`."""
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
             [sys.executable, "-X", "dev", "-W", "ignore", "-m", "kandil", *args],
             cwd=self.folder,
             env=self.environment,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         watch = Watch(process.pid)
         watcher = threading.Thread(target=watch.run)
         watcher.start()
-        if stop_after is not None:
-            await trio.sleep(stop_after)
+        if stop is not None:
+            await stop.wait()
             process.send_signal(signal.SIGINT)
         try:
-            told = await trio.to_thread.run_sync(lambda: process.communicate(stdin, timeout=SECONDS))
+            told = await trio.to_thread.run_sync(lambda: process.communicate(stdin or None, timeout=SECONDS))
         finally:
             process.kill()
             watch.end()
@@ -257,12 +257,15 @@ async def test_no_failure_tells_the_key(kind: str, world: World) -> None:
 
 
 async def test_neither_interruption_nor_a_closed_server_tells_the_key(world: World) -> None:
+    asked = trio.Event()
+
     async def never(_stream: trio.abc.Stream, _asked: bytes) -> None:
+        asked.set()
         await trio.sleep_forever()
 
     async with raw.serving(never) as server:
         await plant(world, f"{server.url}v1")
-        done = await world.run("--debug", "ask", "-m", "canary", "hi", stop_after=1.5)
+        done = await world.run("--debug", "ask", "-m", "canary", "hi", stop=asked)
         assert done.returncode == 130
     done = await world.run("--debug", "ask", "-m", "canary", "hi")
     assert done.returncode == 6
