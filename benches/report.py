@@ -21,6 +21,8 @@ TITLES = {
     "python": "From Python (pytest-benchmark)",
 }
 
+_PAIRED = ("hash_library", "scan_gguf", "rank_names", "limit_calls", "start_up")
+
 
 def markdown(record: dict[str, Any], *, level: int = 2) -> str:
     """The machine, and a table for each group."""
@@ -31,7 +33,7 @@ def markdown(record: dict[str, Any], *, level: int = 2) -> str:
     if load > LOUD_LOAD:
         lines += ["", f"**The machine was not idle (load {load:.2f}): take these figures for noise.**"]
     for name, rows in record["groups"].items():
-        table = _pairs(rows) if name in ("hash_library", "scan_gguf", "rank_names", "limit_calls", "start_up") else _alone(rows)
+        table = _pairs(rows) if name in _PAIRED else _alone(rows)
         lines += ["", f"{mark} {TITLES[name]}", "", *table]
     return "\n".join(lines) + "\n"
 

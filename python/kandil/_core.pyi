@@ -348,8 +348,8 @@ class Names:
 class Bucket:
     """Limits, and what was taken of them; see ``kandil-core::bucket``. The way to them is :mod:`kandil.limits`.
 
-    Times are nanoseconds: of the system's clock that goes on in its sleep, or of ``clock_ns``, which all who share a file
-    must share, too. A token is never 0.
+    Times are nanoseconds: of the system's clock that goes on in its sleep, or of ``clock_ns``, which all who share a
+    file must share, too. A token is never 0.
     """
 
     def __new__(cls, path: bytes | None, clock_ns: Callable[[], int] | None = None) -> Self:

@@ -142,8 +142,8 @@ async def test_a_server_that_fails_again_and_again_is_left_alone_and_the_list_sa
         add(f"{server.url}v1")
         ask = [sys.executable, "-m", "kandil", "ask", "-m", "mine", "hi"]
         for _ in range(2):
-            done = await trio.run_process(ask, check=False, capture_stderr=True, stdin=subprocess.DEVNULL)
-        assert done.returncode == 6
+            failed = await trio.run_process(ask, check=False, capture_stderr=True, stdin=subprocess.DEVNULL)
+            assert failed.returncode == 6
         sent = len(server.requests)
         done = await trio.run_process(ask, check=False, capture_stderr=True, stdin=subprocess.DEVNULL)
         assert (done.returncode, len(server.requests)) == (6, sent)

@@ -83,8 +83,8 @@ def elsewhere(settings: Config, added: Sequence[Record]) -> list[Elsewhere]:
         known.add(record.name)
         if not _is_local(record):
             profile = _profile(record)
-            keys = tuple(named.get(record.name, ()))
-            listed.append(Elsewhere(record.name, profile, record, keys, _circuit(profile, settings)))
+            said = tuple(named.get(record.name, ()))
+            listed.append(Elsewhere(record.name, profile, record, said, _circuit(profile, settings)))
     for name, keys in named.items():
         profile = profiles.find(name)
         if name not in known and (profile is None or not profile.local):
