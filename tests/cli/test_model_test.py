@@ -131,7 +131,7 @@ async def test_a_file_is_verified_loaded_and_asked(tmp_path: Path) -> None:
     (tmp_path / "tiny.gguf").write_bytes(answering.model())
     code, states, report, _ = await outcome(tmp_path, "./tiny.gguf")
     assert (code, report["model"]) == (0, "tiny")
-    assert (states["file"], states["answer"], states["format"]) == ("ok", "ok", "ok")
+    assert states == {"file": "ok", "answer": "ok", "format": "ok"}
     (tmp_path / "bad.gguf").write_bytes(answering.model()[:-1000])
     code, states, _, _ = await outcome(tmp_path, "./bad.gguf")
     assert (code, states) == (8, {"file": "failed"})

@@ -35,10 +35,11 @@ class Output:
         self._screen = Screen(no_color=settings.no_color, quiet=self._quiet)
         self.answer: Answer | None = None
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, style: str | None = None) -> None:
         """A notice, to standard error; with --quiet or --json warnings alone."""
         if not self._quiet or text.startswith("warning:"):
-            print(redacted(printable(text)), file=sys.stderr, flush=True)
+            shown = redacted(printable(text))
+            print(self._paint(style, shown) if style else shown, file=sys.stderr, flush=True)
 
     def show(self, event: Event) -> None:
         if self._json or self._whole:
@@ -63,7 +64,7 @@ class Output:
             self.say(f"warning: the model asks for a tool, and kandil runs none: {call.name} {call.arguments}")
         if answer.stop and (odd := _ODD_ENDS.get(answer.stop.reason)):
             self.say(f"warning: {odd}")
-        self.say(self._paint("dim", _in_short(answer)))
+        self.say(_in_short(answer), "dim")
 
     def broken(self, error: KandilError | None) -> bool:
         """The answer ended before its time, None: by its user; what came of it stays. True: the error has been said."""
