@@ -135,6 +135,7 @@ print(session.model(), session.is_this_process(), flush=True)
         assert other.stdout.readline() == "theirs False\n"
 
 
+@pytest.mark.skipif(os.getsid(0) == 0, reason="the session began outside of this namespace of processes")
 def test_a_number_that_is_used_again_is_another_session() -> None:
     """The leader's start is another: nothing else would be."""
     name = session.folder().name
@@ -184,6 +185,7 @@ def test_a_leader_outside_the_namespace_is_told_by_the_container() -> None:
     assert inside[0] != python(FOLDER, before=enter)
 
 
+@pytest.mark.skipif(os.getsid(0) == 0, reason="the session began outside of this namespace of processes")
 def test_where_there_is_no_proc_psutil_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS: there the leader's start is a time."""
     monkeypatch.setattr(session, "_PROC", "/nowhere")
