@@ -229,3 +229,21 @@ async def test_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
         done = await ask(server, tmp_path, "hi")
     assert b"\x1b" not in done.stderr
     assert "\u202e" not in done.stderr.decode()
+
+
+async def test_who_says_when_is_asked_no_earlier(tmp_path: Path) -> None:
+    async with raw.serving(in_turn(status(503, "busy", b"retry-after: 61\r\n"), WHOLE)) as server:
+        done = await ask(server, tmp_path, "hi")
+    assert (done.returncode, len(server.requests)) == (6, 1)
+    assert b"ask again in 61 s" in done.stderr
+
+
+async def test_a_wait_for_limits_is_told(tmp_path: Path) -> None:
+    used_up = (
+        b"x-ratelimit-limit-requests: 100\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 3s\r\n"
+    )
+    body = b'{"choices":[{"message":{"content":"once"},"finish_reason":"stop"}]}'
+    async with raw.serving(raw.reply(body, used_up)) as server:
+        assert (await ask(server, tmp_path, "hi")).returncode == 0
+        done = await ask(server, tmp_path, "hi")
+    assert b"the limits of fake leave no room" in done.stderr

@@ -39,6 +39,8 @@ LONGEST_WAIT_SECONDS: Final = 60.0
 USUAL_OUTPUT_TOKENS: Final = 1024
 """Reserved where no longest answer was asked for; what it really was is settled at its end."""
 _REFUSED: Final = 400
+_TOLD_SECONDS: Final = 1.0
+"""Who waits longer is told."""
 _LARGEST_REFUSAL_BYTES: Final = 1 << 20
 
 
@@ -120,12 +122,14 @@ class Client:
                 give_up_after_seconds=LONGEST_WAIT_SECONDS
             )
         )
+        tokens = {
+            "input_tokens": providers.estimate_input_tokens(request),
+            "output_tokens": request.max_tokens or USUAL_OUTPUT_TOKENS,
+        }
+        if _TOLD_SECONDS < (wait_seconds := bucket.wait_seconds(**tokens)) < LONGEST_WAIT_SECONDS:
+            self._notice(f"waiting for {wait_seconds:.0f} s: the limits of {target.model} leave no room")
         reservation = await trial.enter_async_context(
-            bucket.reserve(
-                input_tokens=providers.estimate_input_tokens(request),
-                output_tokens=request.max_tokens or USUAL_OUTPUT_TOKENS,
-                give_up_after_seconds=LONGEST_WAIT_SECONDS,
-            )
+            bucket.reserve(**tokens, give_up_after_seconds=LONGEST_WAIT_SECONDS)
         )
         headers = dict(call.headers)
         if endpoint.provider == "openai" and (organisation := await self.keys.organisation("openai")):
@@ -153,10 +157,10 @@ class Client:
         """Whether the same request may go better soon, and has cost nobody anything."""
         if attempt == ATTEMPTS:
             return False
-        if isinstance(error, RateLimited):
-            return self._settings.rate_limit_retry and (error.retry_after_seconds or 0) <= LONGEST_WAIT_SECONDS
+        if isinstance(error, RateLimited) and not self._settings.rate_limit_retry:
+            return False
         if isinstance(error, ProviderRefused):
-            return error.retryable
+            return error.retryable and _asked_to_wait(error) <= LONGEST_WAIT_SECONDS
         if isinstance(error, HostNotFound):
             return error.temporary
         return isinstance(error, (ConnectTimeout, ConnectFailed, ConnectionLost))
@@ -165,7 +169,8 @@ class Client:
         """With full jitter, so that those who failed together do not come back together."""
         self._notice(f"{error.message}; trying again ({attempt + 1} of {ATTEMPTS})")
         if not isinstance(error, RateLimited):  # for whom the next reservation waits
-            await trio.sleep(random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311 - nobody guesses it
+            jitter = random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 - nobody guesses it
+            await trio.sleep(_asked_to_wait(error) + jitter)
 
     def limits(self, target: Target) -> Limits:
         """What is known of its limits now: as the provider said, else as listed."""
@@ -180,13 +185,19 @@ class Client:
         return self._shared if target.secret is None else self._own
 
     async def secret(self, target: Target) -> Secret | None:
-        """The key: of a provider that has one of its own, it must be there; a server of the user's may take none."""
+        """The key: for a provider of the catalogue's it must be there; a server of the user's may take none."""
         endpoint = target.endpoint
         if target.secret is not None or endpoint.auth is None:
             return target.secret
-        if profiles.provider(endpoint.provider) is None:
-            return await self.keys.find(endpoint.provider)
-        return await self.keys.get(endpoint.provider)
+        known = profiles.provider(endpoint.provider)
+        if known is not None and endpoint.url.startswith(known.base_url):
+            return await self.keys.get(endpoint.provider)
+        return await self.keys.find(endpoint.provider)
+
+
+def _asked_to_wait(error: KandilError) -> float:
+    """Seconds."""
+    return (getattr(error, "retry_after_seconds", None) or 0.0) if isinstance(error, ProviderRefused) else 0.0
 
 
 def _settle(reservation: Reservation, answer: Answer) -> None:
