@@ -1,0 +1,1 @@
+//! How many tokens a text may have, without its model's tokenizer.

@@ -1,0 +1,1 @@
+//! Where in a file the rows of each model are, and which are done.

@@ -1,0 +1,14 @@
+//! Batches of completions: what happens to each row, from its line in to its line out.
+//!
+//! * [`row`]: the lines of all forms of input; [`estimate`]: how many tokens they have.
+//! * [`index`]: where in a file the rows of each model are, and which are done.
+//! * [`recorded`]: what the outputs already hold, after a run that ended in whatever way.
+//! * [`protocol`]: bodies of requests and answers, between OpenAI's form and the provider's.
+//! * [`writer`]: lines that are appended whole and synced in groups.
+
+pub mod estimate;
+pub mod index;
+pub mod protocol;
+pub mod recorded;
+pub mod row;
+pub mod writer;

@@ -1,0 +1,1 @@
+//! Bodies of requests and answers, between OpenAI's form and the provider's.

@@ -1,0 +1,1 @@
+//! What the outputs already hold.

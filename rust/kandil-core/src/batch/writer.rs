@@ -1,0 +1,1 @@
+//! A thread that appends whole lines, and syncs them in groups.
