@@ -11,9 +11,9 @@ from kandil.providers import estimate_input_tokens
 
 if TYPE_CHECKING:
     from kandil.assist.question import Question
-    from kandil.assist.serving import Place
     from kandil.completions import Answer
     from kandil.providers.conversation import Request
+    from kandil.serving import Place
 
 _SURE: Final = 0.45
 """The estimate leans high, most for Cyrillic: no text was found that needs less than this share of it."""

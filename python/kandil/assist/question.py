@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kandil import config
+from kandil import config, serving
 from kandil.assist import prompt as prompts
-from kandil.assist import serving
 from kandil.assist.checks import check
 from kandil.completions import Client, open_client
 from kandil.profiles import Profile
@@ -93,7 +92,9 @@ async def begun(
     request = _request(question, settings)
     place = await serving.place(question.model, settings, notice)
     check(question, request, place)
-    target, request = await stack.enter_async_context(serving.target(place, question, request, notice))
+    target, request = await stack.enter_async_context(
+        serving.target(place, request, notice, keep_alive_seconds=question.keep_alive_seconds, force=question.force)
+    )
     return await stack.enter_async_context(client.answer(target, request))
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 
-from kandil import profiles, providers
-from kandil.assist import serving
+from kandil import profiles, providers, serving
 from kandil.assist.question import Question
 from kandil.completions import open_client
 from kandil.errors import (
@@ -92,7 +91,7 @@ async def reach(
         client = await stack.enter_async_context(open_client(settings.limits, keys=keys, notice=notice))
         began = trio.current_time()
         try:
-            target, request = await stack.enter_async_context(serving.target(place, question, request, notice))
+            target, request = await stack.enter_async_context(serving.target(place, request, notice))
         except KandilError as error:
             found.fail("file", error, trio.current_time() - began)
             return found

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from kandil.assist.located import Located
-    from kandil.assist.question import Question
     from kandil.compat import Report
     from kandil.config import Config
     from kandil.local_server import Served
     from kandil.providers import Endpoint, Request
+    from kandil.serving.located import Located
 
 _TEMPLATE: Final = "tokenizer.chat_template"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -58,7 +57,7 @@ async def place(model: Profile | Path, settings: Config, notice: Callable[[str],
     Raises: NotHere, FileUnreadable, NotGguf.
     """
     if not isinstance(model, Profile):
-        from kandil.assist import located  # noqa: PLC0415 - what files need is slow to import, here and below
+        from kandil.serving import located  # noqa: PLC0415 - what files need is slow to import, here and below
 
         found = await trio.to_thread.run_sync(located.of_file, str(model))
         return Place(profile=found.profile, located=found)
@@ -77,7 +76,7 @@ async def place(model: Profile | Path, settings: Config, notice: Callable[[str],
 
 
 async def _here(profile: Profile, settings: Config) -> Place:
-    from kandil.assist import located  # noqa: PLC0415
+    from kandil.serving import located  # noqa: PLC0415
 
     found = await located.here(profile, settings.cache)
     if found is None:
@@ -100,9 +99,15 @@ async def _is_open(endpoint: Endpoint) -> bool:
 
 @asynccontextmanager
 async def target(
-    found: Place, question: Question, request: Request, notice: Callable[[str], None]
+    found: Place,
+    request: Request,
+    notice: Callable[[str], None],
+    *,
+    keep_alive_seconds: float | None = None,
+    force: bool = False,
 ) -> AsyncGenerator[tuple[Target, Request]]:
-    """Whom to ask, and the request as it is for them; a server that was started for it ends with the context.
+    """Whom to ask, and the request as it is for them; a server that was started for it ends with the context, or so
+    long after it. `force` runs what does not fit.
 
     Raises: NotTrusted, DoesNotFit, LocalServerFailed, ExtraMissing.
     """
@@ -112,22 +117,27 @@ async def target(
             request = replace(request, context_tokens=_context(request, profile.context_window))
         yield Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=_limits(profile)), request
         return
-    async with _served(found, question, request, notice) as served:
+    async with _served(found, request, notice, keep_alive_seconds, force=force) as served:
         endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
         yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
 
 
 @asynccontextmanager
 async def _served(
-    found: Place, question: Question, request: Request, notice: Callable[[str], None]
+    found: Place,
+    request: Request,
+    notice: Callable[[str], None],
+    keep_alive_seconds: float | None,
+    *,
+    force: bool,
 ) -> AsyncGenerator[Served]:
     """llama.cpp's server for a file that can be trusted."""
     from kandil import local_server  # noqa: PLC0415
-    from kandil.assist.trust import trusted  # noqa: PLC0415
+    from kandil.serving.trust import trusted  # noqa: PLC0415
 
     assert found.located is not None
     files = found.located.files
-    projector = found.located.projector if question.images else None
+    projector = found.located.projector if any(message.images for message in request.messages) else None
     context = _context(request, found.profile.context_window)
     verified = {path: os.stat(path) for path in [*files, *([projector] if projector else [])]}
     await trusted(files, notice, projector=projector)
@@ -136,17 +146,17 @@ async def _served(
     known: dict[str, Any] = {
         "context_tokens": context,
         "projector": projector,
-        "keep_alive_seconds": question.keep_alive_seconds,
+        "keep_alive_seconds": keep_alive_seconds,
         "verified": verified,
     }
     async with local_server.found(files, **known) as served:
         if served is not None:  # it has the memory that it needs
             yield served
             return
-    report = await _fitting(found, context, notice, force=question.force)
+    report = await _fitting(found, context, notice, force=force)
     needed = (report.ram + report.vram).total_bytes
     async with local_server.serve(
-        files, gpu_layers=report.gpu_layers, memory_bytes=None if question.force else needed or None, **known
+        files, gpu_layers=report.gpu_layers, memory_bytes=None if force else needed or None, **known
     ) as served:
         if absent := [
             f"{name} ({state.removeprefix('absent: ')})" for name, state in served.layers.items() if state != "active"

@@ -1,0 +1,1 @@
+"""Many completions at once: as fast as limits allow, and nothing lost."""
