@@ -2,29 +2,14 @@
 //!
 //! The GIL stays: a call takes a fraction of a microsecond, and waits, if ever, for another process's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
 
-use kandil_core::bucket::{self as core, Admitted, Caller, Cost, RESOURCES, Resource, Taken, Token};
-use pyo3::exceptions::{PyIndexError, PyOSError, PyOverflowError};
+use kandil_core::bucket::{self as core, Admitted, Caller, Cost, Place, Plain, RESOURCES, Resource, Taken, Token};
+use pyo3::exceptions::{PyIndexError, PyOverflowError};
 use pyo3::prelude::*;
-
-/// Looking for dead processes asks the kernel about each, so not at every call that must wait.
-const SWEEP: u64 = 20_000_000;
-const BUSY: u64 = 20_000_000;
-
-enum Place<T: Plain> {
-    Here(Mutex<Box<T>>),
-    #[cfg(target_os = "linux")]
-    File(core::shared::Shared<T>),
-}
-
-#[cfg(target_os = "linux")]
-use core::shared::Plain;
-#[cfg(not(target_os = "linux"))]
-trait Plain: Default {}
-#[cfg(not(target_os = "linux"))]
-impl<T: Default> Plain for T {}
 
 /// The system's, or one of Python's that gives nanoseconds.
 struct Clock(Option<Py<PyAny>>);
@@ -59,50 +44,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Tokens {
     }
 }
 
-impl<T: Plain> Place<T> {
-    #[cfg(target_os = "linux")]
-    fn open(path: Option<&[u8]>, now: u64) -> PyResult<Place<T>> {
-        use std::ffi::OsStr;
-        use std::os::unix::ffi::OsStrExt;
-        use std::path::Path;
-        use std::time::{SystemTime, UNIX_EPOCH};
-
-        let Some(path) = path else { return Ok(Place::Here(Mutex::default())) };
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_nanos() as u64);
-        let clocks = core::shared::Clocks { now, wall, boot: boot()? };
-        Ok(Place::File(core::shared::Shared::open(Path::new(OsStr::from_bytes(path)), clocks)?))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open(path: Option<&[u8]>, _now: u64) -> PyResult<Place<T>> {
-        match path {
-            None => Ok(Place::Here(Mutex::default())),
-            Some(_) => Err(PyOSError::new_err("processes share limits on Linux alone")),
-        }
-    }
-
-    /// None: another process has it, which was stopped meanwhile.
-    fn with<R>(&self, now: u64, act: impl FnOnce(&mut T, &Caller<'_>) -> R) -> Option<R> {
-        match self {
-            Place::Here(value) => {
-                let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(act(&mut value, &Caller { now, owner: 1, alive: &|_| true }))
-            }
-            #[cfg(target_os = "linux")]
-            Place::File(shared) => shared.with(now, act).ok(),
-        }
-    }
-
-    fn is_shared(&self) -> bool {
-        !matches!(self, Place::Here(_))
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn boot() -> PyResult<u128> {
-    let said = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    u128::from_str_radix(&said.trim().replace('-', ""), 16)
-        .map_err(|error| PyOSError::new_err(format!("the boot's number cannot be read: {error}")))
+/// In this file, or in this process alone.
+fn open<T: Plain>(path: Option<&[u8]>, now: u64) -> PyResult<Arc<Place<T>>> {
+    let Some(path) = path else { return Ok(Arc::new(Place::here())) };
+    Ok(Arc::new(Place::open(Path::new(OsStr::from_bytes(path)), now)?))
 }
 
 /// Tokens in, tokens out.
@@ -122,10 +67,8 @@ fn negative(wait: u64) -> i64 {
 /// Limits, and what was taken of them.
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Bucket {
-    place: Place<core::Bucket>,
+    pub(crate) place: Arc<Place<core::Bucket>>,
     clock: Clock,
-    /// When dead processes were last looked for.
-    swept: AtomicU64,
 }
 
 #[pymethods]
@@ -134,7 +77,7 @@ impl Bucket {
     #[pyo3(signature = (path, clock_ns = None))]
     fn new(path: Option<&[u8]>, clock_ns: Option<Py<PyAny>>) -> PyResult<Bucket> {
         let clock = Clock(clock_ns);
-        Ok(Bucket { place: Place::open(path, clock.now())?, clock, swept: AtomicU64::new(0) })
+        Ok(Bucket { place: open(path, clock.now())?, clock })
     }
 
     #[getter]
@@ -145,18 +88,9 @@ impl Bucket {
     #[pyo3(signature = (input_tokens, output_tokens, place = 0))]
     fn take(&self, input_tokens: Tokens, output_tokens: Tokens, place: u64) -> i64 {
         let place = (place != 0).then(|| Token::from_bits(place));
-        let taken = self.with(|bucket, caller| {
-            let first = bucket.take(caller.now, caller.owner, cost(&input_tokens, &output_tokens), place);
-            if matches!(first, Taken::Granted(_)) || !self.sweeps(caller.now) {
-                return first;
-            }
-            bucket.sweep(caller.now, remembered(caller.alive));
-            bucket.take(caller.now, caller.owner, cost(&input_tokens, &output_tokens), place)
-        });
-        match taken {
-            Some(Taken::Granted(token)) => i64::try_from(token.to_bits()).unwrap_or(i64::MAX),
-            Some(Taken::Wait(wait)) => negative(wait.max(1)),
-            None => negative(BUSY),
+        match self.place.take(self.clock.now(), cost(&input_tokens, &output_tokens), place) {
+            Taken::Granted(token) => i64::try_from(token.to_bits()).unwrap_or(i64::MAX),
+            Taken::Wait(wait) => negative(wait),
         }
     }
 
@@ -194,10 +128,7 @@ impl Bucket {
     }
 
     fn wait(&self, input_tokens: Tokens, output_tokens: Tokens) -> u64 {
-        let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
-            bucket.wait(caller.now, cost(&input_tokens, &output_tokens))
-        };
-        self.with(act).unwrap_or(BUSY)
+        self.place.wait(self.clock.now(), cost(&input_tokens, &output_tokens))
     }
 
     fn refused(&self, wait_ns: u64) {
@@ -220,7 +151,7 @@ impl Bucket {
     /// In the same order.
     fn used(&self) -> Vec<u64> {
         let act = |bucket: &mut core::Bucket, caller: &Caller<'_>| {
-            bucket.sweep(caller.now, remembered(caller.alive));
+            bucket.sweep(caller.now, core::remembered(caller.alive));
             let mut used: Vec<u64> = RESOURCES.iter().map(|resource| bucket.used(*resource, caller.now)).collect();
             used.push(bucket.running());
             used
@@ -263,31 +194,12 @@ impl Bucket {
     fn with<R>(&self, act: impl FnOnce(&mut core::Bucket, &Caller<'_>) -> R) -> Option<R> {
         self.place.with(self.clock.now(), act)
     }
-
-    /// Whether it is time to look for dead processes.
-    fn sweeps(&self, now: u64) -> bool {
-        let last = self.swept.load(Ordering::Relaxed);
-        let due = self.place.is_shared() && now.abs_diff(last) >= SWEEP;
-        if due {
-            self.swept.store(now, Ordering::Relaxed);
-        }
-        due
-    }
-}
-
-/// Asks about each owner once.
-fn remembered(alive: &dyn Fn(u64) -> bool) -> impl FnMut(u64) -> bool {
-    let mut known = [None; 256];
-    move |owner| {
-        let known = usize::try_from(owner).ok().and_then(|owner| known.get_mut(owner));
-        known.is_some_and(|known| *known.get_or_insert_with(|| alive(owner)))
-    }
 }
 
 /// A circuit breaker.
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Breaker {
-    place: Place<core::Breaker>,
+    pub(crate) place: Arc<Place<core::Breaker>>,
     clock: Clock,
 }
 
@@ -303,7 +215,7 @@ impl Breaker {
     #[pyo3(signature = (path, clock_ns = None))]
     fn new(path: Option<&[u8]>, clock_ns: Option<Py<PyAny>>) -> PyResult<Breaker> {
         let clock = Clock(clock_ns);
-        Ok(Breaker { place: Place::open(path, clock.now())?, clock })
+        Ok(Breaker { place: open(path, clock.now())?, clock })
     }
 
     #[getter]

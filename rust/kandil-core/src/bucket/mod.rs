@@ -7,11 +7,13 @@
 //! server has met it somewhere between, so in no window of the server's does it meet more than the limit.
 
 mod breaker;
+mod place;
 #[cfg(target_os = "linux")]
 pub mod shared;
 mod window;
 
 pub use breaker::{Admitted, Breaker};
+pub use place::{Place, Plain, remembered};
 use window::{MOST, Window};
 
 const SECOND: u64 = 1_000_000_000;
