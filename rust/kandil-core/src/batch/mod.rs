@@ -7,8 +7,10 @@
 //! * [`writer`]: lines that are appended whole and synced in groups.
 
 pub mod estimate;
+pub mod histogram;
 pub mod index;
 pub mod protocol;
 pub mod recorded;
 pub mod row;
+pub mod window;
 pub mod writer;
