@@ -53,6 +53,16 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux has it")
+def test_a_file_whose_size_is_not_known_before_is_read_to_its_end() -> None:
+    assert "VmRSS:" in text_file(Path("/proc/self/status")).text
+
+
+def test_a_device_is_refused() -> None:
+    with pytest.raises(AttachmentUnusable, match="no file"):
+        text_file(Path("/dev/zero"))
+
+
 def test_what_is_too_large_missing_or_a_folder_is_refused(tmp_path: Path) -> None:
     with open(tmp_path / "large", "wb") as file:
         file.truncate(LARGEST_TEXT_BYTES + 1)

@@ -82,6 +82,18 @@ def test_nothing_asked_is_an_error(run: type_of_run) -> None:
     assert "nothing was asked" in done.stderr
 
 
+def test_a_file_with_nothing_in_it_is_told_of(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_bytes(b"\n")
+    done = run("ask", "-m", "tiny.gguf", "hello", "-q", "-f", "empty.txt")
+    assert (done.returncode, done.stderr) == (0, "warning: empty.txt is empty\n")
+
+
+def test_no_answer_comes_in_no_time(run: type_of_run) -> None:
+    done = run("ask", "-m", "tiny.gguf", "hello", "--timeout", "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--timeout" in done.stderr
+
+
 def test_a_bad_file_is_never_loaded(run: type_of_run, tmp_path: Path) -> None:
     (tmp_path / "cut.gguf").write_bytes(loadable.cut_in_its_weights())
     (tmp_path / "page.gguf").write_bytes(b"<html>")

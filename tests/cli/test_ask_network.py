@@ -110,6 +110,28 @@ async def test_an_answer_comes_whole(tmp_path: Path) -> None:
     assert (sent["model"], sent["stream"]) == ("m", True)
 
 
+@pytest.mark.parametrize("options", [(), ("--no-stream",), ("--json",)])
+async def test_an_answer_that_is_not_as_asked_is_shown_once(options: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    async with raw.serving(WHOLE) as server:
+        done = await ask(server, tmp_path, "hi", "--json-schema", "schema.json", *options)
+    assert done.returncode == 6
+    if options == ("--json",):
+        said = json.loads(done.stdout)
+        assert (said["text"], said["error"]["code"], said["interrupted"]) == ("Hello there.", "reply-not-json", False)
+        return
+    assert done.stdout == b"Hello there.\n"
+    assert done.stderr.startswith(b"fake: ")
+    assert b"\nerror: fake answered no JSON: " in done.stderr
+
+
+async def test_an_empty_answer_is_told_of(tmp_path: Path) -> None:
+    async with raw.serving(SSE + b"\r\n" + END) as server:
+        done = await ask(server, tmp_path, "hi")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"warning: the answer is empty\n" in done.stderr
+
+
 BEGUN = SSE + b"\r\n" + chunk(event("Hello "))
 
 

@@ -172,6 +172,14 @@ def test_a_key_is_not_written_whatever_it_was_given_as(file: Path) -> None:
     assert file.read_text() == COMMENTED
 
 
+def test_what_is_no_text_is_not_written(file: Path) -> None:
+    written(file, COMMENTED)
+    for path, value in (("aliases", "x"), "m\udcff.gguf"), (("aliases", "\udcff"), "x"):
+        with pytest.raises(SettingInvalid, match="expected text"):
+            editing.assign(path, value, file=file)
+    assert file.read_text() == COMMENTED
+
+
 def test_a_change_that_would_break_another_setting_is_refused(file: Path) -> None:
     text = "version = 2\n[publishers.a]\nidentity = 'i'\nissuer = 'j'\ntrust_root = 'r'\n"
     written(file, text)

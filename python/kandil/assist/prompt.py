@@ -8,7 +8,6 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from kandil import files
 from kandil.errors import AttachmentUnusable, PromptEmpty
 from kandil.providers.conversation import Image
 from kandil.secret import looks_like_key
@@ -107,23 +106,22 @@ def secrets(parts: Iterable[Part]) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _bounded(name: str, content: bytes, largest_bytes: int) -> bytes:
-    if len(content) > largest_bytes:
-        raise AttachmentUnusable(name, f"it has more than {largest_bytes:,} bytes")
-    return content
-
-
 def _attribute(name: str) -> str:
     return name.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", " ")
 
 
 def _content(path: Path, largest_bytes: int) -> bytes:
-    if os.path.isdir(path):
-        raise AttachmentUnusable(str(path), "it is a folder", hint="name its files")
+    """All of a file, whose size need not be known, as of those in ``/proc``; of a pipe, as of ``<(git diff)``."""
     try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # as of `<(git diff)`
-            with open(path, "rb") as pipe:
-                return _bounded(str(path), pipe.read(largest_bytes + 1), largest_bytes)
-        return files.read(path, largest_bytes)
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise AttachmentUnusable(str(path), "it is a folder", hint="name its files")
+        if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+            raise AttachmentUnusable(str(path), "it is no file")
+        with open(path, "rb") as file:
+            content = file.read(largest_bytes + 1)
     except OSError as error:
         raise AttachmentUnusable(str(path), error.strerror or str(error)) from error
+    if len(content) > largest_bytes:
+        raise AttachmentUnusable(str(path), f"it has more than {largest_bytes:,} bytes")
+    return content

@@ -141,7 +141,7 @@ class Screen:
         self._text.feed(text)
 
     def reasoning(self, text: str) -> None:
-        if self._thoughts is None:
+        if self._thoughts is None or not text:
             return
         if not self._thinking:
             self._text.end()

@@ -57,6 +57,13 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
     return None if value is None else duration_seconds(value)
 
 
+def _wait(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    seconds = _duration(ctx, param, value)
+    if seconds == 0:
+        raise click.BadParameter("nothing comes in no time.")
+    return seconds
+
+
 @click.command("ask", help=HELP, short_help="Ask a model, in the cloud or in a file.")
 @click.argument("words", nargs=-1, metavar="[QUESTION]...")
 @click.option("-m", "--model", metavar="NAME", help="The model, or a GGUF file.")
@@ -69,7 +76,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="The share of likely words.")
 @click.option("--ctx", "context", type=click.IntRange(1, 100_000_000), metavar="TOKENS", help="Of a local model.")
 @click.option("--keep-alive", callback=_duration, metavar="TIME", help="Keep a local model loaded for 10m after this.")
-@click.option("--timeout", callback=_duration, metavar="TIME", help="Give up when nothing has come for so long.")
+@click.option("--timeout", callback=_wait, metavar="TIME", help="Give up when nothing has come for so long.")
 @click.option("-c", "--continue", "go_on", is_flag=True, help="Go on with this terminal's conversation.")
 @click.option("--no-keep", is_flag=True, help="Keep nothing of this for --continue.")
 @click.option("--no-stream", is_flag=True, help="Show the answer when it is whole.")
@@ -89,7 +96,7 @@ def command(ctx: click.Context, /, *, words: tuple[str, ...], quiet: bool, no_ke
     loaded = config.load()
     output = Output(settings, quiet=quiet, whole=asked["no_stream"])
     earlier = conversation.last() if asked["go_on"] else None
-    text, context = _said(words, asked["files"])
+    text, context = _said(words, asked["files"], output.say)
     model = _model(asked, earlier, loaded, output.say)
     question = _question(text, context, model, asked, earlier)
     try:
@@ -130,13 +137,13 @@ async def _ask(question: Question, loaded: Config, output: Output, keys: Keys) -
         output.answer = answer
         async for event in answer:
             output.show(event)
-    output.end()
     _count_use(question, answer)
     if question.json_schema is not None:
         check_json(answer)
+    output.end()
 
 
-def _said(words: Sequence[str], named: Sequence[str]) -> tuple[str, tuple[Part, ...]]:
+def _said(words: Sequence[str], named: Sequence[str], say: Callable[[str], None]) -> tuple[str, tuple[Part, ...]]:
     """The question, and what it is about: standard input, then files.
 
     Raises: AttachmentUnusable, PromptEmpty.
@@ -147,6 +154,9 @@ def _said(words: Sequence[str], named: Sequence[str]) -> tuple[str, tuple[Part, 
     parts = [] if "-" in named else _piped()
     parts += [part for name in named for part in (_piped() if name == "-" else [text_file(Path(name))])]
     composed(text, parts)  # an empty one is said before anything is looked for
+    for part in parts:
+        if not part.text.strip():
+            say(f"warning: {part.name} is empty")
     return text, tuple(parts)
 
 

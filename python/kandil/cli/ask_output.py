@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kandil.cli.group import Settings
     from kandil.completions import Answer
     from kandil.errors import KandilError
-    from kandil.providers.events import Event
+    from kandil.providers.events import Event, Stop
 
 _ODD_ENDS = {
     "length": "the answer was cut off: it reached the longest that was allowed (--max-tokens, or the context)",
@@ -54,34 +54,43 @@ class Output:
 
     def end(self) -> None:
         """The answer is whole."""
-        answer = self.answer
-        assert answer is not None
+        assert self.answer is not None
         if self._json:
-            write_report("kandil.ask/1", **fields(answer), interrupted=False, error=None)
-            return
-        self._finish(answer)
-        for call in answer.tool_calls:
-            self.say(f"warning: the model asks for a tool, and kandil runs none: {call.name} {call.arguments}")
-        if answer.stop and (odd := _ODD_ENDS.get(answer.stop.reason)):
-            self.say(f"warning: {odd}")
-        self.say(_in_short(answer), "dim")
+            write_report("kandil.ask/1", **fields(self.answer), interrupted=False, error=None)
+        else:
+            self._finish(self.answer)
 
     def broken(self, error: KandilError | None) -> bool:
-        """The answer ended before its time, None: by its user; what came of it stays. True: the error has been said."""
+        """The answer is not what was asked for, or ended before its time, None: by its user; what came of it stays.
+        True: the error has been said.
+        """
         if self.answer is None:
             return False
         if not self._json:
             self._finish(self.answer)
             return False
-        said = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
+        said = {"code": error.code, "message": redacted(error.message), "hint": error.hint} if error else None
         write_report("kandil.ask/1", **fields(self.answer), interrupted=error is None, error=said)
         return True
 
     def _finish(self, answer: Answer) -> None:
+        """Shows what has not been shown yet."""
         if self._whole:
             self._screen.reasoning(answer.reasoning)
             self._screen.text(answer.text)
         self._screen.end()
+        for call in answer.tool_calls:
+            self.say(f"warning: the model asks for a tool, and kandil runs none: {call.name} {call.arguments}")
+        if answer.stop and (odd := _odd(answer, answer.stop)):
+            self.say(f"warning: {odd}")
+        if answer.stop or answer.usage:
+            self.say(_in_short(answer), "dim")
+
+
+def _odd(answer: Answer, stop: Stop) -> str | None:
+    """What is odd about how a whole answer ended."""
+    empty = not answer.text.strip() and not answer.tool_calls
+    return _ODD_ENDS.get(stop.reason, "the answer is empty" if empty else None)
 
 
 def fields(answer: Answer) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class Client:
 
     async def _wait(self, error: KandilError, attempt: int) -> None:
         """With full jitter, so that those who failed together do not come back together."""
-        self._notice(f"{error.message}; trying again ({attempt + 1} of {ATTEMPTS})")
+        self._notice(f"{error.message.removesuffix('.')}; trying again ({attempt + 1} of {ATTEMPTS})")
         if not isinstance(error, RateLimited):  # for whom the next reservation waits
             jitter = random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 - nobody guesses it
             await trio.sleep(_asked_to_wait(error) + jitter)

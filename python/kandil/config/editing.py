@@ -12,7 +12,7 @@ from codecs import BOM_UTF8
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kandil import files, paths
 from kandil.config import keys, values
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from kandil.config.keys import Setting, Value
     from kandil.config.positions import KeyPath
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
+"""What stands in an argument, or in the name of a file, for a byte that is no UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def assign(path: KeyPath, value: Value, *, file: Path | None = None, dry_run: bo
 
     Raises:
         ConfigInvalid: the file cannot be used, or could not with the change.
+        SettingInvalid: it is no text.
         FileUnwritable: and the file is what it was.
     """
     return _change(file or paths.config_file(), path, value, dry_run=dry_run)
@@ -189,7 +193,10 @@ def _change(file: Path, path: KeyPath, value: Value | None, *, dry_run: bool) ->
         change = Change(file, path, before, value, None, old.version != keys.VERSION)
         if not change.changes:
             return change
-        after = parse(file, _edited(current, path, value))
+        text = _edited(current, path, value)
+        if not text.isascii() and _HALF.search(text):
+            raise SettingInvalid(keys.key_text(path), "expected text, and there are bytes in it that are none")
+        after = parse(file, text)
         _check_change(current, after)
         if dry_run:
             return change
