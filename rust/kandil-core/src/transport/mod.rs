@@ -1,1 +1,69 @@
-//! HTTP on a thread of its own.
+//! HTTP on a thread of its own: requests in, answers out, within deadlines and bounds.
+//!
+//! * [`Client`]: sends requests, on connections that are kept; lives on one thread.
+//! * [`Thread`]: that thread; [`Waker`]: how it calls another that waits for a file descriptor.
+//!
+//! Servers are hostile: heads, bodies and what bodies unpack to are bounded; TLS is always verified, by what the
+//! system trusts; `http` is for this machine alone; link-local and metadata addresses are never connected to.
+
+mod address;
+mod body;
+mod client;
+mod dial;
+mod fault;
+mod origin;
+mod thread;
+mod waker;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+
+pub use client::{Client, Settings};
+pub use fault::{Fault, TlsFault};
+pub use thread::Thread;
+pub use waker::Waker;
+
+/// What is sent. The URI is whole: scheme, host, path.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `POST`, as a rule.
+    pub method: Method,
+    /// With scheme and host.
+    pub uri: Uri,
+    /// Without `host` and `content-length`, which are added; a key is marked as sensitive.
+    pub headers: HeaderMap,
+    /// Whole.
+    pub body: Bytes,
+    /// How long things may take.
+    pub deadlines: Deadlines,
+    /// Bytes of the answer's body, unpacked: a larger one is an error.
+    pub largest_body: u64,
+}
+
+/// How long things may take; each ends in a fault of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Name, TCP and TLS together.
+    pub connect: Duration,
+    /// From the request to the answer's head.
+    pub first_byte: Duration,
+    /// Between two parts of the body.
+    pub idle: Duration,
+    /// All together.
+    pub total: Option<Duration>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// HTTP's.
+    pub status: u16,
+    /// As they came.
+    pub headers: HeaderMap,
+    /// Whole and unpacked.
+    pub body: Bytes,
+    /// It came on a connection that had served others.
+    pub reused: bool,
+}
