@@ -4,9 +4,8 @@ A `Limiter` (one per run) has a `Bucket` for each model that is asked and a `Bre
 small files below the state folder, which may be lost without harm; where there can be none, in this process alone.
 """
 
-from kandil.limits.breaker import Breaker, Circuit
+from kandil.limits.breaker import Breaker, Circuit, health
 from kandil.limits.bucket import Bucket, Limits, Reservation
-from kandil.limits.headers import retry_after_seconds
 from kandil.limits.limiter import Limiter
 
-__all__ = ["Breaker", "Bucket", "Circuit", "Limiter", "Limits", "Reservation", "retry_after_seconds"]
+__all__ = ["Breaker", "Bucket", "Circuit", "Limiter", "Limits", "Reservation", "health"]

@@ -34,6 +34,13 @@ _FAILED: Final = (
 """What says that a server does not work. What says that the request, the key or this machine is wrong does not."""
 
 
+def health(error: BaseException) -> Literal["failing", "working", "unknown"]:
+    """What an error says about the server that it came from."""
+    if isinstance(error, _FAILED):
+        return "failing"
+    return "working" if isinstance(error, ProviderRefused) else "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Circuit:
     """The state of a breaker."""
@@ -78,13 +85,13 @@ class Breaker:
             raise CircuitOpen(self.origin, open_ns / _SECOND, wait_ns / _SECOND, failures)
         try:
             yield
-        except _FAILED:
-            self._core.failed()
-            raise
-        except ProviderRefused:
-            self._core.succeeded()
-            raise
-        except BaseException:
-            self._core.abandoned()
+        except BaseException as error:
+            match health(error):
+                case "failing":
+                    self._core.failed()
+                case "working":
+                    self._core.succeeded()
+                case "unknown":
+                    self._core.abandoned()
             raise
         self._core.succeeded()

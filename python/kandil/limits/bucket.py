@@ -109,9 +109,13 @@ class Bucket:
 
         None: it has not said for how long; up to twice as long each time, at random. An hour at most.
         """
+        self._core.refused(_nanoseconds(self.pause_seconds(retry_after_seconds)))
+
+    def pause_seconds(self, retry_after_seconds: float | None) -> float:
+        """For how long `refused` lets nobody go. Nothing is changed."""
         if retry_after_seconds is None or not math.isfinite(retry_after_seconds):
-            retry_after_seconds = self._draw() * self._spread_seconds(LONGEST_BACKOFF_SECONDS)
-        self._core.refused(_nanoseconds(retry_after_seconds))
+            return self._draw() * self._spread_seconds(LONGEST_BACKOFF_SECONDS)
+        return retry_after_seconds
 
     def _spread_seconds(self, most_seconds: float) -> float:
         refusals: int = min(self._core.refusals(), 16)
