@@ -112,7 +112,7 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(run: type_of_run, mode
     lines = {line.strip() for line in done.stdout.splitlines()}
     assert {
         "supports tools      yes",
-        "note: groq's own base URL is https://api.groq.com/openai/v1",
+        "note: groq's own base URL is https://api.groq.com/openai/v1; a key that you keep for it goes to this one too",
         f"would add house: {models}/house.metadata.json",
     } <= lines
     assert not models.exists()

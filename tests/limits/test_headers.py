@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kandil import _core, profiles
-from kandil.limits import Limiter, retry_after_seconds
+from kandil.limits import Limiter
 from kandil.limits.headers import Observation, observations
+from kandil.providers.retry_after import retry_after_seconds
 
 DATE = "Mon, 23 Nov 2026 02:00:00 GMT"
 NOW = 1_795_399_200
@@ -170,32 +171,6 @@ def test_every_header_that_the_catalogue_names_is_of_a_family_here() -> None:
     assert [name for name in named if not any(fnmatch(one, name) for one in known)] == []
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "20"}, 20),
-        ({"retry-after": " 1.5 "}, 1.5),
-        ({"retry-after": "0"}, 0),
-        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
-        ({"retry-after": "Mon, 23 Nov 2026 02:00:45 GMT", "date": DATE}, 45),
-        ({"retry-after": "Mon, 23 Nov 2026 02:00:45 GMT"}, 45),
-        ({"retry-after": "Mon, 23 Nov 2026 01:00:00 GMT", "date": DATE}, 0),
-        ({"retry-after": "Monday, 23-Nov-26 02:00:45 GMT", "date": DATE}, 45),
-        ({"retry-after": "-5"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "1e9"}, None),
-        ({"retry-after": "٣"}, None),
-        ({"retry-after": "Mon, 99 Foo 2026 99:99:99 GMT"}, None),
-        ({"retry-after": "9" * 5000}, None),
-        ({"retry-after": ""}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after_seconds(headers, NOW) == seconds
-
-
 NAMES = sorted({name for _, headers, _ in FAMILIES for name in headers} | {"retry-after", "retry-after-ms", "date"})
 VALUES = st.one_of(
     st.text(max_size=80),
@@ -211,7 +186,7 @@ VALUES = st.one_of(
 def test_hostile_headers_are_bounded_and_raise_nothing(headers: dict[str, str], provider: str) -> None:
     bucket = Limiter(shared=False).bucket(f"{provider}/m")
     bucket.learn(headers)
-    bucket.refused(retry_after_seconds(headers))
+    bucket.refused(retry_after_seconds(headers, {}))
     assert bucket.wait_seconds(input_tokens=1) <= 86_800
     for seen in observations(headers, provider):
         assert seen.limit is None or 0 < seen.limit < 10**14

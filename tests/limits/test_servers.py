@@ -18,7 +18,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kandil.limits import Bucket, Limits, retry_after_seconds
+from kandil.limits import Bucket, Limits
+from kandil.providers.retry_after import retry_after_seconds
 from tests.limits.clock import limiter
 
 SPEED = 60
@@ -96,7 +97,7 @@ async def answered(client: httpx2.AsyncClient, bucket: Bucket) -> int:
         if response.status_code == 200:
             return tries
         assert response.status_code == 429
-        bucket.refused(retry_after_seconds(response.headers))
+        bucket.refused(retry_after_seconds(response.headers, {}))
 
 
 async def a_hundred(url: str, bucket: Bucket) -> tuple[list[int], list[dict[str, Any]]]:

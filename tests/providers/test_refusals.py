@@ -102,6 +102,11 @@ def test_how_much_too_long(message: str, numbers: tuple[int | None, int | None])
         ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "1e9"}, None),
+        ({"retry-after": "٣"}, None),
+        ({"retry-after": "Sunday, 22-Nov-26 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Sun, 99 Foo 2026 99:99:99 GMT"}, None),
+        ({"retry-after": ""}, None),
         ({}, None),
     ],
 )

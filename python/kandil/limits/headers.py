@@ -95,23 +95,6 @@ def _unnamed(seen: Observation, pattern: str, provider: str) -> Observation | No
     return seen
 
 
-def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """For how long the server wants to be left alone: ``retry-after-ms``, ``retry-after`` in seconds or as a date.
-
-    None: it does not say, or nothing that can be read. Never negative. Dates are read by the server's own clock where
-    it gives its ``date``, else by `now` (seconds since 1970).
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    said = headers.get("retry-after")
-    seconds = _number(said)
-    if seconds is not None:
-        return seconds
-    moment = _http_date(said)
-    return None if moment is None else max(0.0, moment - _server_time(headers, now))
-
-
 def _reset_seconds(said: str | None, now: float) -> float | None:
     """``6m0s``, ``12ms``, ``59.7``, a moment in seconds or milliseconds since 1970, ``2026-11-23T02:00:00Z``."""
     if said is None or len(said) > _LONGEST_VALUE:
@@ -133,11 +116,9 @@ def _reset_seconds(said: str | None, now: float) -> float | None:
     return None if number is None else min(max(number, 0.0), _DAY_SECONDS)
 
 
-def _server_time(headers: Mapping[str, str], now: float | None = None) -> float:
+def _server_time(headers: Mapping[str, str]) -> float:
     moment = _http_date(headers.get("date"))
-    if moment is not None:
-        return moment
-    return time.time() if now is None else now
+    return time.time() if moment is None else moment
 
 
 def _count(said: str | None) -> int | None:

@@ -12,8 +12,8 @@ from kandil.providers.fields import Fields, rows, table, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{0,9})?")
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)s")
+_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{0,9})?", re.ASCII)
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{0,9})?)s", re.ASCII)
 _MILLISECONDS: Final = 1000.0
 
 

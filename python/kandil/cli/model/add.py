@@ -240,6 +240,7 @@ def _show(record: Record, shadows: tuple[str, ...], stream: IO[str]) -> None:
         print(f"  {field.replace('_', ' '):<20}{printable(text)}", file=stream)
     usual = _brought(record.provider).get("base_url", profile["base_url"])
     if usual != profile["base_url"]:
-        print(printable(f"  note: {record.provider}'s own base URL is {usual}"), file=stream)
+        told = f"{record.provider}'s own base URL is {usual}; a key that you keep for it goes to this one too"
+        print(printable(f"  note: {told}"), file=stream)
     if shadows:
         print(printable(f"  note: {record.name} will not mean {', '.join(shadows)} any more"), file=stream)
