@@ -6,11 +6,15 @@
 //! * [`protocol`]: bodies of requests and answers, between OpenAI's form and the provider's.
 //! * [`writer`]: lines that are appended whole and synced in groups.
 
+pub mod drive;
 pub mod estimate;
+pub(crate) mod fields;
 pub mod histogram;
 pub mod index;
 pub mod protocol;
 pub mod recorded;
 pub mod row;
+pub mod run;
+pub mod schema;
 pub mod window;
 pub mod writer;

@@ -218,9 +218,8 @@ impl Lane {
     }
 
     pub(super) fn admitted(&self, now: u64) -> Admitted {
-        let act = |breaker: &mut Breaker, caller: &crate::bucket::Caller<'_>| {
-            breaker.admit(now, caller.owner, caller.alive)
-        };
+        let act =
+            |breaker: &mut Breaker, caller: &crate::bucket::Caller<'_>| breaker.admit(now, caller.owner, caller.alive);
         self.settings.breaker.with(now, act).unwrap_or(Admitted::Yes)
     }
 

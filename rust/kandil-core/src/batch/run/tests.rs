@@ -229,7 +229,7 @@ fn what_a_server_cannot_do_is_not_asked_twice() {
 fn five_minutes_without_a_server_cost_nothing_but_time() {
     let down = 60 * SECOND..360 * SECOND;
     let server: Server = Box::new(move |_, now, _| match down.contains(&now) {
-        true => (MS, Err(Fault::refused())),
+        true => (MS, Err(Fault::ConnectionRefused)),
         false => (500 * MS, good("yes")),
     });
     let world = World::new(vec![lane(rows(10_000, "r"), 32, &[])], policy(), None, server).run();
@@ -242,7 +242,7 @@ fn five_minutes_without_a_server_cost_nothing_but_time() {
 fn a_server_that_never_comes_back_is_given_up_and_its_rows_stay() {
     let server: Server = Box::new(|number, _, _| match number {
         0..10 => (100 * MS, good("yes")),
-        _ => (MS, Err(Fault::refused())),
+        _ => (MS, Err(Fault::ConnectionRefused)),
     });
     let world = World::new(vec![lane(rows(1000, "r"), 4, &[])], policy(), None, server).run();
     assert_eq!(world.ends(), (10, 0));
