@@ -8,7 +8,7 @@ import pytest
 import trio
 
 import kandil
-from kandil import registry
+from kandil import assist, registry
 from kandil.errors import ModelCannot, NameUnknown, NoModelConfigured, SecretInPrompt
 from kandil.profiles import Profile
 from kandil.providers import Message, Stop, Text, Usage
@@ -110,6 +110,33 @@ async def test_what_is_sent_to_a_server_of_one_s_own() -> None:
     assert b"authorization" not in asked.lower(), "there is no key for it"
     assert b'"content":"be brief"' in asked
     assert b'"temperature":0.5' in asked
+
+
+async def test_a_wait_for_other_calls_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KANDIL_LIMITS_MAX_CONCURRENT_REQUESTS", "1")
+    asked, told = trio.Event(), trio.Event()
+
+    async def held(stream: trio.abc.Stream, _asked: bytes) -> None:
+        asked.set()
+        await told.wait()
+        await stream.send_all(raw.reply(ANSWERED))
+
+    def notice(text: str) -> None:
+        assert text == "waiting for calls to mine to end: limits.max_concurrent_requests is 1"
+        told.set()
+
+    async def ask() -> None:
+        async with assist.answering(assist.Question(text="6 * 7?", model=profile), notice=notice) as answer:
+            assert [event.text async for event in answer if isinstance(event, Text)] == ["42"]
+
+    async with raw.serving(held) as server:
+        profile = described(server.url + "v1")
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask)
+                await asked.wait()
+                nursery.start_soon(ask)
+    assert len(server.requests) == 2
 
 
 async def test_keys_are_sent_to_others_only_if_one_insists() -> None:

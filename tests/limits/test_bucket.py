@@ -289,6 +289,16 @@ async def test_who_stands_behind_others_gives_up_when_it_said_so(tmp_path: Path,
     assert trio.current_time() == 200
 
 
+async def test_nobody_knows_when_another_call_ends(tmp_path: Path, autojump_clock: MockClock) -> None:
+    bucket = limiter(tmp_path).bucket("x/m", Limits(concurrency=1))
+    async with bucket.reserve():
+        with pytest.raises(LimitWaitTooLong) as caught:
+            async with bucket.reserve(give_up_after_seconds=30):
+                raise AssertionError
+    assert 29 < trio.current_time() <= 30
+    assert caught.value.wait_seconds is None
+
+
 async def test_retry_after_is_a_floor_for_everybody_then_they_come_at_random(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

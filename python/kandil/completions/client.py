@@ -116,25 +116,11 @@ class Client:
         """One request. What it opened is in `trial`."""
         endpoint = target.endpoint
         call = providers.encode(endpoint, request)
-        limiter, bucket = self._limiter(target), self._bucket(target)
-        await trial.enter_async_context(
-            limiter.bucket(endpoint.provider, Limits(concurrency=self._settings.max_concurrent_requests)).reserve(
-                give_up_after_seconds=LONGEST_WAIT_SECONDS
-            )
-        )
-        tokens = {
-            "input_tokens": providers.estimate_input_tokens(request),
-            "output_tokens": request.max_tokens or USUAL_OUTPUT_TOKENS,
-        }
-        if _TOLD_SECONDS < (wait_seconds := bucket.wait_seconds(**tokens)) < LONGEST_WAIT_SECONDS:
-            self._notice(f"waiting for {wait_seconds:.0f} s: the limits of {target.model} leave no room")
-        reservation = await trial.enter_async_context(
-            bucket.reserve(**tokens, give_up_after_seconds=LONGEST_WAIT_SECONDS)
-        )
+        bucket, reservation = self._bucket(target), await self._reserved(target, request, trial)
         headers = dict(call.headers)
         if endpoint.provider == "openai" and (organisation := await self.keys.organisation("openai")):
             headers["openai-organization"] = organisation
-        trial.enter_context(limiter.breaker(endpoint.origin).call(force=force))
+        trial.enter_context(self._limiter(target).breaker(endpoint.origin).call(force=force))
         times = Times(trio.current_time())
         auth = (endpoint.auth.header, endpoint.auth.scheme) if endpoint.auth else None
         reservation.sending()
@@ -152,6 +138,22 @@ class Client:
         trial.callback(_settle, reservation, answer)
         await answer.begin()
         return answer
+
+    async def _reserved(self, target: Target, request: Request, trial: AsyncExitStack) -> Reservation:
+        """One of the calls that are allowed at once, then a request and its tokens; both end with `trial`."""
+        provider, at_once = target.endpoint.provider, self._settings.max_concurrent_requests
+        calls = self._limiter(target).bucket(provider, Limits(concurrency=at_once))
+        if calls.wait_seconds():
+            self._notice(f"waiting for calls to {provider} to end: limits.max_concurrent_requests is {at_once}")
+        await trial.enter_async_context(calls.reserve(give_up_after_seconds=LONGEST_WAIT_SECONDS))
+        bucket = self._bucket(target)
+        tokens = {
+            "input_tokens": providers.estimate_input_tokens(request),
+            "output_tokens": request.max_tokens or USUAL_OUTPUT_TOKENS,
+        }
+        if _TOLD_SECONDS < (wait_seconds := bucket.wait_seconds(**tokens)) < LONGEST_WAIT_SECONDS:
+            self._notice(f"waiting for {wait_seconds:.0f} s: the limits of {target.model} leave no room")
+        return await trial.enter_async_context(bucket.reserve(**tokens, give_up_after_seconds=LONGEST_WAIT_SECONDS))
 
     def _again(self, error: KandilError, attempt: int) -> bool:
         """Whether the same request may go better soon, and has cost nobody anything."""

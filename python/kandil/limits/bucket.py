@@ -26,6 +26,9 @@ LONGEST_JITTER_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 1.0
 """Nobody says when another process has given something back."""
 
+_UNKNOWN_SECONDS: Final = 0.05
+"""What the core answers where other calls are to end first, and nobody knows when (POLL)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -153,7 +156,8 @@ class Bucket:
                     return taken
                 wait_seconds = -taken / _SECOND
                 if trio.current_time() + wait_seconds > deadline:
-                    raise LimitWaitTooLong(self.name, wait_seconds, most_seconds)
+                    known = wait_seconds if wait_seconds > _UNKNOWN_SECONDS else None
+                    raise LimitWaitTooLong(self.name, known, most_seconds)
                 if core.blocked():
                     wait_seconds += self._draw() * self._spread_seconds(LONGEST_JITTER_SECONDS)
                 elif core.shared:
