@@ -31,6 +31,8 @@ from tests.support.servers import raw
 SECONDS = 120
 KEY = "sk-canary-" + secrets.token_urlsafe(30) + "/+=%~"
 """As keys look, with what encodings change."""
+WORDS = "as/servers+at=home%take~it"
+"""A key that nothing but being the key tells."""
 
 
 def encoded(key: str) -> Iterator[bytes]:
@@ -45,7 +47,7 @@ def encoded(key: str) -> Iterator[bytes]:
     yield from (plain[:24], plain[-24:])  # a part is a key to those who guess
 
 
-TRACES = tuple(encoded(KEY))
+TRACES = (*encoded(KEY), *encoded(WORDS))
 
 
 def holds(content: bytes) -> bool:
@@ -198,10 +200,10 @@ def test_every_command_is_here() -> None:
     assert set(every_command(kandil)) - set(COMMANDS) == set()
 
 
-async def plant(world: World, url: str) -> None:
+async def plant(world: World, url: str, key: str = KEY) -> None:
     """The key is in the keyring, and the model that it is for is known."""
     await world.run("model", "add", "canary", "--manual", *DESCRIBED.split(), "--base-url", url, "--yes")
-    kept = await world.run("auth", "set", "canary", "--key-stdin", stdin=KEY.encode() + b"\n")
+    kept = await world.run("auth", "set", "canary", "--key-stdin", stdin=key.encode() + b"\n")
     assert kept.returncode == 0, kept.stderr
 
 
@@ -218,36 +220,44 @@ async def test_no_command_tells_the_key(world: World) -> None:
     world.search()
 
 
-def echoing(status: int) -> bytes:
+def echoing(status: int, key: str) -> bytes:
     """A server that says the key again, wherever it can."""
-    body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}.", "type": KEY, "code": KEY}}).encode()
-    head = b"x-request-id: %s\r\nretry-after: %s\r\n" % (KEY.encode(), KEY.encode())
-    return b"HTTP/1.1 %d %s\r\n%scontent-length: %d\r\n\r\n%s" % (status, KEY.encode(), head, len(body), body)
+    body = json.dumps({"error": {"message": f"Incorrect API key provided: {key}.", "type": key, "code": key}}).encode()
+    head = b"x-request-id: %s\r\nretry-after: %s\r\n" % (key.encode(), key.encode())
+    return b"HTTP/1.1 %d %s\r\n%scontent-length: %d\r\n\r\n%s" % (status, key.encode(), head, len(body), body)
 
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-FAILURES = {
-    "rejected": echoing(401),
-    "forbidden": echoing(403),
-    "not found": echoing(404),
-    "bad request": echoing(400),
-    "limited": echoing(429),
-    "failed": echoing(500),
-    "redirected": b"HTTP/1.1 307 %b\r\nlocation: https://%b.example/%b\r\ncontent-length: 0\r\n\r\n"
-    % ((KEY.encode(),) * 3),
-    "malformed": b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % KEY.encode(),
-    "no http": KEY.encode() + b"\r\n\r\n",
-    "a web page": raw.reply(b"<html>" + KEY.encode()),
-    "no json": raw.reply(b'{"choices": ' + KEY.encode()),
-    "broken off": STREAM + b"data: {" + KEY.encode(),
-    "failed inside": STREAM + b'data: {"error":{"message":"' + KEY.encode() + b'"}}\n\n',
-}
 
 
-@pytest.mark.parametrize("kind", FAILURES)
-async def test_no_failure_tells_the_key(kind: str, world: World) -> None:
-    async with raw.serving(FAILURES[kind], close=True) as server:
-        await plant(world, f"{server.url}v1")
+def failures(key: str) -> dict[str, bytes]:
+    said = key.encode()
+    return {
+        "rejected": echoing(401, key),
+        "forbidden": echoing(403, key),
+        "not found": echoing(404, key),
+        "bad request": echoing(400, key),
+        "limited": echoing(429, key),
+        "failed": echoing(500, key),
+        "redirected": b"HTTP/1.1 307 %b\r\nlocation: https://%b.example/%b\r\ncontent-length: 0\r\n\r\n"
+        % ((said,) * 3),
+        "malformed": b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % said,
+        "no http": said + b"\r\n\r\n",
+        "a web page": raw.reply(b"<html>" + said),
+        "no json": raw.reply(b'{"choices": ' + said),
+        "broken off": STREAM + b"data: {" + said,
+        "failed inside": STREAM + b'data: {"error":{"message":"' + said + b'"}}\n\n',
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [*((kind, KEY) for kind in failures(KEY)), *((kind, WORDS) for kind in ("bad request", "failed", "failed inside"))],
+    ids=lambda one: {KEY: "key", WORDS: "words"}.get(one, one),
+)
+async def test_no_failure_tells_the_key(kind: str, key: str, world: World) -> None:
+    async with raw.serving(failures(key)[kind], close=True) as server:
+        await plant(world, f"{server.url}v1", key)
         for line in ("--debug ask -m canary hi --timeout 2s", "ask -m canary hi --json --debug --timeout 2s",
                      "--debug model test canary --json", "model test canary", "--debug auth test canary"):  # fmt: skip
             done = await world.run(*line.split())

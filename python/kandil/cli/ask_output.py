@@ -69,7 +69,7 @@ class Output:
         if not self._json:
             self._finish(self.answer)
             return False
-        said = {"code": error.code, "message": redacted(error.message), "hint": error.hint} if error else None
+        said = {"code": error.code, "message": error.message, "hint": error.hint} if error else None
         write_report("kandil.ask/1", **fields(self.answer), interrupted=error is None, error=said)
         return True
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kandil.credentials import Keys
+
+
+_OPENED: Final[list[Keys]] = []
+"""What was read lives to the end of the process: what is printed when a run is over is searched for it, too."""
 
 
 def open_keys(*, no_input: bool = False) -> Keys:
@@ -15,7 +19,9 @@ def open_keys(*, no_input: bool = False) -> Keys:
     from kandil.credentials import Keys
 
     _leave_no_core()
-    return Keys(on_wait=_say_what_is_waited_for if is_asking(no_input=no_input) else None)
+    keys = Keys(on_wait=_say_what_is_waited_for if is_asking(no_input=no_input) else None)
+    _OPENED.append(keys)
+    return keys
 
 
 def is_asking(*, no_input: bool = False) -> bool:

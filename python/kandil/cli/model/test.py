@@ -70,8 +70,9 @@ def _silent(_text: str) -> None:
 
 def _say(text: str) -> None:
     from kandil.cli.escape import printable
+    from kandil.secret import redacted
 
-    print(printable(text), file=sys.stderr)
+    print(redacted(printable(text)), file=sys.stderr)
 
 
 def _show(found: Reach, settings: Settings) -> None:
