@@ -16,5 +16,6 @@ pub mod recorded;
 pub mod row;
 pub mod run;
 pub mod schema;
+pub mod template;
 pub mod window;
 pub mod writer;
