@@ -80,6 +80,10 @@ pub trait Sink {
     fn put(&mut self, line: Recorded);
     /// Whether there is room for more: rows under way come on top.
     fn room(&self) -> bool;
+    /// Why nothing more can be kept, if so: then nothing more is sent.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A row's end.
@@ -180,6 +184,8 @@ pub enum End {
     Budget,
     /// The rows cannot be read any more.
     Source(String),
+    /// The lines cannot be kept any more.
+    Sink(String),
 }
 
 /// What was done so far. Money in picodollars.
@@ -260,6 +266,10 @@ impl Run {
     /// What is to be done now: call again until it says to wait.
     pub fn step(&mut self, now: u64) -> Step {
         if self.end == End::Finished {
+            if let Some(why) = self.sink.failure() {
+                self.end_all(End::Sink(why));
+                return self.step(now);
+            }
             if !self.sink.room() {
                 return Step::Wait(Some(now + FULL));
             }
