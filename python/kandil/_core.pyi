@@ -345,6 +345,17 @@ class Names:
     def __len__(self) -> int: ...
 
 @final
+class JsonSchema:
+    """A JSON Schema, compiled. References lead nowhere but into itself."""
+
+    def __new__(cls, json: bytes) -> Self:
+        """Raises ValueError: it is no JSON, no schema, or refers to what lies elsewhere."""
+    def violation(self, text: str) -> tuple[str, str] | None:
+        """What is first wrong with the JSON in ``text``: a JSON Pointer to it (empty: the whole) and why. Without the
+        GIL.
+        """
+
+@final
 class Bucket:
     """Limits, and what was taken of them; see ``kandil-core::bucket``. The way to them is :mod:`kandil.limits`.
 

@@ -9,7 +9,14 @@ import trio
 
 import kandil
 from kandil import assist, registry
-from kandil.errors import ModelCannot, NameUnknown, NoModelConfigured, SecretInPrompt
+from kandil.errors import (
+    AttachmentUnusable,
+    ModelCannot,
+    NameUnknown,
+    NoModelConfigured,
+    ReplyNotOfSchema,
+    SecretInPrompt,
+)
 from kandil.profiles import Profile
 from kandil.providers import Message, Stop, Text, Usage
 from kandil.registry import Record
@@ -110,6 +117,18 @@ async def test_what_is_sent_to_a_server_of_one_s_own() -> None:
     assert b"authorization" not in asked.lower(), "there is no key for it"
     assert b'"content":"be brief"' in asked
     assert b'"temperature":0.5' in asked
+
+
+async def test_what_is_asked_for_as_json_is_checked() -> None:
+    async with raw.serving(raw.reply(ANSWERED)) as server:
+        profile = described(server.url + "v1")
+        assert (await kandil.ask("6 * 7?", model=profile, json_schema={"type": "integer"})).text == "42"
+        with pytest.raises(ReplyNotOfSchema) as caught:
+            await kandil.ask("6 * 7?", model=profile, json_schema={"type": "string"})
+        with pytest.raises(AttachmentUnusable, match="no JSON Schema"):
+            await kandil.ask("6 * 7?", model=profile, json_schema={"type": "nonsense"})
+    assert (caught.value.path, caught.value.text) == ("", "42")
+    assert len(server.requests) == 2, "and what is no schema is not sent"
 
 
 async def test_a_wait_for_other_calls_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,22 @@ async def test_an_answer_that_is_not_as_asked_is_shown_once(options: tuple[str, 
     assert b"\nerror: fake answered no JSON: " in done.stderr
 
 
+async def test_an_answer_that_is_not_of_the_schema_says_where(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"properties": {"n": {"items": {"type": "integer"}}}}')
+    async with raw.serving(SSE + b"\r\n" + chunk(event('{"n": [1, "two"]}')) + END) as server:
+        done = await ask(server, tmp_path, "hi", "--json-schema", "schema.json")
+    assert (done.returncode, done.stdout) == (6, b'{"n": [1, "two"]}\n')
+    assert b"error: fake answered JSON that is not of the schema at /n/1: " in done.stderr
+
+
+async def test_what_is_no_schema_is_not_sent(tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"type": "nonsense"}')
+    async with raw.serving(WHOLE) as server:
+        done = await ask(server, tmp_path, "hi", "--json-schema", "schema.json")
+    assert (done.returncode, server.requests) == (2, [])
+    assert b"schema.json cannot be sent: it is no JSON Schema: " in done.stderr
+
+
 async def test_an_empty_answer_is_told_of(tmp_path: Path) -> None:
     async with raw.serving(SSE + b"\r\n" + END) as server:
         done = await ask(server, tmp_path, "hi")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kandil.assist.prompt import Part, secrets
-from kandil.errors import ModelCannot, PromptTooLong, ReplyNotJson, SecretInPrompt
+from kandil.assist.prompt import Part, compiled, secrets
+from kandil.errors import ModelCannot, PromptTooLong, ReplyNotJson, ReplyNotOfSchema, SecretInPrompt
 from kandil.providers import estimate_input_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kandil.assist.question import Question
     from kandil.completions import Answer
     from kandil.providers.conversation import Request
@@ -30,12 +32,17 @@ def check(question: Question, request: Request, place: Place) -> None:
         _tells_no_key(question, request, place)
 
 
-def check_json(answer: Answer) -> None:
-    """The answer is JSON; whether it is as the schema says is not looked at. Raises: ReplyNotJson."""
+def check_json(schema: Mapping[str, Any] | None, answer: Answer) -> None:
+    """The whole answer is JSON of the schema, where there is one. Raises: ReplyNotJson, ReplyNotOfSchema."""
+    if schema is None:
+        return
+    model, text = answer.target.model, answer.text
     try:
-        json.loads(answer.text)
+        json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ReplyNotJson(answer.target.model, str(error)) from None
+        raise ReplyNotJson(model, str(error), text) from None
+    if violation := compiled(schema).violation(text):
+        raise ReplyNotOfSchema(model, *violation, text)
 
 
 def _able(question: Question, place: Place) -> None:

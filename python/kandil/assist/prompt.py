@@ -13,8 +13,10 @@ from kandil.providers.conversation import Image
 from kandil.secret import looks_like_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from kandil._core import JsonSchema
 
 LARGEST_TEXT_BYTES: Final = 16 << 20
 """More than any model's context takes."""
@@ -76,7 +78,18 @@ def schema(path: Path) -> dict[str, Any]:
         raise AttachmentUnusable(part.name, f"it is no JSON: {error}") from error
     if not isinstance(said, dict):
         raise AttachmentUnusable(part.name, "a JSON Schema is an object")
+    compiled(said, part.name)
     return said
+
+
+def compiled(schema: Mapping[str, Any], name: str = "json_schema") -> JsonSchema:
+    """The JSON Schema, ready to check answers. Raises: AttachmentUnusable, with this `name`."""
+    from kandil._core import JsonSchema  # noqa: PLC0415 - hardly any question has one
+
+    try:
+        return JsonSchema(json.dumps(schema).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AttachmentUnusable(name, f"it is no JSON Schema: {error}") from error
 
 
 def composed(question: str, context: Sequence[Part]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kandil import config, registry
-from kandil.assist.prompt import image, text_file
+from kandil.assist.checks import check_json
+from kandil.assist.prompt import compiled, image, text_file
 from kandil.assist.question import Question, answering
 from kandil.providers.conversation import Message
 from kandil.registry import choice
@@ -42,10 +43,14 @@ class Reply:
 
 
 async def ask(prompt: str | Sequence[Message], *, model: str | Path | Profile | None = None, **options: Any) -> Reply:  # noqa: ANN401 - those of `stream`
-    """The whole answer; arguments and errors are those of `stream`."""
+    """The whole answer; arguments and errors are those of `stream`.
+
+    Raises, too: ReplyNotJson, ReplyNotOfSchema, where a `json_schema` was given; they have the answer's text.
+    """
     async with stream(prompt, model=model, **options) as answer:
         async for _ in answer:
             pass
+    check_json(options.get("json_schema"), answer)
     return Reply(
         model=answer.target.model,
         provider=answer.target.endpoint.provider,
@@ -86,7 +91,7 @@ async def stream(
         system: what the model is told before everything else.
         files: texts to be sent along.
         images: pictures to be sent along.
-        json_schema: the answer is to be JSON of this JSON Schema.
+        json_schema: the answer is to be JSON of this JSON Schema; that it is, `ask` checks.
         max_tokens: the longest answer; reasoning counts.
         temperature: 0 takes the likeliest words.
         top_p: the share of likely words that are chosen from.
@@ -101,6 +106,8 @@ async def stream(
     turns = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     if not turns or turns[-1].role != "user":
         raise ValueError("the last turn of a conversation is the user's")
+    if json_schema is not None:
+        compiled(json_schema)  # what is wrong with it is said before anything is sent
     question = Question(
         text=turns[-1].text,
         model=await _model(model, settings, images=bool(images)),

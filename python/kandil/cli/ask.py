@@ -138,8 +138,7 @@ async def _ask(question: Question, loaded: Config, output: Output, keys: Keys) -
         async for event in answer:
             output.show(event)
     _count_use(question, answer)
-    if question.json_schema is not None:
-        check_json(answer)
+    check_json(question.json_schema, answer)
     output.end()
 
 

@@ -97,6 +97,7 @@ from kandil.errors.prompts import (
     PromptEmpty,
     PromptTooLong,
     ReplyNotJson,
+    ReplyNotOfSchema,
     SecretInPrompt,
 )
 from kandil.errors.replies import (
@@ -195,6 +196,7 @@ __all__ = [
     "RedirectRefused",
     "ReplyMalformed",
     "ReplyNotJson",
+    "ReplyNotOfSchema",
     "ReplyTooLarge",
     "ReplyUnreadable",
     "RequestInvalid",

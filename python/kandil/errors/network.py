@@ -86,7 +86,7 @@ class ConnectionRefused(NotConnected):
     def __init__(self, host: str, port: int) -> None:
         hint = "check the port, and that the server is running"
         if _is_loopback(host):
-            start = ": `ollama serve` starts Ollama" if port == _OLLAMA_PORT else ""
+            start = " `ollama serve` starts Ollama" if port == _OLLAMA_PORT else ""
             hint = f"is the server running on this machine?{start}"
         super().__init__(host, f"nobody listens at {host} port {port}", hint=hint)
         self.port = port

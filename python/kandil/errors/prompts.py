@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from kandil.errors.root import KandilError
+
+_ANOTHER_ANSWER: Final = "ask again, allow a longer answer, or take another model"
 
 
 class PromptEmpty(KandilError):
@@ -96,16 +100,26 @@ class NotTrusted(KandilError):
 
 
 class ReplyNotJson(KandilError):
-    """JSON was asked for, and the answer is none; it was shown as it came."""
+    """JSON was asked for, and the answer is none; `text` is the answer."""
 
     exit_code = 6
     code = "reply-not-json"
 
-    def __init__(self, model: str, reason: str) -> None:
-        super().__init__(
-            f"{model} answered no JSON: {reason}", hint="ask again, allow a longer answer, or take another model"
-        )
-        self.model, self.reason = model, reason
+    def __init__(self, model: str, reason: str, text: str) -> None:
+        super().__init__(f"{model} answered no JSON: {reason}", hint=_ANOTHER_ANSWER)
+        self.model, self.reason, self.text = model, reason, text
+
+
+class ReplyNotOfSchema(KandilError):
+    """The answer, `text`, is JSON, but not of the schema that was asked for: `reason`, at the JSON Pointer `path`."""
+
+    exit_code = 6
+    code = "reply-not-of-schema"
+
+    def __init__(self, model: str, path: str, reason: str, text: str) -> None:
+        where = f" at {path}" if path else ""
+        super().__init__(f"{model} answered JSON that is not of the schema{where}: {reason}", hint=_ANOTHER_ANSWER)
+        self.model, self.path, self.reason, self.text = model, path, reason, text
 
 
 class NothingToContinue(KandilError):

@@ -10,6 +10,7 @@ mod profiles;
 mod rules;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod schema;
 mod sha256;
 
 #[pymodule]
@@ -34,6 +35,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<names::Names>()?;
     m.add_class::<bucket::Bucket>()?;
     m.add_class::<bucket::Breaker>()?;
+    m.add_class::<schema::JsonSchema>()?;
     profiles::register(m)?;
     gguf::register(m)
 }
