@@ -16,6 +16,7 @@ __all__ = [
     "Entry",
     "Finding",
     "Header",
+    "JsonSchema",
     "Names",
     "Outcome",
     "Progress",

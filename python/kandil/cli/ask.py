@@ -47,6 +47,10 @@ the best that is configured: it is said which, and why.
 
 The last conversation of each terminal session is kept for --continue, in a file that its owner alone can read, until
 the next one or the session's end; with --no-keep nothing is kept.
+
+\b
+Exit: 0 answered; 2 it cannot be asked like this; 3 no such model; 4 it does not fit this machine; 5 no key, or a
+rejected one; 6 no answer, half of one, or not of --json-schema; 8 the file is bad; 9 settings are wrong; 130 stopped.
 """
 _STDIN = "standard input"
 _QUIET_SECONDS = 3.0
@@ -70,7 +74,7 @@ def _wait(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
 @click.option("-s", "--system", metavar="TEXT", help="What the model is told before everything else.")
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Send this text along; - is standard input.")
 @click.option("--image", "images", multiple=True, metavar="FILE", help="Send this picture along.")
-@click.option("--json-schema", "schema", metavar="FILE", help="The answer is to be JSON of this JSON Schema.")
+@click.option("--json-schema", "schema", metavar="FILE", help="The answer is to be JSON of this JSON Schema: it is checked.")
 @click.option("--max-tokens", type=click.IntRange(1, 100_000_000), metavar="N", help="The longest answer.")
 @click.option("--temperature", type=click.FloatRange(0, 2), metavar="T", help="0 takes the likeliest words.")
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="The share of likely words.")
