@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, Lane};
 use crate::batch::protocol::{self, Kind, Target};
+use crate::batch::row::Row;
 use crate::bucket::{Cost, Token};
 
 /// A row as it was read.
@@ -32,7 +33,21 @@ pub(super) struct Named<'a> {
     pub(super) content: [u8; 16],
 }
 
+impl From<Row> for Task {
+    fn from(row: Row) -> Task {
+        let content = row.content();
+        let Row { custom_id, kind, body, input_tokens, output_tokens, .. } = row;
+        Task { custom_id, content, kind, body, input_tokens, output_tokens }
+    }
+}
+
 impl Task {
+    /// Of which there is only a name.
+    #[must_use]
+    pub fn unsent(custom_id: String) -> Task {
+        Task { custom_id, content: [0; 16], kind: Kind::Chat, body: Vec::new(), input_tokens: 0, output_tokens: None }
+    }
+
     pub(super) fn named(&self) -> Named<'_> {
         Named { custom_id: Cow::Borrowed(&self.custom_id), content: self.content }
     }
