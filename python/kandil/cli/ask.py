@@ -74,7 +74,7 @@ def _wait(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
 @click.option("-s", "--system", metavar="TEXT", help="What the model is told before everything else.")
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Send this text along; - is standard input.")
 @click.option("--image", "images", multiple=True, metavar="FILE", help="Send this picture along.")
-@click.option("--json-schema", "schema", metavar="FILE", help="The answer is to be JSON of this JSON Schema: it is checked.")
+@click.option("--json-schema", "schema", metavar="FILE", help="The answer is to be JSON of this JSON Schema.")
 @click.option("--max-tokens", type=click.IntRange(1, 100_000_000), metavar="N", help="The longest answer.")
 @click.option("--temperature", type=click.FloatRange(0, 2), metavar="T", help="0 takes the likeliest words.")
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), metavar="P", help="The share of likely words.")
