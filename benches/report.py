@@ -16,6 +16,7 @@ TITLES = {
     "scan_gguf": "GGUF headers",
     "rank_names": "Ranking of names",
     "limit_calls": "Keeping limits",
+    "batch": "A file of requests",
     "start_up": "Start",
     "rust": "Inside the core (criterion)",
     "python": "From Python (pytest-benchmark)",
@@ -33,7 +34,7 @@ def markdown(record: dict[str, Any], *, level: int = 2) -> str:
     if load > LOUD_LOAD:
         lines += ["", f"**The machine was not idle (load {load:.2f}): take these figures for noise.**"]
     for name, rows in record["groups"].items():
-        table = _pairs(rows) if name in _PAIRED else _alone(rows)
+        table = _pairs(rows) if name in _PAIRED else _batch(rows) if name == "batch" else _alone(rows)
         lines += ["", f"{mark} {TITLES[name]}", "", *table]
     return "\n".join(lines) + "\n"
 
@@ -84,6 +85,42 @@ def _seconds(row: dict[str, Any], side: str) -> str:
     what = median(took[row["metric"]] for took in row[side])
     text = _duration(what) + (f" {row['per']}" if row["per"] else "")
     return text + (f", {row['bytes'] / what / 1e9:.2f} GB/s" if row["bytes"] else "")
+
+
+def _batch(rows: list[dict[str, Any]]) -> list[str]:
+    """A table for each case; kandil's first line is what the others are compared with, round by round."""
+    lines: list[str] = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        lines += ["", f"**{case}**", ""] if lines else [f"**{case}**", ""]
+        lines += [
+            "| client | CPU ms a row: median (min–max) | without start | rows/s | memory | × kandil's CPU | goal |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        here = [row for row in rows if row["case"] == case]
+        own = next((row for row in here if row["client"] == "kandil"), None)
+        lines += [_client(row, own) for row in here]
+    return lines
+
+
+def _client(row: dict[str, Any], own: dict[str, Any] | None) -> str:
+    head = f"| {row['label']} {row['version']} "
+    if row["missing"]:
+        return f"{head}| missing: {row['missing']} | | | | | |"
+    cpu = [one["cpu"] / row["rows"] for one in row["runs"]]
+    times, goal = "", ""
+    if own and own is not row and not own["missing"]:
+        ratios = [mine / (one["cpu"] / own["rows"]) for mine, one in zip(cpu, own["runs"], strict=True)]
+        times = f"**{_times(median(ratios))}** ({_times(min(ratios))}–{_times(max(ratios))})"
+        goal = _goal(row, median(ratios))
+    wall, peak = (median(one[what] for one in row["runs"]) for what in ("wall", "peak_bytes"))
+    return head + "".join(f"| {cell} " for cell in (
+        f"**{median(cpu) * 1e3:.3g}** ({min(cpu) * 1e3:.3g}–{max(cpu) * 1e3:.3g})",
+        f"{max(0.0, median(cpu) - row['start']['cpu'] / row['rows']) * 1e3:.3g}",
+        f"{row['rows'] / max(wall - row['start']['wall'], 1e-9):,.0f}",
+        f"{peak / 1e6:.0f} MB",
+        times,
+        goal,
+    )) + "|"  # fmt: skip
 
 
 def _alone(rows: list[dict[str, Any]]) -> list[str]:

@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::answer::Desk;
+use crate::answer;
 use crate::connection::Connection;
+use crate::counts::COUNTS;
 
 const LISTENER: u64 = u64::MAX;
 const EVENTS: usize = 1024;
@@ -27,7 +29,6 @@ struct Server {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     latency: Duration,
-    desk: Desk,
     /// With the turn of each place: what was due for a connection that is gone finds another number.
     connections: Vec<(u32, Option<Connection>)>,
     free: Vec<usize>,
@@ -40,7 +41,7 @@ pub(crate) fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, laten
     // SAFETY: a new descriptor, which nobody else owns.
     let epoll = unsafe { OwnedFd::from_raw_fd(checked(libc::epoll_create1(libc::EPOLL_CLOEXEC).into())? as i32) };
     let (connections, free, due, body) = (Vec::new(), Vec::new(), VecDeque::new(), Vec::new());
-    let mut server = Server { epoll, listener, tls, latency, desk: Desk::default(), connections, free, due, body };
+    let mut server = Server { epoll, listener, tls, latency, connections, free, due, body };
     server.watch(libc::EPOLL_CTL_ADD, server.listener.as_raw_fd(), libc::EPOLLIN, LISTENER)?;
     let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS];
     loop {
@@ -96,7 +97,8 @@ impl Server {
             });
             self.watch(libc::EPOLL_CTL_ADD, stream.as_raw_fd(), libc::EPOLLIN, slot as u64)?;
             self.connections[slot].1 = Some(Connection::new(stream, tls));
-            self.desk.opened();
+            COUNTS.connections.fetch_add(1, Relaxed);
+            COUNTS.open_connections.rises();
         }
     }
 
@@ -116,7 +118,7 @@ impl Server {
             let text = |place| std::str::from_utf8(connection.bytes(place)).unwrap_or("");
             self.body.clear();
             let (method, path) = (text(&request.method), text(&request.path));
-            let answer = self.desk.answer(method, path, connection.bytes(&request.body), &mut self.body);
+            let answer = answer::answer(method, path, connection.bytes(&request.body), &mut self.body);
             connection.forget(&request);
             write!(
                 connection.output,
@@ -127,7 +129,7 @@ impl Server {
             connection.output.extend_from_slice(&self.body);
             if answer.takes_time && !self.latency.is_zero() {
                 connection.held = true;
-                self.desk.taken();
+                COUNTS.in_flight.rises();
                 self.due.push_back(Due { at: Instant::now() + self.latency, slot, turn: *turn });
             }
         }
@@ -149,7 +151,7 @@ impl Server {
         }
         let now = Instant::now();
         while let Some(due) = self.due.pop_front_if(|due| due.at <= now) {
-            self.desk.sent();
+            COUNTS.in_flight.falls();
             let (turn, Some(connection)) = &mut self.connections[due.slot] else { continue };
             if *turn == due.turn {
                 connection.held = false;
@@ -164,7 +166,7 @@ impl Server {
         let (turn, connection) = &mut self.connections[slot];
         *turn = turn.wrapping_add(1);
         if connection.take().is_some() {
-            self.desk.open_connections -= 1;
+            COUNTS.open_connections.falls();
             self.free.push(slot);
         }
     }

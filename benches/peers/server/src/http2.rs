@@ -1,9 +1,8 @@
 //! HTTP/2, with TLS or with prior knowledge: tokio on this thread alone.
 
-use std::cell::RefCell;
 use std::net::TcpListener;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_rustls::TlsAcceptor;
 
-use crate::answer::Desk;
+use crate::answer;
+use crate::counts::COUNTS;
 
 /// What large providers' front ends allow on one connection.
 const STREAMS: u32 = 100;
@@ -30,51 +30,45 @@ pub(crate) fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let desk = Rc::new(RefCell::new(Desk::default()));
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            let (desk, tls) = (desk.clone(), tls.clone());
+            let tls = tls.clone();
             spawn_local(async move {
-                desk.borrow_mut().opened();
+                COUNTS.connections.fetch_add(1, Relaxed);
+                COUNTS.open_connections.rises();
                 // What goes wrong ends this connection alone; the client says what it saw.
                 let _ = match tls {
                     Some(tls) => match TlsAcceptor::from(tls).accept(stream).await {
-                        Ok(stream) => connection(stream, &desk, latency).await,
+                        Ok(stream) => connection(stream, latency).await,
                         Err(_) => Ok(()),
                     },
-                    None => connection(stream, &desk, latency).await,
+                    None => connection(stream, latency).await,
                 };
-                desk.borrow_mut().open_connections -= 1;
+                COUNTS.open_connections.falls();
             });
         }
     })
 }
 
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    desk: &Rc<RefCell<Desk>>,
-    latency: Duration,
-) -> Result<(), h2::Error> {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, latency: Duration) -> Result<(), h2::Error> {
     let mut connection = h2::server::Builder::new()
         .max_concurrent_streams(STREAMS)
         .initial_connection_window_size(WINDOW)
         .handshake::<_, Bytes>(stream)
         .await?;
     while let Some(asked) = connection.accept().await {
-        let (request, respond) = asked?;
-        let desk = desk.clone();
+        let (request, response) = asked?;
         spawn_local(async move {
-            let _ = answer(request, respond, &desk, latency).await;
+            let _ = respond(request, response, latency).await;
         });
     }
     Ok(())
 }
 
-async fn answer(
+async fn respond(
     request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
-    desk: &RefCell<Desk>,
+    mut response: SendResponse<Bytes>,
     latency: Duration,
 ) -> Result<(), h2::Error> {
     let (head, mut stream) = request.into_parts();
@@ -85,13 +79,13 @@ async fn answer(
         body.extend_from_slice(&part);
     }
     let mut out = Vec::new();
-    let answer = desk.borrow_mut().answer(head.method.as_str(), head.uri.path(), &body, &mut out);
+    let answer = answer::answer(head.method.as_str(), head.uri.path(), &body, &mut out);
     if answer.takes_time && !latency.is_zero() {
-        desk.borrow_mut().taken();
+        COUNTS.in_flight.rises();
         tokio::time::sleep(latency).await;
-        desk.borrow_mut().sent();
+        COUNTS.in_flight.falls();
     }
     let head = Response::builder().status(answer.status).header("content-type", "application/json").body(());
     let head = head.expect("a status and a header that are known to be right");
-    respond.send_response(head, false)?.send_data(out.into(), true)
+    response.send_response(head, false)?.send_data(out.into(), true)
 }

@@ -1,13 +1,15 @@
 //! A chat completion server that is never what a bench of clients measures: one thread, answers of about 600 bytes, each
 //! after a fixed time.
 //!
-//! `bench-server [--latency-ms N] [--tls CERT.pem KEY.pem] [--h2]` prints `listening PORT`, serves 127.0.0.1 and ends with
-//! its parent. `--h2` speaks HTTP/2 alone, and HTTP/1.1 is spoken otherwise: what a client chose is never in doubt.
+//! `bench-server [--latency-ms N] [--tls CERT.pem KEY.pem] [--h2]` prints `listening PORT` and serves 127.0.0.1 until its
+//! standard input ends; then it prints what it counted, as JSON. `--h2` speaks HTTP/2 alone, and HTTP/1.1 is spoken
+//! otherwise: what a client chose is never in doubt.
 //!
 //! `POST …/chat/completions` echoes a CRC-32 of the last message, `GET …/models` lists one model, `GET /stats` counts.
 
 mod answer;
 mod connection;
+mod counts;
 mod http1;
 mod http2;
 
@@ -21,6 +23,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::counts::COUNTS;
+
 const BACKLOG: i32 = 4096;
 
 struct Options {
@@ -31,7 +35,6 @@ struct Options {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = options()?;
-    end_with_parent();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     // SAFETY: the descriptor is open. Listening once more only makes the queue longer: a thousand clients come at once.
@@ -42,6 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("listening {}", listener.local_addr()?.port());
     io::stdout().flush()?;
+    end_with_input();
     if options.http2 {
         http2::serve(listener, tls, options.latency)?
     } else {
@@ -65,10 +69,13 @@ fn options() -> Result<Options, Box<dyn std::error::Error>> {
     Ok(options)
 }
 
-/// However the bench ends, no server stays.
-fn end_with_parent() {
-    // SAFETY: this only sets a flag of the process.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+/// However the bench ends, its end of the pipe is closed then, and no server stays.
+fn end_with_input() {
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        println!("{COUNTS}");
+        std::process::exit(0);
+    });
 }
 
 fn tls(certificate: &str, key: &str, http2: bool) -> Result<ServerConfig, Box<dyn std::error::Error>> {
