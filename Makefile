@@ -68,6 +68,8 @@ lock: $(MADE)/packages ## choose the newest versions again, with hashes (needs u
 		--no-emit-find-links --no-header --no-annotate pyproject.toml requirements-dev.in -o requirements-dev.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate requirements-bench.in -o requirements-bench.txt
+	for peer in benches/peers/batch_clients/*.in; do uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate $$peer -o $${peer%.in}.txt; done
 
 clean: ## remove what was built, .venv too
 	rm -rf $(VENV) dist target .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks

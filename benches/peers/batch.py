@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -175,7 +175,7 @@ def _counted(took: Took, counts: dict[str, float]) -> dict[str, float]:
 
 
 def _environment(home: str, tls: Certificates | None) -> dict[str, str]:
-    folders = {f"KANDIL_{what}_DIR": f"{home}/{what.lower()}" for what in ("DATA", "CONFIG", "CACHE")}
+    folders = {f"KANDIL_{what}_DIR": f"{home}/{what.lower()}" for what in ("DATA", "CONFIG", "CACHE", "STATE")}
     return {"HOME": home, **folders} | ({"SSL_CERT_FILE": str(tls.authority)} if tls else {})
 
 
@@ -240,16 +240,16 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=len(CASES), help="how many of the cases, from the first")
     options = parser.parse_args()
     warn_if_loaded()
-    if len(os.sched_getaffinity(0)) < 2:
-        sys.exit("batch needs a core for the server and another for the client")
-    asked = set(options.clients.split(","))
     lines = []
-    with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-        bench = Bench(Path(folder), options.scale)
-        for case in CASES[: options.cases]:
-            wanted = tuple(name for name in case.clients if name in asked)
-            chosen = Case(case.latency_ms, case.concurrency, wanted, case.tls, case.http2)
-            lines += bench.measure(chosen, options.rounds)
+    if len(os.sched_getaffinity(0)) < 2 or shutil.which("cargo") is None:
+        print("  MISSING: a core for the server and another for the client, and cargo to build the server", flush=True)
+    else:
+        asked = options.clients.split(",")
+        with tempfile.TemporaryDirectory(dir=options.dir) as folder:
+            bench = Bench(Path(folder), options.scale)
+            for case in CASES[: options.cases]:
+                wanted = tuple(name for name in case.clients if name in asked)
+                lines += bench.measure(replace(case, clients=wanted), options.rounds)
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1))
 
