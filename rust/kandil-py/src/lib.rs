@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod batch;
 mod bucket;
 mod gguf;
 mod library;
@@ -36,6 +37,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<bucket::Bucket>()?;
     m.add_class::<bucket::Breaker>()?;
     m.add_class::<schema::JsonSchema>()?;
+    batch::register(m)?;
     profiles::register(m)?;
     gguf::register(m)
 }

@@ -236,6 +236,29 @@ impl Index {
     }
 }
 
+/// The hashed `custom_id`s, sorted, of rows whose recorded end is of something else than what they say now.
+///
+/// # Errors
+/// Of the file system.
+pub fn changed(path: &Path, form: &Form, recorded: &Recorded) -> io::Result<Vec<[u8; 16]>> {
+    let mut lines = Lines::new(BufReader::with_capacity(READ, File::open(path)?));
+    let (mut ordinal, mut found) = (1, Vec::new());
+    while let Some((_, _, line)) = lines.next()? {
+        let Ok(row) = form.row(line, ordinal, &mut |_| ()) else {
+            ordinal += 1;
+            continue;
+        };
+        let Some(row) = row else { continue };
+        ordinal += 1;
+        let id = id_hash(&row.custom_id);
+        if recorded.find(&id).is_some_and(|entry| entry.content != row.content()) {
+            found.push(id);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// Reads one lane's rows.
 pub struct Cursor {
     index: Arc<Index>,
