@@ -88,16 +88,16 @@ def _seconds(row: dict[str, Any], side: str) -> str:
 
 
 def _batch(rows: list[dict[str, Any]]) -> list[str]:
-    """A table for each case; kandil's first line is what the others are compared with, round by round."""
+    """A table for each case; kandil's line is what the others are compared with, round by round."""
     lines: list[str] = []
     for case in dict.fromkeys(row["case"] for row in rows):
         lines += ["", f"**{case}**", ""] if lines else [f"**{case}**", ""]
         lines += [
-            "| client | CPU ms a row: median (min–max) | without start | rows/s | memory | × kandil's CPU | goal |",
-            "|---|---|---|---|---|---|---|",
+            "| client | CPU ms a row (min–max) | no start | rows/s | memory | × kandil's CPU | no start | goal |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         here = [row for row in rows if row["case"] == case]
-        own = next((row for row in here if row["client"] == "kandil"), None)
+        own = next((row for row in here if row["client"] == "kandil" and not row["missing"]), None)
         lines += [_client(row, own) for row in here]
     return lines
 
@@ -105,22 +105,32 @@ def _batch(rows: list[dict[str, Any]]) -> list[str]:
 def _client(row: dict[str, Any], own: dict[str, Any] | None) -> str:
     head = f"| {row['label']} {row['version']} "
     if row["missing"]:
-        return f"{head}| missing: {row['missing']} | | | | | |"
-    cpu = [one["cpu"] / row["rows"] for one in row["runs"]]
-    times, goal = "", ""
-    if own and own is not row and not own["missing"]:
-        ratios = [mine / (one["cpu"] / own["rows"]) for mine, one in zip(cpu, own["runs"], strict=True)]
-        times = f"**{_times(median(ratios))}** ({_times(min(ratios))}–{_times(max(ratios))})"
-        goal = _goal(row, median(ratios))
+        return f"{head}| missing: {row['missing']} | | | | | | |"
+    cpu, later = _cpu(row)
     wall, peak = (median(one[what] for one in row["runs"]) for what in ("wall", "peak_bytes"))
-    return head + "".join(f"| {cell} " for cell in (
+    cells = [
         f"**{median(cpu) * 1e3:.3g}** ({min(cpu) * 1e3:.3g}–{max(cpu) * 1e3:.3g})",
-        f"{max(0.0, median(cpu) - row['start']['cpu'] / row['rows']) * 1e3:.3g}",
+        f"{median(later) * 1e3:.3g}",
         f"{row['rows'] / max(wall - row['start']['wall'], 1e-9):,.0f}",
         f"{peak / 1e6:.0f} MB",
-        times,
-        goal,
-    )) + "|"  # fmt: skip
+    ]
+    if own is None or own is row:
+        return head + "".join(f"| {cell} " for cell in (*cells, "", "", "")) + "|"
+    ratios, later_ratios = (
+        [theirs / ours for theirs, ours in zip(*sides, strict=True)] for sides in zip(_cpu(row), _cpu(own), strict=True)
+    )
+    cells += [
+        f"**{_times(median(ratios))}** ({_times(min(ratios))}–{_times(max(ratios))})",
+        _times(median(later_ratios)),
+    ]
+    return head + "".join(f"| {cell} " for cell in (*cells, _goal(row, median(ratios)))) + "|"
+
+
+def _cpu(row: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Seconds a row of each run, and without what a start costs."""
+    start, rows = row["start"]["cpu"], row["rows"]
+    taken = [one["cpu"] for one in row["runs"]]
+    return [cpu / rows for cpu in taken], [max(cpu - start, 1e-9) / rows for cpu in taken]
 
 
 def _alone(rows: list[dict[str, Any]]) -> list[str]:

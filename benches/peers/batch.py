@@ -43,14 +43,14 @@ class Client:
 
 
 CLIENTS = (
-    Client("kandil", "**kandil batch run**", 100_000),
-    Client("litellm", "LiteLLM `acompletion`", 2_000, 150),
-    Client("openai", "OpenAI SDK", 2_000, 70),
-    Client("httpx2", "httpx2 on trio", 2_500, 25),
-    Client("aiohttp", "aiohttp by hand", 15_000, 5),
-    Client("pyqwest", "pyqwest (Rust)", 15_000),
-    Client("wreq", "wreq (Rust)", 20_000, 2.5),
-    Client("pyreqwest", "pyreqwest (Rust)", 25_000, 2.5),
+    Client("kandil", "**kandil batch run**", 200_000),
+    Client("litellm", "LiteLLM `acompletion`", 8_000, 150),
+    Client("openai", "OpenAI SDK", 8_000, 70),
+    Client("httpx2", "httpx2 on trio", 10_000, 25),
+    Client("aiohttp", "aiohttp by hand", 40_000, 5),
+    Client("pyqwest", "pyqwest (Rust)", 50_000),
+    Client("wreq", "wreq (Rust)", 60_000, 2.5),
+    Client("pyreqwest", "pyreqwest (Rust)", 100_000, 2.5),
 )
 EVERYBODY = tuple(client.name for client in CLIENTS)
 QUICK = ("kandil", "aiohttp", "pyreqwest")
@@ -231,7 +231,7 @@ def _last_line(error: Failed) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="1: 100,000 rows of kandil's a run, 2,000 of LiteLLM's"
+        "--scale", type=float, default=1.0, help="1: 200,000 rows of kandil's a run, 8,000 of LiteLLM's"
     )
     parser.add_argument("--dir", type=Path, help="where rows and results are written")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
