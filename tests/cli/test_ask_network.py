@@ -253,6 +253,21 @@ async def test_a_hostile_server_neither_hangs_nor_fills_memory(kind: str, tmp_pa
     assert len(done.stderr) < 4000
 
 
+@pytest.mark.parametrize(("begun", "text"), [(SSE + b"\r\n", b""), (BEGUN, b"Hello \n")])
+async def test_a_connection_that_is_kept_alive_is_no_answer(begun: bytes, text: bytes, tmp_path: Path) -> None:
+    async def drips(stream: trio.abc.Stream, _asked: bytes) -> None:
+        await stream.send_all(begun)
+        while True:
+            await stream.send_all(chunk(b": wait\n\n"))
+            await trio.sleep(0.2)
+
+    with trio.fail_after(60):
+        async with raw.serving(drips) as server:
+            done = await ask(server, tmp_path, "hi")
+    assert (done.returncode, done.stdout) == (6, text)
+    assert b"error: nothing of fake's answer came for 2 s" in done.stderr
+
+
 async def test_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
     text = event("a\x1b[2J\x1b]0;owned\x07\u202eb\r") + event(b"\xff\xfe bytes \\u001b[1A")
     async with raw.serving(SSE + b"\r\n" + chunk(text) + END) as server:

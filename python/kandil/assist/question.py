@@ -50,7 +50,8 @@ class Question:
     keep_alive_seconds: float | None = None
     """How long a model that kandil runs stays loaded when nobody asks it."""
     wait_seconds: float | None = None
-    """When nothing has come for so long, it is given up; None: after two minutes before the answer, one within it."""
+    """When nothing has come for so long, it is given up; None: after two minutes before the answer (of a server on this
+    machine an hour), one within it."""
     stream: bool = True
     allow_secrets: bool = False
     """What looks like a key may be sent to others."""

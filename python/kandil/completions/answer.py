@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import trio
 
 from kandil.completions.cost import cost_usd
+from kandil.errors import AnswerStalled
 from kandil.providers.events import Reasoning, Stop, Text, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from kandil.completions.target import Target
     from kandil.providers import Decoder
     from kandil.providers.events import Event
+
+_GRACE_SECONDS: Final = 1.0
+"""A connection on which nothing at all comes is told by what reads it."""
 
 
 @dataclass(slots=True)
@@ -35,11 +39,15 @@ class Answer:
 
     Raises, when iterated:
         StreamBroken: the answer breaks off.
+        AnswerStalled: nothing of it came for too long, however alive the connection was kept.
         KandilError: whatever the network or the provider did.
     """
 
-    def __init__(self, target: Target, chunks: AsyncIterator[bytes], decoder: Decoder, times: Times) -> None:
+    def __init__(
+        self, target: Target, chunks: AsyncIterator[bytes], decoder: Decoder, times: Times, wait_seconds: float
+    ) -> None:
         self.target = target
+        self._wait_seconds = wait_seconds
         self.usage: Usage | None = None
         self.stop: Stop | None = None
         self.tool_calls: list[ToolCall] = []
@@ -84,17 +92,24 @@ class Answer:
 
     async def begin(self) -> None:
         """Waits for the first event: until then nothing was shown, and all may be tried again."""
-        while not self._ready and not self._whole:
-            await self._more()
+        await self._reach_event()
+
+    async def _reach_event(self) -> None:
+        """The next one is ready, or none follows. What keeps the connection alive, as comments do, is none."""
+        with trio.move_on_after(self._wait_seconds + _GRACE_SECONDS) as patience:
+            while not self._ready and not self._whole:
+                await self._more()
+        if patience.cancelled_caught:
+            raise AnswerStalled(self.target.endpoint.provider, self._wait_seconds)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._ready:
-            if self._whole:
-                raise StopAsyncIteration
-            await self._more()
+        if not self._ready:
+            await self._reach_event()
+        if not self._ready:
+            raise StopAsyncIteration
         return self._take(self._ready.popleft())
 
     async def _more(self) -> None:

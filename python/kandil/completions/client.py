@@ -11,6 +11,7 @@ import trio
 
 from kandil import http, profiles, providers
 from kandil.completions.answer import Answer, Times
+from kandil.completions.target import secret_for
 from kandil.credentials import Keys
 from kandil.errors import (
     ConnectFailed,
@@ -41,6 +42,10 @@ USUAL_OUTPUT_TOKENS: Final = 1024
 _REFUSED: Final = 400
 _TOLD_SECONDS: Final = 1.0
 """Who waits longer is told."""
+_SILENT_SECONDS: Final = 900.0
+"""For so long a connection may be kept alive with nothing of the answer: DeepSeek's queue takes up to ten minutes."""
+_HERE: Final = http.Timeouts(first_byte_seconds=3600)
+"""Of servers on this machine, which say nothing while they load a model and read a long prompt without a GPU."""
 _LARGEST_REFUSAL_BYTES: Final = 1 << 20
 
 
@@ -54,13 +59,14 @@ async def open_client(
 ) -> AsyncGenerator[Client]:
     """A client, and its connections, which end with the context. `notice` is told why something takes time.
 
-    `wait_seconds`: a server that sends nothing for so long is given up; None: as `http.Timeouts` has it.
+    `wait_seconds`: a server that sends nothing for so long is given up; None: as `http.Timeouts` has it, and one on
+    this machine may take an hour to begin.
     """
     timeouts = http.Timeouts()
     if wait_seconds is not None:
         timeouts = http.Timeouts(first_byte_seconds=wait_seconds, idle_seconds=wait_seconds)
     async with http.open_client(timeouts) as connections:
-        yield Client(connections, keys or Keys(), settings, notice)
+        yield Client(connections, keys or Keys(), settings, notice, wait_seconds)
 
 
 class Client:
@@ -72,8 +78,10 @@ class Client:
         keys: Keys,
         settings: config.Limits,
         notice: Callable[[str], None],
+        wait_seconds: float | None,
     ) -> None:
         self.connections, self.keys = connections, keys
+        self._wait_seconds = wait_seconds
         self._shared, self._own = Limiter(), Limiter(shared=False)
         self._settings, self._notice = settings, notice
 
@@ -124,8 +132,17 @@ class Client:
         times = Times(trio.current_time())
         auth = (endpoint.auth.header, endpoint.auth.scheme) if endpoint.auth else None
         reservation.sending()
+        patient = self._wait_seconds is None and endpoint.url.startswith("http://")  # which goes to this machine alone
         response = await trial.enter_async_context(
-            self.connections.send(call.method, call.url, headers=headers, body=call.body, auth=auth, secret=secret)
+            self.connections.send(
+                call.method,
+                call.url,
+                headers=headers,
+                body=call.body,
+                auth=auth,
+                secret=secret,
+                timeouts=_HERE if patient else None,
+            )
         )
         reservation.replied(response.headers)
         if response.status >= _REFUSED:
@@ -134,7 +151,9 @@ class Client:
             if isinstance(refusal, RateLimited):
                 bucket.refused(refusal.retry_after_seconds)  # nobody's next reservation goes before
             raise refusal
-        answer = Answer(target, response.chunks(), providers.decoder(endpoint), times)
+        answer = Answer(
+            target, response.chunks(), providers.decoder(endpoint), times, self._wait_seconds or _SILENT_SECONDS
+        )
         trial.callback(_settle, reservation, answer)
         await answer.begin()
         return answer
@@ -187,14 +206,8 @@ class Client:
         return self._shared if target.secret is None else self._own
 
     async def secret(self, target: Target) -> Secret | None:
-        """The key: for a provider of the catalogue's it must be there; a server of the user's may take none."""
-        endpoint = target.endpoint
-        if target.secret is not None or endpoint.auth is None:
-            return target.secret
-        known = profiles.provider(endpoint.provider)
-        if known is not None and endpoint.url.startswith(known.base_url):
-            return await self.keys.get(endpoint.provider)
-        return await self.keys.find(endpoint.provider)
+        """As `target.secret_for`."""
+        return await secret_for(target, self.keys)
 
 
 def _asked_to_wait(error: KandilError) -> float:

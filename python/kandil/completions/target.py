@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kandil import profiles
+
 if TYPE_CHECKING:
+    from kandil.credentials import Keys
     from kandil.limits import Limits
     from kandil.profiles import Price
     from kandil.providers import Endpoint
@@ -24,3 +27,17 @@ class Target:
     """As listed; None: not known."""
     secret: Secret | None = None
     """Of a server that kandil started; else the key is in the keyring, under the provider's name."""
+
+
+async def secret_for(target: Target, keys: Keys) -> Secret | None:
+    """The key: for a provider of the catalogue's it must be there; a server of the user's may take none.
+
+    Raises: KeyMissing, and what keyrings fail with.
+    """
+    endpoint = target.endpoint
+    if target.secret is not None or endpoint.auth is None:
+        return target.secret
+    known = profiles.provider(endpoint.provider)
+    if known is not None and endpoint.url.startswith(known.base_url):
+        return await keys.get(endpoint.provider)
+    return await keys.find(endpoint.provider)

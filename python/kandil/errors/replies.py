@@ -178,6 +178,21 @@ class ReplyUnreadable(KandilError):
         self.provider, self.reason, self.begins, self.status = provider, reason, begins, status
 
 
+class AnswerStalled(KandilError):
+    """The connection is kept alive, and nothing of the answer came over it for `wait_seconds`."""
+
+    exit_code = 6
+    code = "answer-stalled"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, provider: str, wait_seconds: float) -> None:
+        super().__init__(
+            f"nothing of {provider}'s answer came for {wait_seconds:g} s, although it keeps the connection alive",
+            hint="ask again later, or be more patient: --timeout",
+        )
+        self.provider, self.wait_seconds = provider, wait_seconds
+
+
 class StreamBroken(KandilError):
     """The answer ended before its end. What came until then is right, and not all."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from kandil.errors import (
+    AnswerStalled,
     BodyCut,
     CircuitOpen,
     ConnectFailed,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 _SECOND: Final = 1_000_000_000
 _FAILED: Final = (
-    BodyCut, ConnectFailed, ConnectTimeout, ConnectionLost, ConnectionRefused, FirstByteTimeout, IdleTimeout,
-    ProviderFailed, ProviderOverloaded, StreamBroken,
+    AnswerStalled, BodyCut, ConnectFailed, ConnectTimeout, ConnectionLost, ConnectionRefused, FirstByteTimeout,
+    IdleTimeout, ProviderFailed, ProviderOverloaded, StreamBroken,
 )  # fmt: skip
 """What says that a server does not work. What says that the request, the key or this machine is wrong does not."""
 
