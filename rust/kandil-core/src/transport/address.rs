@@ -11,6 +11,14 @@ pub(super) fn refusal(address: IpAddr, plain: bool) -> Option<&'static str> {
     }
 }
 
+/// Whether clouds answer to the name with their machines' credentials.
+pub(super) fn is_metadata_name(host: &str) -> bool {
+    matches!(
+        host,
+        "metadata" | "metadata.google.internal" | "metadata.goog" | "instance-data" | "instance-data.ec2.internal"
+    )
+}
+
 /// How far inside an address lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zone {

@@ -1,297 +1,324 @@
 //! Sends requests, on connections that are kept.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::HOST;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Response, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
-use hyper::rt::Executor;
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::spawn_local;
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 
-use super::body::{gathered, unpacked};
-use super::origin::{Body, Idle, Origin, Shared, Speaks};
-use super::{Answer, Fault, Request, dial};
+use super::http1::{Body, Http1};
+use super::http2::{Http2, Stream};
+use super::origin::Origin;
+use super::reply::{Limits, Reply};
+use super::tls::{Store, Trust, secured};
+use super::tunnel::{Proxy, ProxyScheme, lead};
+use super::wire::{self, Wire};
+use super::{Answer, Came, Fault, Phase, Request, dial};
 
-/// Servers end what has been idle for a minute, as a rule: what is older is not used again.
-const LONGEST_IDLE: Duration = Duration::from_secs(50);
-const LARGEST_HEAD: usize = 64 << 10;
-const MOST_HEADERS: usize = 256;
+/// Connections that a request is tried on. Further ones only where the server has surely not looked at it.
+const MOST_TRIES: usize = 4;
 
-/// What holds for a whole thread.
+/// What holds for a whole thread. By default: no proxies, and the system's certificates.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {}
+pub struct Settings {
+    /// By origin, as `https://api.example.com`: who leads there. All others are gone to straight.
+    pub proxies: HashMap<String, Proxy>,
+    /// Addresses of names, in place of what the system says.
+    pub addresses: HashMap<String, Vec<IpAddr>>,
+}
 
 /// Settings, with what takes time or may fail.
 pub(super) struct Prepared {
-    trust: Arc<ClientConfig>,
+    settings: Settings,
+    trust: Result<Trust, Fault>,
 }
 
 impl Settings {
-    pub(super) fn prepared(self) -> Result<Prepared, Fault> {
-        Ok(Prepared { trust: dial::trust()? })
+    /// Reads the certificates that the system, or `SSL_CERT_FILE` or `SSL_CERT_DIR`, says.
+    pub(super) fn prepared(self) -> Prepared {
+        Prepared { settings: self, trust: Trust::new(&Store::of_environment()) }
     }
 }
 
 /// Connections to any number of servers. Of one thread.
 pub struct Client {
-    trust: Arc<ClientConfig>,
+    settings: RefCell<Settings>,
+    trust: Result<Trust, Fault>,
     origins: RefCell<HashMap<(Scheme, Authority), Rc<Origin>>>,
 }
 
 enum Connection {
-    One(http1::SendRequest<Body>, bool),
-    Many(Rc<Shared>, Stream),
-}
-
-/// Counts as one request of a shared connection, until it is dropped.
-struct Stream(Rc<Shared>);
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get() - 1);
-    }
+    One(Box<Http1>),
+    Many(Rc<Http2>),
 }
 
 impl Client {
     pub(super) fn new(prepared: Prepared) -> Client {
-        Client { trust: prepared.trust, origins: RefCell::default() }
+        let Prepared { settings, trust } = prepared;
+        Client { settings: RefCell::new(settings), trust, origins: RefCell::default() }
     }
 
     /// The answer, whole. Dropping the future ends the request: its connection is closed, or its stream reset.
     ///
-    /// Redirects are answers as others are. A request that a kept connection did not take any more goes on a new one.
+    /// Redirects are answers as others are. A request on a kept connection that the server closed meanwhile, without
+    /// a word, goes once more, on a new one.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
-        match request.deadlines.total {
-            None => self.exchange(request).await,
-            Some(total) => timeout(total, self.exchange(request)).await.unwrap_or(Err(Fault::TotalTimeout)),
-        }
+        self.open(request).await?.answer().await
     }
 
-    async fn exchange(&self, request: Request) -> Result<Answer, Fault> {
+    /// The answer, when its head has come. As [`Client::send`], else; `largest_body` is not looked at.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn open(&self, request: Request) -> Result<Reply, Fault> {
         let origin = self.origin(&request.uri)?;
+        let total = request.deadlines.total.map(|total| Instant::now() + total);
+        let mut fresh = false;
+        let mut tries = 1;
         loop {
-            let connection = self.connection(&origin, request.deadlines.connect).await?;
-            let (response, kept) = match connection {
-                Connection::One(mut sender, reused) => {
-                    let sent = sender.send_request(for_http1(&request)?);
-                    match timeout(request.deadlines.first_byte, sent).await {
-                        Err(_) => return Err(Fault::FirstByteTimeout),
-                        Ok(Err(error)) if reused && untouched(&error) => continue,
-                        Ok(Err(error)) => return Err(broken(&error, false)),
-                        Ok(Ok(response)) => (response, Kept::One(sender, reused)),
+            let (fault, untouched) = match self.connection(&origin, request.deadlines.connect, total, fresh).await? {
+                Connection::One(mut one) => {
+                    let sent = for_http1(&request, &origin);
+                    match one.head(sent, &request.deadlines, total).await {
+                        Ok(response) => return Ok(Reply::one(one, response, origin, Limits::new(&request, total))),
+                        Err(no) => {
+                            fresh = true;
+                            (no.fault, no.untouched && one.reused)
+                        }
                     }
                 }
-                Connection::Many(shared, stream) => {
-                    let mut sender = shared.sender.clone();
-                    let sent = sender.send_request(for_http2(&request));
-                    match timeout(request.deadlines.first_byte, sent).await {
-                        Err(_) => return Err(Fault::FirstByteTimeout),
-                        Ok(Err(error)) if untouched(&error) => continue,
-                        Ok(Err(error)) => return Err(broken(&error, false)),
-                        Ok(Ok(response)) => (response, Kept::Many(stream)),
+                Connection::Many(shared) => {
+                    let (sender, stream) = shared.stream();
+                    let sent = for_http2(&request);
+                    match stream.head(sender, sent, request.body.clone(), &request.deadlines, total).await {
+                        Ok(response) => return Ok(Reply::many(stream, response, origin, Limits::new(&request, total))),
+                        Err(no) => {
+                            retire_if_silent(&no.fault, &stream);
+                            (no.fault, no.untouched)
+                        }
                     }
                 }
             };
-            return answer(&origin, response, kept, &request).await;
+            if !untouched || tries == MOST_TRIES {
+                return Err(fault);
+            }
+            tries += 1;
         }
+    }
+
+    /// Who leads to an origin from now on; None: nobody. Connections that are there are used as they are.
+    pub fn set_proxy(&self, origin: String, proxy: Option<Proxy>) {
+        let proxies = &mut self.settings.borrow_mut().proxies;
+        match proxy {
+            Some(proxy) => proxies.insert(origin, proxy),
+            None => proxies.remove(&origin),
+        };
+    }
+
+    /// What was not used for long, or was ended by its server, is closed.
+    pub fn sweep(&self) {
+        self.origins.borrow().values().for_each(|origin| origin.sweep());
+    }
+
+    /// To all servers together: connections that wait for a request, and those that take many at once.
+    pub fn connections(&self) -> (usize, usize) {
+        let origins = self.origins.borrow();
+        origins.values().map(|origin| origin.connections()).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
     fn origin(&self, uri: &Uri) -> Result<Rc<Origin>, Fault> {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(Fault::Url("it has no scheme or no host"));
         };
-        let mut origins = self.origins.borrow_mut();
-        // Two clones of a name cost less than a string made of it.
-        let key = (scheme.clone(), authority.clone());
-        if let Some(origin) = origins.get(&key) {
+        let key = (scheme.clone(), authority.clone()); // costs less than a string made of them
+        if let Some(origin) = self.origins.borrow().get(&key) {
             return Ok(Rc::clone(origin));
         }
-        let plain = match scheme.as_str() {
-            "http" => true,
-            "https" => false,
-            _ => return Err(Fault::Url("it does not begin with https://")),
-        };
-        if authority.as_str().contains('@') {
-            return Err(Fault::Url("a name or a password stands before the host"));
-        }
-        let port = authority.port_u16().unwrap_or(if plain { 80 } else { 443 });
-        let origin = Rc::new(Origin::new(authority.host(), port, plain));
-        origins.insert(key, Rc::clone(&origin));
+        let origin = Rc::new(self.new_origin(scheme.as_str(), authority)?);
+        self.origins.borrow_mut().insert(key, Rc::clone(&origin));
         Ok(origin)
     }
 
-    /// A kept one, or a new one.
-    async fn connection(&self, origin: &Rc<Origin>, within: Duration) -> Result<Connection, Fault> {
-        while let Some(mut idle) = origin.idle.borrow_mut().pop() {
-            if idle.since.elapsed() < LONGEST_IDLE && !idle.sender.is_closed() && idle.sender.is_ready() {
-                return Ok(Connection::One(idle.sender, true));
-            }
-            idle.since = Instant::now();
+    fn new_origin(&self, scheme: &str, authority: &Authority) -> Result<Origin, Fault> {
+        let (plain, usual) = match scheme {
+            "http" => (true, 80),
+            "https" => (false, 443),
+            _ => return Err(Fault::Url("it does not begin with https://")),
+        };
+        if authority.as_str().contains('@') {
+            return Err(Fault::Url("a name or a password stands before the host; keys are kept in the keyring"));
+        }
+        let port = match authority.port() {
+            Some(port) if port.as_u16() == 0 => return Err(Fault::Url("there is no port 0")),
+            port => port.map_or(usual, |port| port.as_u16()),
+        };
+        let written = authority.host().to_ascii_lowercase();
+        let shown = if port == usual { written.clone() } else { format!("{written}:{port}") };
+        let host = written.trim_matches(['[', ']']).trim_end_matches('.');
+        if let Some(fault) = dial::unusable(host, plain) {
+            return Err(fault);
+        }
+        let named = HeaderValue::from_str(&shown).map_err(|_| Fault::Url("no host can be called this"))?;
+        let proxy = self.settings.borrow().proxies.get(&format!("{scheme}://{shown}")).cloned();
+        Ok(Origin::new(host, port, plain, named, proxy))
+    }
+
+    /// A kept one, or a new one; `fresh`: none that was kept for one request.
+    async fn connection(
+        &self,
+        origin: &Rc<Origin>,
+        within: Duration,
+        total: Option<Instant>,
+        fresh: bool,
+    ) -> Result<Connection, Fault> {
+        if !fresh && let Some(one) = origin.kept() {
+            return Ok(Connection::One(one));
         }
         if let Some(shared) = origin.shared() {
-            return Ok(many(shared));
+            return Ok(Connection::Many(shared));
         }
-        match timeout(within, self.opened(origin)).await {
-            Err(_) => Err(Fault::ConnectTimeout),
+        let by = Instant::now() + within;
+        let until = total.map_or(by, |total| total.min(by));
+        let phase = std::cell::Cell::new(Phase::Tcp);
+        match timeout_at(until.into(), self.opened(origin, &phase)).await {
+            Err(_) if until < by => Err(Fault::TotalTimeout(Came::default())),
+            Err(_) => {
+                forget(origin);
+                Err(Fault::ConnectTimeout(phase.get()))
+            }
             Ok(Err(fault)) => {
-                origin.addresses.borrow_mut().clear();
+                forget(origin);
                 Err(fault)
             }
             Ok(opened) => opened,
         }
     }
 
-    async fn opened(&self, origin: &Rc<Origin>) -> Result<Connection, Fault> {
-        let first = if origin.speaks.get() == Speaks::Http1 { None } else { Some(origin.opening.lock().await) };
-        if first.is_some()
-            && let Some(shared) = origin.shared()
-        {
-            return Ok(many(shared)); // which somebody else has opened meanwhile
+    async fn opened(&self, origin: &Rc<Origin>, phase: &std::cell::Cell<Phase>) -> Result<Connection, Fault> {
+        // Until it is known that each request needs one of its own, connections are opened one by one.
+        let first = if origin.speaks_http1.get() { None } else { Some(origin.opening.lock().await) };
+        if let Some(shared) = origin.shared() {
+            return Ok(Connection::Many(shared)); // which somebody else has opened meanwhile
         }
-        let first = first.filter(|_| origin.speaks.get() != Speaks::Http1);
+        let first = first.filter(|_| !origin.speaks_http1.get());
         let _turn = origin.dials.acquire().await;
-        let addresses = self.addresses(origin).await?;
-        let stream = dial::connect(&addresses).await?;
-        if origin.plain {
-            return one(stream).await;
-        }
-        let stream = dial::secured(stream, &origin.host, &self.trust).await?;
-        let opened = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            origin.speaks.set(Speaks::Http2);
-            shared(stream, origin).await
+        let wire = self.wire(origin, phase).await?;
+        let opened = if wire.is_http2() {
+            Connection::Many(origin.share(Http2::open(wire).await?))
         } else {
-            origin.speaks.set(Speaks::Http1);
-            one(stream).await
+            origin.speaks_http1.set(true);
+            Connection::One(Box::new(Http1::open(wire).await?))
         };
         drop(first);
-        opened
+        Ok(opened)
     }
 
-    async fn addresses(&self, origin: &Origin) -> Result<Vec<std::net::SocketAddr>, Fault> {
-        let known = origin.addresses.borrow().clone();
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let found = dial::look_up(&origin.host, origin.port, origin.plain).await?;
-        origin.addresses.replace(found.clone());
-        Ok(found)
-    }
-}
-
-enum Kept {
-    One(http1::SendRequest<Body>, bool),
-    Many(#[allow(dead_code, reason = "it counts while it is there")] Stream),
-}
-
-/// The rest of an answer; its connection is kept when all has come.
-async fn answer(origin: &Origin, response: Response<Incoming>, kept: Kept, request: &Request) -> Result<Answer, Fault> {
-    let (head, body) = response.into_parts();
-    let body = gathered(body, request.largest_body, request.deadlines.idle).await?;
-    let body = unpacked(body, &head.headers, request.largest_body)?;
-    let reused = match kept {
-        Kept::One(sender, reused) => {
-            if !sender.is_closed() {
-                origin.idle.borrow_mut().push(Idle { sender, since: Instant::now() });
+    async fn wire(&self, origin: &Origin, phase: &std::cell::Cell<Phase>) -> Result<Wire, Fault> {
+        let stream = self.tcp(origin, phase).await;
+        let Some(proxy) = &origin.proxy else {
+            let stream = stream?;
+            if origin.plain {
+                return Ok(Wire::new(wire::Stream::Plain(stream)));
             }
-            reused
+            phase.set(Phase::Tls);
+            let trust = self.trust.as_ref().map_err(Clone::clone)?;
+            let stream = secured(stream, &origin.host, &trust.server).await?;
+            return Ok(Wire::new(wire::Stream::Tls(Box::new(stream))));
+        };
+        let unreached = |fault: Fault| Fault::Proxy { reason: fault.to_string(), status: None };
+        let mut stream = stream.map_err(unreached)?;
+        let trust = self.trust.as_ref().map_err(Clone::clone)?;
+        phase.set(Phase::Proxy);
+        let to = &origin.host;
+        if proxy.scheme == ProxyScheme::Https {
+            let mut stream = secured(stream, &proxy.host, &trust.proxy).await.map_err(unreached)?;
+            lead(&mut stream, proxy, to, origin.port).await?;
+            phase.set(Phase::Tls);
+            return Ok(Wire::new(wire::Stream::Nested(Box::new(secured(stream, to, &trust.server).await?))));
         }
-        Kept::Many(_) => true,
-    };
-    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body, reused })
+        lead(&mut stream, proxy, to, origin.port).await?;
+        phase.set(Phase::Tls);
+        Ok(Wire::new(wire::Stream::Tls(Box::new(secured(stream, to, &trust.server).await?))))
+    }
+
+    /// To the server, or its proxy.
+    async fn tcp(&self, origin: &Origin, phase: &std::cell::Cell<Phase>) -> Result<TcpStream, Fault> {
+        phase.set(Phase::Name);
+        let (host, port) = origin.proxy.as_ref().map_or((&origin.host, origin.port), |it| (&it.host, it.port));
+        let mut known = origin.addresses.lock().await;
+        if known.is_empty() {
+            let given = self.settings.borrow().addresses.get(host).cloned();
+            *known = match given {
+                Some(given) => {
+                    let given: Vec<_> = given.into_iter().map(|address| (address, port).into()).collect();
+                    dial::allowed(&given, origin.plain)?
+                }
+                None => dial::look_up(host, port, origin.plain).await?,
+            };
+        }
+        let addresses = known.clone();
+        drop(known);
+        phase.set(Phase::Tcp);
+        dial::connect(&addresses).await
+    }
 }
 
-fn many(shared: Rc<Shared>) -> Connection {
-    shared.streams.set(shared.streams.get() + 1);
-    Connection::Many(Rc::clone(&shared), Stream(shared))
+/// Names are looked up again before the next connection.
+fn forget(origin: &Origin) {
+    if let Ok(mut known) = origin.addresses.try_lock() {
+        known.clear();
+    }
 }
 
-async fn one(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) -> Result<Connection, Fault> {
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(LARGEST_HEAD).max_headers(MOST_HEADERS);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error, false))?;
-    spawn_local(async { drop(connection.await) });
-    Ok(Connection::One(sender, false))
-}
-
-async fn shared(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, origin: &Origin) -> Result<Connection, Fault> {
-    let mut builder = http2::Builder::new(Local);
-    builder.max_header_list_size(LARGEST_HEAD as u32).initial_max_send_streams(super::origin::STREAMS);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error, false))?;
-    spawn_local(async { drop(connection.await) });
-    let shared = Rc::new(Shared { sender, streams: Cell::new(0) });
-    origin.shared.borrow_mut().push(Rc::clone(&shared));
-    Ok(many(shared))
-}
-
-/// Runs what HTTP/2 needs on this thread.
-#[derive(Clone, Copy)]
-struct Local;
-
-impl<Work: Future + 'static> Executor<Work> for Local {
-    fn execute(&self, work: Work) {
-        spawn_local(async { drop(work.await) });
+/// A connection on which nothing comes any more may be dead without anybody having said so.
+fn retire_if_silent(fault: &Fault, stream: &Stream) {
+    if matches!(fault, Fault::FirstByteTimeout | Fault::SendTimeout) {
+        stream.retire();
     }
 }
 
 /// The path alone, and the host as a header.
-fn for_http1(request: &Request) -> Result<http::Request<Body>, Fault> {
+fn for_http1(request: &Request, origin: &Origin) -> http::Request<Body> {
     let mut sent = http::Request::new(Full::new(request.body.clone()));
-    let authority = request.uri.authority().map_or("", Authority::as_str);
     *sent.method_mut() = request.method.clone();
-    *sent.headers_mut() = request.headers.clone();
-    let host = HeaderValue::from_str(authority).map_err(|_| Fault::Url("no host can be called this"))?;
-    sent.headers_mut().insert(HOST, host);
     *sent.uri_mut() = request.uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| path.clone().into());
-    Ok(sent)
-}
-
-fn for_http2(request: &Request) -> http::Request<Body> {
-    let mut sent = http::Request::new(Full::new(request.body.clone()));
-    *sent.method_mut() = request.method.clone();
-    *sent.headers_mut() = request.headers.clone();
-    *sent.uri_mut() = request.uri.clone();
-    *sent.version_mut() = Version::HTTP_2;
+    let headers = sent.headers_mut();
+    *headers = request.headers.clone();
+    headers.insert(HOST, origin.authority.clone());
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    if request.body.is_empty() && ![Method::GET, Method::HEAD].contains(&request.method) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     sent
 }
 
-/// Whether the request was surely not looked at: it may go again.
-fn untouched(error: &hyper::Error) -> bool {
-    let refused = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<h2::Error>()
-            .is_some_and(|error| error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
-    };
-    error.is_canceled() || std::error::Error::source(error).is_some_and(refused)
-}
-
-/// Why there is no answer, or not all of it.
-pub(super) fn broken(error: &hyper::Error, in_body: bool) -> Fault {
-    let source = std::error::Error::source(error);
-    let io = source.and_then(|cause| cause.downcast_ref::<io::Error>());
-    let reason = match io {
-        Some(cause) if cause.kind() == io::ErrorKind::ConnectionReset => "reset".to_owned(),
-        Some(cause) => dial::without_number(cause),
-        None if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => "closed".to_owned(),
-        None => error.to_string(),
-    };
-    if error.is_parse() {
-        return Fault::Malformed(reason);
+/// Without what is of HTTP/1.1 alone (RFC 9113, 8.2.2).
+fn for_http2(request: &Request) -> http::Request<()> {
+    let mut sent = http::Request::new(());
+    *sent.method_mut() = request.method.clone();
+    *sent.uri_mut() = request.uri.clone();
+    *sent.version_mut() = Version::HTTP_2;
+    let headers = sent.headers_mut();
+    *headers = request.headers.clone();
+    for name in [HOST, CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
     }
-    if in_body { Fault::BodyCut(reason) } else { Fault::Lost(reason) }
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
+    if request.body.is_empty() && [Method::GET, Method::HEAD].contains(&request.method) {
+        headers.remove(CONTENT_LENGTH);
+    }
+    sent
 }

@@ -1,129 +1,159 @@
-//! From a name to a connection that can be trusted.
+//! From a name to an open connection: every address is checked before it is connected to.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, Error, InvalidMessage};
-use rustls_platform_verifier::BuilderVerifierExt;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use super::address::refusal;
-use super::{Fault, TlsFault};
+use super::Fault;
+use super::address::{is_metadata_name, refusal};
+use super::fault::without_number;
 
 /// RFC 8305: how long the first address has before the next is tried beside it.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 const MOST_ADDRESSES: usize = 16;
 
-/// What trusts whom the system trusts; SSL_CERT_FILE and SSL_CERT_DIR take its store's place on Linux.
-pub(super) fn trust() -> Result<Arc<ClientConfig>, Fault> {
-    let failed = |error: Error| Fault::Tls(TlsFault::TrustStore, error.to_string());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
-        .with_platform_verifier()
-        .map_err(failed)?
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+/// Why nothing is sent to such a host, whatever its addresses are.
+pub(super) fn unusable(host: &str, plain: bool) -> Option<Fault> {
+    if is_metadata_name(host) {
+        return Some(Fault::Url("nothing is sent to clouds' metadata services"));
+    }
+    match host.parse::<IpAddr>() {
+        Ok(address) => refusal(address, plain).map(Fault::Url),
+        Err(_) if plain && host != "localhost" => Some(Fault::Url("http:// is for servers on this machine alone")),
+        Err(_) => None,
+    }
 }
 
-/// The addresses of a host that may be connected to.
+/// The addresses of a host that may be connected to, in the order in which to try them.
 pub(super) async fn look_up(host: &str, port: u16, plain: bool) -> Result<Vec<SocketAddr>, Fault> {
-    let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-    let found: Vec<SocketAddr> = match literal {
-        Some(address) => vec![SocketAddr::new(address, port)],
-        None => tokio::net::lookup_host((host, port)).await.map_err(|error| unknown(&error))?.collect(),
+    let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => tokio::net::lookup_host((host, port)).await.map_err(|error| unknown(&error))?.collect(),
     };
-    let Some(first) = found.first().copied() else {
+    allowed(&found, plain)
+}
+
+/// Of what was found; where plain, all must be this machine's own.
+pub(super) fn allowed(found: &[SocketAddr], plain: bool) -> Result<Vec<SocketAddr>, Fault> {
+    let Some(first) = found.first() else {
         return Err(Fault::Name { reason: "no such name".to_owned(), temporary: false });
     };
-    let refused = |address: &SocketAddr| refusal(address.ip(), plain);
-    let stray = found.iter().find(|address| plain && refused(address).is_some());
-    let mut allowed: Vec<SocketAddr> = found.iter().filter(|address| refused(address).is_none()).copied().collect();
-    if stray.is_some() || allowed.is_empty() {
-        let address = stray.copied().unwrap_or(first);
-        let reason = refused(&address).unwrap_or_default();
+    let refused = |address: &&SocketAddr| refusal(address.ip(), plain).is_some();
+    let (stray, good): (Vec<&SocketAddr>, Vec<&SocketAddr>) = found.iter().partition(refused);
+    if let Some(address) = stray.first()
+        && (plain || good.is_empty())
+    {
+        let reason = refusal(address.ip(), plain).unwrap_or_default();
         return Err(Fault::Address { address: address.ip().to_string(), reason });
     }
-    allowed.dedup();
-    allowed.truncate(MOST_ADDRESSES);
-    Ok(allowed)
+    Ok(interleaved(&good, first.is_ipv6()))
 }
 
+/// The families in turn, each address once.
+fn interleaved(addresses: &[&SocketAddr], six_first: bool) -> Vec<SocketAddr> {
+    let (first, second): (Vec<&SocketAddr>, Vec<&SocketAddr>) =
+        addresses.iter().partition(|address| address.is_ipv6() == six_first);
+    let mut turns = Vec::new();
+    for at in 0..addresses.len() {
+        for family in [&first, &second] {
+            if let Some(&&address) = family.get(at)
+                && !turns.contains(&address)
+            {
+                turns.push(address);
+            }
+        }
+    }
+    turns.truncate(MOST_ADDRESSES);
+    turns
+}
+
+/// The standard library has the code as words alone.
 fn unknown(error: &io::Error) -> Fault {
     let said = error.to_string();
-    let temporary = said.contains("emporary") || error.kind() == io::ErrorKind::TimedOut;
-    Fault::Name { reason: said.rsplit(": ").next().unwrap_or_default().to_lowercase(), temporary }
+    let said = said.rsplit(": ").next().unwrap_or_default().to_lowercase();
+    let temporary =
+        !["not known", "no address associated", "no such host", "invalid"].iter().any(|no| said.contains(no));
+    Fault::Name { reason: if temporary { said } else { "no such name".to_owned() }, temporary }
 }
 
-/// The first connection that opens; each address is tried when the one before has failed, or is slow.
+/// The first connection that opens; each next address is tried when the one before has failed, or is slow.
 pub(super) async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
     let mut rest = addresses.iter();
-    let Some(first) = rest.next() else { return Err(Fault::Connect("there is no address".to_owned())) };
-    let mut current = Box::pin(TcpStream::connect(*first));
-    let mut fault = loop {
-        let Some(next) = rest.next() else { break current.await };
-        match select(current, Box::pin(sleep(NEXT_AFTER))).await {
-            Either::Left((Ok(stream), _)) => break Ok(stream),
-            Either::Left((Err(_), _)) => current = Box::pin(TcpStream::connect(*next)),
-            Either::Right(((), slow)) => match select(slow, Box::pin(TcpStream::connect(*next))).await {
-                Either::Left((Ok(stream), _)) | Either::Right((Ok(stream), _)) => break Ok(stream),
-                Either::Left((Err(_), other)) => current = other,
-                Either::Right((Err(_), slow)) => current = slow,
+    let mut attempts = FuturesUnordered::new();
+    let mut failures = Vec::new();
+    loop {
+        match rest.next() {
+            Some(address) => attempts.push(TcpStream::connect(*address)),
+            None if attempts.is_empty() => return Err(failure(&failures)),
+            None => {}
+        }
+        tokio::select! {
+            biased;
+            Some(attempt) = attempts.next() => match attempt {
+                Ok(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => failures.push(error),
             },
+            () = sleep(NEXT_AFTER), if rest.len() > 0 => {}
         }
-    };
-    if let Ok(stream) = &mut fault {
-        let _ = stream.set_nodelay(true);
     }
-    fault.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => Fault::ConnectionRefused,
-        _ => Fault::Connect(without_number(&error)),
-    })
 }
 
-/// TLS over it, verified.
-pub(super) async fn secured(
-    stream: TcpStream,
-    host: &str,
-    trust: &Arc<ClientConfig>,
-) -> Result<TlsStream<TcpStream>, Fault> {
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let name = ServerName::try_from(host).map_err(|_| Fault::Url("no host can be called this"))?;
-    TlsConnector::from(Arc::clone(trust)).connect(name, stream).await.map_err(|error| untrusted(&error))
+/// What the most telling of the failures was.
+fn failure(failures: &[io::Error]) -> Fault {
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable};
+    let is = |kinds: &[io::ErrorKind], error: &io::Error| kinds.contains(&error.kind());
+    let reason = failures.first().map(without_number).unwrap_or_default();
+    if failures.iter().any(|error| is(&[ConnectionRefused], error)) {
+        Fault::ConnectionRefused
+    } else if failures
+        .iter()
+        .all(|error| is(&[NetworkUnreachable, HostUnreachable, NetworkDown, AddrNotAvailable], error))
+    {
+        Fault::NoRoute(reason)
+    } else {
+        Fault::Connect(reason)
+    }
 }
 
-fn untrusted(error: &io::Error) -> Fault {
-    let Some(cause) = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()) else {
-        return Fault::Tls(TlsFault::Closed, without_number(error));
-    };
-    let fault = match cause {
-        Error::InvalidCertificate(wrong) => match wrong {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongHost,
-            CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
-            CertificateError::Revoked => TlsFault::Revoked,
-            _ => TlsFault::Certificate,
-        },
-        Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
-            TlsFault::NotTls
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(addresses: &[&str]) -> Vec<SocketAddr> {
+        addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 443)).collect()
+    }
+
+    #[test]
+    fn what_a_name_leads_to_is_checked() {
+        let good = all(&["8.8.8.8", "2606:4700::1", "8.8.4.4", "8.8.8.8"]);
+        assert_eq!(allowed(&good, false), Ok(all(&["8.8.8.8", "2606:4700::1", "8.8.4.4"])));
+        assert_eq!(allowed(&all(&["169.254.169.254", "8.8.8.8"]), false), Ok(all(&["8.8.8.8"])));
+        let refused = |addresses, plain| match allowed(&all(addresses), plain) {
+            Err(Fault::Address { address, .. }) => address,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(&["169.254.169.254"], false), "169.254.169.254");
+        assert_eq!(refused(&["127.0.0.1", "10.0.0.1"], true), "10.0.0.1", "one stray is enough");
+        assert!(matches!(allowed(&[], false), Err(Fault::Name { temporary: false, .. })));
+    }
+
+    #[test]
+    fn hosts_that_nothing_is_sent_to() {
+        for (host, plain) in [("metadata.google.internal", false), ("169.254.169.254", false), ("::", false)] {
+            assert!(unusable(host, plain).is_some(), "{host}");
         }
-        _ => TlsFault::Handshake,
-    };
-    Fault::Tls(fault, cause.to_string())
-}
-
-/// The system's words.
-pub(super) fn without_number(error: &io::Error) -> String {
-    let said = error.to_string();
-    said.split(" (os error").next().unwrap_or_default().to_lowercase()
+        assert!(unusable("example.org", true).is_some());
+        assert!(unusable("10.0.0.1", true).is_some());
+        assert!(unusable("10.0.0.1", false).is_none());
+        assert!(unusable("localhost", true).is_none());
+        assert!(unusable("::1", true).is_none());
+    }
 }

@@ -7,13 +7,23 @@
 //! system trusts; `http` is for this machine alone; link-local and metadata addresses are never connected to.
 
 mod address;
-mod body;
+mod certificate;
 mod client;
 mod dial;
 mod fault;
+mod http1;
+mod http2;
 mod origin;
+mod reply;
 mod thread;
+mod tls;
+mod tunnel;
+mod unpack;
 mod waker;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -21,8 +31,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
 pub use client::{Client, Settings};
-pub use fault::{Fault, TlsFault};
+pub use fault::{Came, Fault, How, Phase, TlsFault};
+pub use reply::Reply;
 pub use thread::Thread;
+pub use tunnel::{Proxy, ProxyScheme};
 pub use waker::Waker;
 
 /// What is sent. The URI is whole: scheme, host, path.
@@ -32,7 +44,7 @@ pub struct Request {
     pub method: Method,
     /// With scheme and host.
     pub uri: Uri,
-    /// Without `host` and `content-length`, which are added; a key is marked as sensitive.
+    /// Those that HTTP itself needs, as `host` and `content-length`, are added or replaced; a key is marked as sensitive.
     pub headers: HeaderMap,
     /// Whole.
     pub body: Bytes,
@@ -45,11 +57,11 @@ pub struct Request {
 /// How long things may take; each ends in a fault of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// Name, TCP and TLS together.
+    /// Name, TCP, proxy and TLS together.
     pub connect: Duration,
-    /// From the request to the answer's head.
+    /// From the last byte of the request to the answer's head.
     pub first_byte: Duration,
-    /// Between two parts of the body.
+    /// Between two parts of the body that come, or of the request that go.
     pub idle: Duration,
     /// All together.
     pub total: Option<Duration>,

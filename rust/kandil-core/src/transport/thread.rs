@@ -5,11 +5,16 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::interval;
 
 use super::{Client, Fault, Settings};
+
+/// How often idle connections are looked at.
+const SWEEP: Duration = Duration::from_secs(10);
 
 type Task = Box<dyn FnOnce(Rc<Client>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
@@ -23,17 +28,24 @@ impl Thread {
     /// A thread with a client.
     ///
     /// # Errors
-    /// The system gives no thread, or its certificates cannot be read.
+    /// The system gives no thread. That its certificates cannot be read is told where they are needed.
     pub fn start(settings: Settings) -> Result<Thread, Fault> {
-        let client = settings.prepared()?;
+        let client = settings.prepared();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (tasks, mut wanted) = unbounded_channel::<Task>();
         let work = move || {
             let client = Rc::new(Client::new(client));
             let local = LocalSet::new();
             runtime.block_on(local.run_until(async move {
-                while let Some(task) = wanted.recv().await {
-                    spawn_local(task(Rc::clone(&client)));
+                let mut sweep = interval(SWEEP);
+                loop {
+                    tokio::select! {
+                        task = wanted.recv() => match task {
+                            Some(task) => drop(spawn_local(task(Rc::clone(&client)))),
+                            None => break,
+                        },
+                        _ = sweep.tick() => client.sweep(),
+                    }
                 }
             }));
             drop(local);
