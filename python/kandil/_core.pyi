@@ -11,6 +11,11 @@ Mode = Literal["sha256", "blake3", "scan"]
 Blake3 = Literal["auto", "always", "never"]
 
 __all__ = [
+    "BatchForm",
+    "BatchIndex",
+    "BatchLane",
+    "BatchRecorded",
+    "BatchRun",
     "Breaker",
     "Bucket",
     "Entry",
@@ -28,6 +33,7 @@ __all__ = [
     "__version__",
     "alias",
     "alias_names",
+    "batch_drop",
     "check_profile",
     "confine_server",
     "enter_sandbox",
@@ -344,6 +350,155 @@ class Names:
         the GIL.
         """
     def __len__(self) -> int: ...
+
+@final
+class BatchForm:
+    """What the lines of a batch are; see ``kandil-core::batch::row``. ``defaults`` are names and JSON."""
+
+    def __new__(
+        cls,
+        *,
+        text: bool = False,
+        template: str | None = None,
+        system: str | None = None,
+        defaults: list[tuple[str, str]] | None = None,
+        model: str | None = None,
+    ) -> Self:
+        """Raises ValueError: the template is none."""
+
+@final
+class BatchRecorded:
+    """What outputs already hold."""
+
+    @staticmethod
+    def read(output: Path, errors: Path) -> BatchRecorded:
+        """Reads the outputs of a former run and makes them whole. Without the GIL.
+
+        Raises ValueError with path and line number: it is no output of a batch, and was not touched; OSError.
+        """
+    @property
+    def rows(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def tokens(self) -> tuple[int, int, int]:
+        """Of prompts, of these from providers' caches, of answers."""
+    @property
+    def torn_bytes(self) -> int: ...
+    @property
+    def damaged(self) -> int: ...
+    @property
+    def repeated(self) -> int: ...
+
+@final
+class BatchIndex:
+    """Where in a file the rows of each model are, and which are done."""
+
+    @staticmethod
+    def scan(
+        path: Path, form: BatchForm, recorded: BatchRecorded, shard: tuple[int, int] | None = None
+    ) -> BatchIndex:
+        """One pass over the file. Without the GIL.
+
+        Raises ValueError with ``("duplicate", custom_id, line, line)``, ``too-many-models`` or ``not-a-file``; OSError.
+        """
+    def __len__(self) -> int: ...
+    @property
+    def lanes(self) -> list[tuple[str | None, int, int, int, int, int, int]]:
+        """Of each model its name, and of its rows: all, done, and of the others the input tokens, the most of one row,
+        the output tokens asked for, and how many do not say.
+        """
+    @property
+    def bad(self) -> tuple[int, list[tuple[int, str]]]:
+        """How many rows cannot be sent; line and reason of the first ones."""
+    @property
+    def changed(self) -> tuple[int, list[str]]:
+        """How many rows are not what they were when they were answered; the first ones' names."""
+    @property
+    def elsewhere(self) -> int: ...
+    @property
+    def left_out(self) -> list[str]: ...
+
+def batch_drop(path: Path, recorded: BatchRecorded, changed: tuple[Path, BatchForm] | None) -> None:
+    """Takes rows out of a file of results: those that failed, or those of an input that have changed."""
+
+@final
+class BatchLane:
+    """A model of a run: whom to ask, how, and what holds it back. For one run."""
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        protocol: str,
+        model: str,
+        urls: tuple[str | None, str | None, str | None, str | None],
+        headers: list[tuple[str, bytes, bool]],
+        bucket: Bucket,
+        breaker: Breaker,
+        first: int,
+        most: int,
+        deadlines: tuple[float, float, float, float | None],
+        largest_body_bytes: int,
+        prices: tuple[int, int, int],
+        usual_output_tokens: int,
+        most_output_tokens: int,
+        responses: bool,
+        reasons: bool | None,
+        temperature_allowed: bool | None,
+        context_tokens: int | None,
+        lacks: list[str],
+        may_ask_again: bool,
+    ) -> Self:
+        """``urls`` of chats, completions, embeddings, responses; ``headers`` with whether each is secret; ``deadlines``
+        in seconds: connection, first byte, between two parts, all; ``prices`` in picodollars a token: input, cached
+        input, output. Raises ValueError.
+        """
+
+@final
+class BatchRun:
+    """A batch under way, on a thread of its own."""
+
+    def __new__(
+        cls,
+        lanes: list[BatchLane],
+        form: BatchForm,
+        *,
+        index: BatchIndex | None = None,
+        files: tuple[Path, Path] | None = None,
+        most_retries: int,
+        most_reasks: int = 0,
+        schema: bytes | None = None,
+        budget: int | None = None,
+        spent: int = 0,
+        patience_seconds: float,
+        seed: int,
+    ) -> Self:
+        """The rows of ``index`` go to ``files``; without these, rows are fed, and lines taken. Money in picodollars.
+
+        Raises ValueError with ``("busy", path)``: another run has the files; OSError.
+        """
+    def fileno(self) -> int:
+        """Readable when there is something to take."""
+    def take(self) -> dict[str, Any]:
+        """What there is: ``troubles`` (number, lane, then one of: status, headers and body; why it is malformed; a
+        fault), ``learned`` (lane, headers), ``dry`` (lanes), ``lines`` (an answer or an error, the line), ``written``
+        (lines, of these synced), and if there are any, ``news`` and ``ended``.
+        """
+    def decide(self, decided: list[tuple[int, str, str, float, float | None, str, str]]) -> None:
+        """Of troubles: number, ``retry``, ``fail`` or ``stop``, ``working``, ``failing`` or ``unknown``, seconds before
+        it goes again, seconds before any goes, and the error's code and message.
+        """
+    def feed(self, lane: int, lines: list[bytes], ended: bool) -> int:
+        """More rows, and whether these are the last; gives how many more there is room for."""
+    def stop(self) -> None:
+        """Nothing more is sent; what is under way is waited for."""
+    def abort(self) -> None:
+        """Nothing is waited for."""
+    def close(self, rescue: Path) -> tuple[int, str | None, list[Path], int]:
+        """Ends the thread. Lines on the disk, why not all are, where the others were saved, how many are nowhere.
+        Without the GIL.
+        """
 
 @final
 class JsonSchema:

@@ -7,6 +7,6 @@ it comes.
 from kandil.completions.answer import Answer
 from kandil.completions.client import Client, open_client
 from kandil.completions.cost import cost_usd
-from kandil.completions.target import Target
+from kandil.completions.target import Target, secret_for
 
-__all__ = ["Answer", "Client", "Target", "cost_usd", "open_client"]
+__all__ = ["Answer", "Client", "Target", "cost_usd", "open_client", "secret_for"]

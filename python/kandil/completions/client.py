@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kandil import http, profiles, providers
+from kandil import http, providers
 from kandil.completions.answer import Answer, Times
 from kandil.completions.target import secret_for
 from kandil.credentials import Keys

@@ -22,6 +22,7 @@ from kandil.errors import (
 from kandil.http import redirects, tls, urls
 from kandil.http.addresses import Zone
 from kandil.http.decoding import ACCEPTED
+from kandil.http.key import key_header
 from kandil.http.network import Connection, Network
 from kandil.http.redirects import Hop
 from kandil.http.response import Response
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from kandil.http.timeouts import Timeouts
     from kandil.secret import Secret
 
-_KEY: Final = re.compile(r"[\x21-\x7e]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _MOST_CONNECTIONS: Final = 256
@@ -155,15 +155,7 @@ def _request(
         fields["content-length"] = str(len(hop.body))
     lines = [(name.encode(), value.encode()) for name, value in fields.items()]
     if auth and secret:
-        lines.append(_key_line(hop.url.host, auth, secret))
+        lines.append(key_header(hop.url.host, auth, secret))
     url = httpcore2.URL(scheme=hop.url.scheme, host=hop.url.host, port=hop.url.port, target=hop.url.target)
     return httpcore2.Request(hop.method, url, headers=lines, content=hop.body, extensions={"timeout": waits})
 
-
-def _key_line(host: str, auth: tuple[str, str | None], secret: Secret) -> tuple[bytes, bytes]:
-    header, scheme = auth
-    key = secret.reveal()
-    if not _KEY.fullmatch(key):
-        del key
-        raise KeyUnsendable(host)
-    return header.encode(), (f"{scheme} {key}" if scheme else key).encode()

@@ -63,6 +63,11 @@ class Breaker:
         self.origin, self._core = origin, core
 
     @property
+    def core(self) -> _core.Breaker:
+        """For what asks and tells it without Python."""
+        return self._core
+
+    @property
     def circuit(self) -> Circuit:
         """As it is. Nothing changes."""
         failures, opened = self._core.state()

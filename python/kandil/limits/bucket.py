@@ -78,6 +78,11 @@ class Bucket:
         return self._core.wait(input_tokens, output_tokens) / _SECOND
 
     @property
+    def core(self) -> _core.Bucket:
+        """For what takes and settles without Python."""
+        return self._core
+
+    @property
     def limits(self) -> Limits:
         """As they are known now: what the provider said, else what was listed."""
         return Limits(**dict(zip(_NAMES, self._core.limits(), strict=True)))

@@ -143,8 +143,8 @@ def _parameters(xllamacpp: Any, order: dict[str, Any]) -> Any:  # noqa: ANN401 (
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0  # any that is free
     parameters.api_keys = [order["key"]]
-    parameters.n_ctx = order["context_tokens"]
-    parameters.n_parallel = 1
+    parameters.n_ctx = order["context_tokens"] * order["slots"]
+    parameters.n_parallel = order["slots"]
     if order["gpu_layers"] is not None:
         parameters.n_gpu_layers = order["gpu_layers"]
     if order["threads"] is not None:

@@ -28,6 +28,8 @@ class Order:
     memory_bytes: int | None
     """What it is thought to need, weights and context. None is not known."""
     keep_alive_seconds: float | None
+    slots: int
+    """Requests at once, each with a context of its own."""
     files: tuple[tuple[str, int, int, int, int], ...]
     """Each with device, inode, size and modification time: another file is another model."""
 

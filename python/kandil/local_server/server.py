@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -50,12 +50,14 @@ async def serve(
     memory_bytes: int | None = None,
     projector: Path | None = None,
     keep_alive_seconds: float | None = None,
+    slots: int = 1,
     verified: Mapping[Path, os.stat_result] | None = None,
 ) -> AsyncGenerator[Served]:
     """A server for the model in `files` (its parts, the first first), ready; it ends with the context.
 
     One that was kept and serves is used. With `keep_alive_seconds` one that is started stays, until nobody has used it
-    for so long. `verified`: the files as they were when they were verified; none but these is loaded. `memory_bytes`:
+    for so long. `slots` requests are answered at once, each within `context_tokens`; a server with more than one is for
+    its caller alone. `verified`: the files as they were when they were verified; none but these is loaded. `memory_bytes`:
     what it is thought to need, so that it gets no more than a multiple of it.
 
     Raises:
@@ -73,12 +75,14 @@ async def serve(
         threads=threads,
         memory_bytes=memory_bytes,
         keep_alive_seconds=keep_alive_seconds,
+        slots=slots,
     )
-    if keep_alive_seconds is not None:
+    if slots == 1 and keep_alive_seconds is not None:
         async with kept.found_or_started(order, Running.started) as (server, reused):
             yield await _answering(order, server, reused=reused)
         return
-    async with kept.found(order) as server:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(kept.found(order)) if slots == 1 else None
         if server is not None:
             yield await _answering(order, server, reused=True)
             return
@@ -117,6 +121,7 @@ def _order(
     gpu_layers: int | None = None,
     threads: int | None = None,
     memory_bytes: int | None = None,
+    slots: int = 1,
 ) -> Order:
     return Order(
         model=str(files[0]),
@@ -127,6 +132,7 @@ def _order(
         threads=threads,
         memory_bytes=memory_bytes,
         keep_alive_seconds=keep_alive_seconds,
+        slots=slots,
     )
 
 

@@ -104,10 +104,11 @@ async def target(
     notice: Callable[[str], None],
     *,
     keep_alive_seconds: float | None = None,
+    slots: int = 1,
     force: bool = False,
 ) -> AsyncGenerator[tuple[Target, Request]]:
     """Whom to ask, and the request as it is for them; a server that was started for it ends with the context, or so
-    long after it. `force` runs what does not fit.
+    long after it, and answers `slots` requests at once. `force` runs what does not fit.
 
     Raises: NotTrusted, DoesNotFit, LocalServerFailed, ExtraMissing.
     """
@@ -117,7 +118,7 @@ async def target(
             request = replace(request, context_tokens=_context(request, profile.context_window))
         yield Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=_limits(profile)), request
         return
-    async with _served(found, request, notice, keep_alive_seconds, force=force) as served:
+    async with _served(found, request, notice, keep_alive_seconds, slots=slots, force=force) as served:
         endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
         yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
 
@@ -129,6 +130,7 @@ async def _served(
     notice: Callable[[str], None],
     keep_alive_seconds: float | None,
     *,
+    slots: int,
     force: bool,
 ) -> AsyncGenerator[Served]:
     """llama.cpp's server for a file that can be trusted."""
@@ -149,14 +151,15 @@ async def _served(
         "keep_alive_seconds": keep_alive_seconds,
         "verified": verified,
     }
-    async with local_server.found(files, **known) as served:
-        if served is not None:  # it has the memory that it needs
-            yield served
-            return
-    report = await _fitting(found, context, notice, force=force)
+    if slots == 1:
+        async with local_server.found(files, **known) as served:
+            if served is not None:  # it has the memory that it needs
+                yield served
+                return
+    report = await _fitting(found, context * slots, notice, force=force)
     needed = (report.ram + report.vram).total_bytes
     async with local_server.serve(
-        files, gpu_layers=report.gpu_layers, memory_bytes=None if force else needed or None, **known
+        files, gpu_layers=report.gpu_layers, memory_bytes=None if force else needed or None, slots=slots, **known
     ) as served:
         if absent := [
             f"{name} ({state.removeprefix('absent: ')})" for name, state in served.layers.items() if state != "active"

@@ -1,0 +1,259 @@
+"""What a batch will send: rows, tokens, cost, time. Nothing is sent to find out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from kandil import _core, registry
+from kandil.batch import order as orders
+from kandil.batch.lanes import LONGEST_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, pico
+from kandil.errors import (
+    BatchUnusable,
+    FileUnreadable,
+    RowsChanged,
+    RowsInvalid,
+    RowsMissing,
+    RowsRepeated,
+)
+from kandil.profiles import Profile
+from kandil.registry import choice
+from kandil.resolver import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kandil.batch.order import Order
+    from kandil.config import Config
+    from kandil.credentials import Keys
+    from kandil.limits import Limits
+
+PICO: Final = 1_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePlan:
+    """The rows of one model that are still to be sent."""
+
+    model: Profile | Path
+    said: str | None
+    """As the rows name it; None: they do not, or the order names it for all of them."""
+    rows: int
+    done: int
+    input_tokens: int
+    """Estimated, of those that are to be sent; rather too many."""
+    largest_input_tokens: int
+    output_tokens: int
+    """At most, of the rows that say so."""
+    unbounded: int
+    """Rows that do not say how long their answer may be."""
+
+    @property
+    def name(self) -> str:
+        return self.model.id if isinstance(self.model, Profile) else str(self.model)
+
+    @property
+    def left(self) -> int:
+        return self.rows - self.done
+
+    @property
+    def likely_output_tokens(self) -> int:
+        """Where rows do not say, a usual answer each."""
+        return self.output_tokens + self.unbounded * USUAL_OUTPUT_TOKENS
+
+    @property
+    def cost_usd(self) -> float | None:
+        """By the listed prices, of `likely_output_tokens`; None: not listed."""
+        return self._cost(self.likely_output_tokens)
+
+    @property
+    def most_cost_usd(self) -> float | None:
+        """When every answer is as long as it may be."""
+        longest = (isinstance(self.model, Profile) and self.model.max_output_tokens) or LONGEST_OUTPUT_TOKENS
+        return self._cost(self.output_tokens + self.unbounded * longest)
+
+    def _cost(self, output_tokens: int) -> float | None:
+        price = self.model.price if isinstance(self.model, Profile) else None
+        if price is None or price.input is None or price.output is None:
+            return None
+        shown, _, written = pico(price, self.largest_input_tokens)
+        return (self.input_tokens * shown + output_tokens * written) / PICO
+
+    def seconds_at(self, limits: Limits) -> float | None:
+        """How long these rows take at least within those limits; None: none is known."""
+        minutes = [
+            amount / limit
+            for amount, limit in (
+                (self.left, limits.requests_per_minute),
+                (self.input_tokens + self.likely_output_tokens, limits.tokens_per_minute),
+                (self.input_tokens, limits.input_tokens_per_minute),
+                (self.likely_output_tokens, limits.output_tokens_per_minute),
+                (self.left * 1440, limits.requests_per_day and limits.requests_per_day * 1440),
+            )
+            if limit
+        ]
+        return max(minutes) * 60 if minutes else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was found before anything is sent."""
+
+    order: Order
+    form: _core.BatchForm
+    index: _core.BatchIndex
+    recorded: _core.BatchRecorded
+    lanes: tuple[LanePlan, ...]
+    elsewhere: int
+    """Rows of other shards."""
+    invalid: int
+    """Rows that cannot be sent, and go to the errors."""
+    left_out: tuple[str, ...]
+    """Fields of rows that are not sent."""
+    spent_pico_usd: int
+    """By former runs."""
+
+    @property
+    def rows(self) -> int:
+        return sum(lane.rows for lane in self.lanes) + self.invalid
+
+    @property
+    def done(self) -> int:
+        return sum(lane.done for lane in self.lanes)
+
+    @property
+    def left(self) -> int:
+        return self.rows - self.done
+
+    @property
+    def cost_usd(self) -> float | None:
+        """None where a model's price is not known."""
+        costs = [lane.cost_usd for lane in self.lanes if lane.left]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+
+async def plan(
+    order: Order,
+    settings: Config,
+    *,
+    keys: Keys | None = None,
+    skip_invalid: bool = False,
+    retry_failed: bool = False,
+    replace_changed: bool = False,
+    dry_run: bool = False,
+    notice: Callable[[str], None],
+) -> Plan:
+    """Reads all rows once, and what a former run has left of the output: that is made whole, with `retry_failed`
+    without its errors, with `replace_changed` without the answers to what has changed. With `dry_run` these stay.
+
+    Raises: BatchUnusable, FileUnreadable, NameUnknown, NameAmbiguous, NoModelConfigured, KeyringLocked.
+    """
+    for path in (order.output, order.errors):
+        if path.parent != Path() and not path.parent.is_dir():
+            raise BatchUnusable(path, "its folder does not exist", hint=f"make it first: mkdir -p {path.parent}")
+        if path.exists() and order.input.exists() and os.path.samefile(path, order.input):
+            raise BatchUnusable(path, "input and output are the same file", hint="write to another file with -o")
+    try:
+        form = order.filling.form(_named(order))
+    except ValueError as error:
+        raise BatchUnusable(order.input, str(error)) from None
+    recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+    if retry_failed and recorded.failed and not dry_run:
+        await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
+        recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+    index = await _scanned(order, form, recorded)
+    changed, names = index.changed
+    if changed and not replace_changed:
+        raise RowsChanged(order.input, order.written, changed, names)
+    if changed and not dry_run:
+        for path in (order.written, order.errors):
+            await trio.to_thread.run_sync(_core.batch_drop, path, recorded, (order.input, form))
+        recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+        index = await _scanned(order, form, recorded)
+    invalid, rows = index.bad
+    if invalid and not skip_invalid:
+        raise RowsInvalid(order.input, invalid, rows)
+    if not len(index):
+        raise RowsMissing(order.input)
+    lanes = [await _lane(order, settings, keys, notice, *found) for found in index.lanes]
+    return Plan(
+        order=order,
+        form=form,
+        index=index,
+        recorded=recorded,
+        lanes=tuple(lanes),
+        elsewhere=index.elsewhere,
+        invalid=invalid,
+        left_out=tuple(index.left_out),
+        spent_pico_usd=_spent(recorded, lanes),
+    )
+
+
+def _named(order: Order) -> str | None:
+    if order.model is None:
+        return None
+    return order.model.id if isinstance(order.model, Profile) else str(order.model)
+
+
+async def _scanned(order: Order, form: _core.BatchForm, recorded: _core.BatchRecorded) -> _core.BatchIndex:
+    try:
+        return await trio.to_thread.run_sync(_core.BatchIndex.scan, order.input, form, recorded, order.shard)
+    except OSError as error:
+        raise FileUnreadable(str(order.input), error.strerror or str(error)) from error
+    except ValueError as error:
+        match error.args[0]:
+            case ("duplicate", custom_id, first, second):
+                raise RowsRepeated(order.input, custom_id, (first, second)) from None
+            case "too-many-models":
+                raise BatchUnusable(order.input, "its rows name more than 200 models") from None
+            case _:
+                raise BatchUnusable(order.input, "it is no file that can be read twice") from None
+
+
+async def _lane(
+    order: Order,
+    settings: Config,
+    keys: Keys | None,
+    notice: Callable[[str], None],
+    said: str | None,
+    *counts: int,
+) -> LanePlan:
+    rows, done, input_tokens, largest_input_tokens, output_tokens, unbounded = counts
+    model = order.model or await _model(said, settings, keys, notice)
+    return LanePlan(
+        model=model,
+        said=None if order.model else said,
+        rows=rows,
+        done=done,
+        input_tokens=input_tokens,
+        largest_input_tokens=largest_input_tokens,
+        output_tokens=output_tokens,
+        unbounded=unbounded,
+    )
+
+
+async def _model(
+    said: str | None, settings: Config, keys: Keys | None, notice: Callable[[str], None]
+) -> Profile | Path:
+    """Raises: NameUnknown, NameAmbiguous, NoModelConfigured, DefaultUnusable."""
+    if said is None:
+        chosen = await choice.choose(settings, keys=keys)
+        notice(f"{chosen.name}: {chosen.why}")
+        said = chosen.name
+    if choice.is_path(said):
+        return Path(said)
+    return Names(registry.profiles(), settings.aliases).resolve(said).profile
+
+
+def _spent(recorded: _core.BatchRecorded, lanes: list[LanePlan]) -> int:
+    """By the prices of the dearest of the batch's models: which one answered which row is not kept apart."""
+    shown, cached, written = recorded.tokens
+    prices = [pico(lane.model.price, 0) for lane in lanes if isinstance(lane.model, Profile) and lane.model.price]
+    if not prices:
+        return 0
+    dearest = max(prices, key=sum)
+    return (shown - cached) * dearest[0] + cached * dearest[1] + written * dearest[2]
