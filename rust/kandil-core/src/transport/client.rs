@@ -80,7 +80,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn open(&self, request: Request) -> Result<Reply, Fault> {
+    pub async fn open(&self, mut request: Request) -> Result<Reply, Fault> {
+        request.deadlines = request.deadlines.clamped();
         let origin = self.origin(&request.uri)?;
         let total = request.deadlines.total.map(|total| Instant::now() + total);
         let mut fresh = false;

@@ -2,6 +2,7 @@
 //!
 //! * [`Client`]: sends requests, on connections that are kept; lives on one thread.
 //! * [`Thread`]: that thread; [`Waker`]: how it calls another that waits for a file descriptor.
+//! * [`Relay`]: both, for a thread that sends requests and takes what comes.
 //!
 //! Servers are hostile: heads, bodies and what bodies unpack to are bounded; TLS is always verified, by what the
 //! system trusts; `http` is for this machine alone; link-local and metadata addresses are never connected to.
@@ -14,6 +15,7 @@ mod fault;
 mod http1;
 mod http2;
 mod origin;
+mod relay;
 mod reply;
 mod thread;
 mod tls;
@@ -32,6 +34,7 @@ use http::{HeaderMap, Method, Uri};
 
 pub use client::{Client, Settings};
 pub use fault::{Came, Fault, How, Phase, TlsFault};
+pub use relay::{Head, News, Relay};
 pub use reply::Reply;
 pub use thread::Thread;
 pub use tunnel::{Proxy, ProxyScheme};
@@ -65,6 +68,19 @@ pub struct Deadlines {
     pub idle: Duration,
     /// All together.
     pub total: Option<Duration>,
+}
+
+impl Deadlines {
+    /// None is longer than a year: clocks can be added to.
+    fn clamped(self) -> Deadlines {
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        Deadlines {
+            connect: self.connect.min(LONGEST),
+            first_byte: self.first_byte.min(LONGEST),
+            idle: self.idle.min(LONGEST),
+            total: self.total.map(|total| total.min(LONGEST)),
+        }
+    }
 }
 
 /// What came back.
