@@ -4,18 +4,26 @@
 //! * [`index`]: where in a file the rows of each model are, and which are done.
 //! * [`recorded`]: what the outputs already hold, after a run that ended in whatever way.
 //! * [`protocol`]: bodies of requests and answers, between OpenAI's form and the provider's.
+//! * [`submission`]: the providers' own batches: files of requests for them, files of results from them.
 //! * [`writer`]: lines that are appended whole and synced in groups.
 
 pub mod drive;
+pub mod lock;
 pub mod estimate;
 pub(crate) mod fields;
+mod file;
+#[cfg(test)]
+mod folder;
 pub mod histogram;
 pub mod index;
+mod lines;
 pub mod protocol;
 pub mod recorded;
+mod result;
 pub mod row;
 pub mod run;
 pub mod schema;
+pub mod submission;
 pub mod template;
 pub mod window;
 pub mod writer;

@@ -28,9 +28,9 @@ pub struct Task {
 }
 
 /// What a line says of a row besides its answer.
-pub(super) struct Named<'a> {
-    pub(super) custom_id: Cow<'a, str>,
-    pub(super) content: [u8; 16],
+pub(in crate::batch) struct Named<'a> {
+    pub(in crate::batch) custom_id: Cow<'a, str>,
+    pub(in crate::batch) content: [u8; 16],
 }
 
 impl From<Row> for Task {
@@ -48,7 +48,7 @@ impl Task {
         Task { custom_id, content: [0; 16], kind: Kind::Chat, body: Vec::new(), input_tokens: 0, output_tokens: None }
     }
 
-    pub(super) fn named(&self) -> Named<'_> {
+    pub(in crate::batch) fn named(&self) -> Named<'_> {
         Named { custom_id: Cow::Borrowed(&self.custom_id), content: self.content }
     }
 }

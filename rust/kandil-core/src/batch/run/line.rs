@@ -11,10 +11,15 @@ const LONGEST_REQUEST_ID: usize = 128;
 
 /// Of an answer; `body` is one line of JSON.
 pub(super) fn answer(row: &Named<'_>, answer: &Answer, body: &[u8]) -> Vec<u8> {
+    let request_id = REQUEST_IDS.iter().find_map(|name| answer.headers.get(*name)?.to_str().ok());
+    answered(row, request_id.unwrap_or_default(), body)
+}
+
+/// Of an answer that came with this id.
+pub(in crate::batch) fn answered(row: &Named<'_>, request_id: &str, body: &[u8]) -> Vec<u8> {
     let mut line = begun(row, body.len() + 256);
     line.extend_from_slice(b",\"response\":{\"status_code\":200,\"request_id\":");
-    let request_id = REQUEST_IDS.iter().find_map(|name| answer.headers.get(*name)?.to_str().ok());
-    json(&mut line, request_id.filter(|id| id.len() <= LONGEST_REQUEST_ID).unwrap_or_default());
+    json(&mut line, if request_id.len() <= LONGEST_REQUEST_ID { request_id } else { "" });
     line.extend_from_slice(b",\"body\":");
     line.extend_from_slice(body);
     line.extend_from_slice(b"},\"error\":null}\n");
@@ -22,7 +27,7 @@ pub(super) fn answer(row: &Named<'_>, answer: &Answer, body: &[u8]) -> Vec<u8> {
 }
 
 /// Of a failure, with what was received.
-pub(super) fn failure(row: &Named<'_>, failure: &Failure, received: Option<(u16, &[u8])>) -> Vec<u8> {
+pub(in crate::batch) fn failure(row: &Named<'_>, failure: &Failure, received: Option<(u16, &[u8])>) -> Vec<u8> {
     let mut line = begun(row, 512);
     line.extend_from_slice(b",\"response\":");
     match received {

@@ -7,7 +7,7 @@
 mod allowance;
 mod job;
 mod lane;
-mod line;
+pub(super) mod line;
 mod spending;
 #[cfg(test)]
 mod tests;
@@ -19,6 +19,7 @@ use http::HeaderMap;
 
 use self::allowance::Allowance;
 use self::job::Jobs;
+pub(super) use self::job::Named;
 pub use self::job::{Job, Task};
 pub use self::lane::{Lane, LaneEnd, LaneStats, Prices, Settings};
 use self::spending::Spending;
