@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kandil import _core
-from kandil.errors import FileUnreadable, OutputForeign
+from kandil import _core, files
+from kandil.errors import BatchUnusable, FileUnreadable, OutputForeign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ USUAL_REASKS: Final = 2
 PATIENCE_SECONDS: Final = 1800.0
 FIRST_BYTE_SECONDS: Final = 600.0
 LARGEST_ANSWER_BYTES: Final = 32 << 20
+_LARGEST_SCHEMA_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +112,17 @@ def recorded(output: Path, errors: Path) -> _core.BatchRecorded:
         raise OutputForeign(Path(path), line) from None
     except OSError as error:
         raise FileUnreadable(str(error.filename), error.strerror or str(error)) from error
+
+
+def schema(path: Path) -> dict[str, Any]:
+    """The JSON Schema in a file. Raises: FileUnreadable, BatchUnusable."""
+    try:
+        said = json.loads(files.read(path, _LARGEST_SCHEMA_BYTES))
+        _core.JsonSchema(json.dumps(said).encode())
+    except OSError as error:
+        raise FileUnreadable(str(path), error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise BatchUnusable(path, f"it is no JSON Schema: {error}") from None
+    if not isinstance(said, dict):
+        raise BatchUnusable(path, "a JSON Schema is an object")
+    return said

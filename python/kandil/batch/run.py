@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from kandil import _core, paths, serving
 from kandil.batch import lanes as batch_lanes
+from kandil.batch import state as batch_state
 from kandil.batch.deciding import Decision, decide
 from kandil.batch.failures import error_of
 from kandil.errors import BatchStopped, KandilError, OutputBusy, OutputUnwritable, ServerGivenUp
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 PICO: Final = 1_000_000_000_000
 _LOOK_SECONDS: Final = 0.1
+_STATE_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 30.0
 """After a stop, so long is waited for answers that are under way: they are paid for."""
 _LOCAL_SLOTS: Final = 8
@@ -195,8 +198,19 @@ async def run(
                     closed = await trio.to_thread.run_sync(core.close, rescue_folder())
         except trio.Cancelled:
             watch.say_last(closed[0])
+            watch.keep("stopped")
             raise
-    return _summary(ended, closed, lanes, watch.say_last(closed[0]))
+    summary = _summary(ended, closed, lanes, watch.say_last(closed[0]))
+    watch.keep(_state_of(summary), summary.error.message if summary.error else None)
+    return summary
+
+
+def _state_of(summary: Summary) -> batch_state.End:
+    if summary.error:
+        return "error"
+    if summary.end == "budget":
+        return "budget"
+    return "failed-in-part" if summary.progress.failed or summary.left else "done"
 
 
 def rescue_folder() -> Path:
@@ -289,6 +303,8 @@ class _Watch:
     def __init__(self, plan: Plan, tell: Callable[[Progress], None]) -> None:
         self._plan, self._tell = plan, tell
         self._began = trio.current_time()
+        self._kept_at = -_STATE_SECONDS
+        self._owner = batch_state.Owner.this()
         self.last = Progress(rows=plan.rows, done=plan.done, spent_usd=plan.spent_pico_usd / PICO)
 
     def took(self, taken: dict[str, Any]) -> None:
@@ -326,11 +342,32 @@ class _Watch:
                 **counted,
             )
         self._tell(self.last)
+        if seconds - self._kept_at >= _STATE_SECONDS:
+            self._kept_at = seconds
+            self.keep("running")
 
     def say_last(self, written: int) -> Progress:
         self.last = replace(self.last, written=written, running=0)
         self._tell(self.last)
         return self.last
+
+    def keep(self, end: batch_state.End, why: str | None = None) -> None:
+        """For whoever asks how far the batch is."""
+        order = self._plan.order
+        batch_state.write(
+            order.state,
+            batch_state.State(
+                input=str(order.input),
+                output=str(order.output),
+                errors=str(order.errors),
+                models=tuple(lane.name for lane in self._plan.lanes),
+                owner=self._owner,
+                end=end,
+                why=why,
+                changed=datetime.now(UTC).isoformat(timespec="seconds"),
+                progress=asdict(self.last),
+            ),
+        )
 
 
 def _summary(
@@ -360,7 +397,3 @@ def _end_of(lane: _Open, why: tuple[str, str, str] | None) -> KandilError | None
     if why[0] == "unreachable":
         return ServerGivenUp(f"{lane.target.endpoint.origin} has not answered for too long")
     return lane.error
-
-
-def profile_of(lane: LanePlan) -> Profile | None:
-    return lane.model if isinstance(lane.model, Profile) else None

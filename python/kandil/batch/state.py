@@ -6,8 +6,8 @@ import json
 import os
 import signal
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kandil import files
@@ -16,8 +16,6 @@ from kandil.errors import BatchUnusable, FileUnreadable, FileUnwritable
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from kandil.batch.run import Progress
 
 _SCHEMA: Final = "kandil.batch-state/1"
 _LARGEST_BYTES: Final = 1 << 20
@@ -41,7 +39,8 @@ class Owner:
         import psutil  # noqa: PLC0415
 
         with suppress(psutil.Error):
-            return abs(psutil.Process(self.pid).create_time() - self.began) < 1
+            began: float = psutil.Process(self.pid).create_time()
+            return abs(began - self.began) < 1
         return False
 
 
@@ -61,33 +60,10 @@ class State:
     progress: dict[str, Any]
 
 
-def write(path: Path, *, state: State) -> None:
+def write(path: Path, state: State) -> None:
     """Never raises: that a batch cannot say how far it is does not stop it."""
     with suppress(FileUnwritable):
         files.write(path, json.dumps({"schema": _SCHEMA, **asdict(state)}).encode())
-
-
-def state(
-    output: Path,
-    source: Path,
-    errors: Path,
-    models: tuple[str, ...],
-    owner: Owner,
-    progress: Progress,
-    end: End,
-    why: str | None,
-) -> State:
-    return State(
-        input=str(source),
-        output=str(output),
-        errors=str(errors),
-        models=models,
-        owner=owner,
-        end=end,
-        why=why,
-        changed=datetime.now(UTC).isoformat(timespec="seconds"),
-        progress=asdict(progress),
-    )
 
 
 def read(output: Path) -> State:
@@ -98,8 +74,9 @@ def read(output: Path) -> State:
     path = orders.state_file(output)
     try:
         fields = json.loads(files.read(path, _LARGEST_BYTES))
-        if fields.pop("schema") != _SCHEMA:
-            raise ValueError
+        known = {one.name for one in dataclass_fields(State)} | {"schema"}
+        if fields.keys() != known or fields.pop("schema") != _SCHEMA:
+            fields = {}
         fields["owner"] = Owner(**fields["owner"])
         fields["models"] = tuple(fields["models"])
         found = State(**fields)
@@ -110,7 +87,7 @@ def read(output: Path) -> State:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise BatchUnusable(path, "it is no state of a batch that this kandil knows") from None
     if found.end == "running" and not found.owner.lives():
-        return State(**{name: getattr(found, name) for name in found.__slots__} | {"end": "killed"})
+        return replace(found, end="killed")
     return found
 
 

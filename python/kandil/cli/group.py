@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "ask": "Ask a model, in the cloud or in a file.",
     "auth": "Keep the keys of providers in the system's keyring.",
+    "batch": "Send files of requests to a model.",
     "config": "Show and change kandil's settings.",
     "doctor": "Check this machine and kandil's own files, and say what to mend.",
     "inspect": "Show what a GGUF file says of itself.",
