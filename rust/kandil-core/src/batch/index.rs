@@ -165,7 +165,7 @@ impl Index {
     fn add(&mut self, offset: u64, row: &Row, id: &[u8; 16], recorded: &Recorded) -> Result<(), IndexError> {
         let number = self.lane(row.model.as_deref())?;
         let entry = recorded.find(id);
-        if entry.is_some_and(|entry| entry.content != row.content()) {
+        if entry.is_some_and(|entry| !entry.is_of(&row.content())) {
             self.changed_rows += 1;
             if self.changed.len() < TOLD {
                 self.changed.push(row.custom_id.clone());
@@ -251,7 +251,7 @@ pub fn changed(path: &Path, form: &Form, recorded: &Recorded) -> io::Result<Vec<
         let Some(row) = row else { continue };
         ordinal += 1;
         let id = id_hash(&row.custom_id);
-        if recorded.find(&id).is_some_and(|entry| entry.content != row.content()) {
+        if recorded.find(&id).is_some_and(|entry| !entry.is_of(&row.content())) {
             found.push(id);
         }
     }
@@ -488,11 +488,9 @@ mod tests {
     fn what_is_recorded_is_not_read_again_and_what_was_changed_is_told() {
         let path = file("done", rows(10));
         let form = Arc::new(Form::default());
-        let entry = |name: &str, line: &str| super::super::recorded::Entry {
-            id: id_hash(name),
-            content: form.row(line.as_bytes(), 1, &mut |_| ()).unwrap().unwrap().content(),
-            offset: 0,
-            failed: false,
+        let entry = |name: &str, line: &str| {
+            let row = form.row(line.as_bytes(), 1, &mut |_| ()).unwrap().unwrap();
+            super::super::recorded::Entry::new(id_hash(name), &row.content(), false)
         };
         let mut entries = vec![
             entry("r3", r#"{"prompt":"3","model":"m0"}"#),

@@ -8,7 +8,6 @@
 //! * [`writer`]: lines that are appended whole and synced in groups.
 
 pub mod drive;
-pub mod lock;
 pub mod estimate;
 pub(crate) mod fields;
 mod file;
@@ -17,6 +16,7 @@ mod folder;
 pub mod histogram;
 pub mod index;
 mod lines;
+pub mod lock;
 pub mod protocol;
 pub mod recorded;
 mod result;
