@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
-from typing import Literal, Self, final
+from pathlib import Path
+from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
 
@@ -30,6 +31,7 @@ __all__ = [
     "Sha256",
     "Stat",
     "Tensor",
+    "Transport",
     "__version__",
     "alias",
     "alias_names",
@@ -448,6 +450,7 @@ class BatchLane:
         temperature_allowed: bool | None,
         context_tokens: int | None,
         lacks: list[str],
+        secrets: list[bytes],
         may_ask_again: bool,
     ) -> Self:
         """``urls`` of chats, completions, embeddings, responses; ``headers`` with whether each is secret; ``deadlines``
@@ -564,3 +567,48 @@ class Breaker:
     def abandoned(self) -> None: ...
     def state(self) -> tuple[int, tuple[int, int] | None]:
         """Failures in a row; for how long it has been open, and will be."""
+
+@final
+class Transport:
+    """HTTP on a thread of its own; see ``kandil-core::transport``. The way to it is :mod:`kandil.http.transport`."""
+
+    def __new__(cls) -> Self:
+        """Raises OSError. Connections and thread end with it."""
+    def fileno(self) -> int:
+        """Can be read from when :meth:`take` has something to give."""
+    def submit(
+        self,
+        requests: Sequence[
+            tuple[str, str, list[tuple[bytes, bytes]], bytes, tuple[float, float, float, float | None]]
+        ],
+    ) -> int:
+        """Each is method, URL, headers, body; seconds to connect, to the first byte, of idleness, and, or None, in all.
+
+        The first one's number; the others have those that follow. Raises ValueError, which repeats nothing of them.
+        """
+    def take(
+        self,
+    ) -> list[
+        tuple[
+            int, tuple[int, bytes, list[tuple[bytes, bytes]]] | None, bytes, bool, tuple[str, dict[str, object]] | None
+        ]
+    ]:
+        """All that is new: the request's number; once, status, version and headers; what has come of the body, as it
+        was sent; whether that is all; and why, if it was not all.
+        """
+    def consumed(self, id: int, size_bytes: int) -> None:
+        """So much of a body was used: as much more may come. Until then, 256 KiB lie here, and no more."""
+    def cancel(self, id: int) -> None:
+        """Ends a request, and frees its connection. Nothing more is told of it."""
+    def set_proxy(
+        self,
+        origin: str,
+        scheme: Literal["http", "https", "socks5"],
+        host: str,
+        port: int,
+        user: tuple[str, str] | None = None,
+    ) -> None:
+        """To be called before the first request to the origin."""
+    @property
+    def under_way(self) -> int:
+        """Requests without an end, or whose end was not taken."""

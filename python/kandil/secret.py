@@ -74,13 +74,14 @@ def redacted(text: str) -> str:
     """`text` without the texts of living secrets: as they are, in base64 at any offset, and encoded for URLs."""
     with _LOCK:
         living = list(_LIVING)
-    forms = {form for secret in living for form in _forms(secret.reveal())}
-    for form in sorted(forms, key=len, reverse=True):
+    written = {form for secret in living for form in forms(secret.reveal())}
+    for form in sorted(written, key=len, reverse=True):
         text = text.replace(form, "****")
     return text
 
 
-def _forms(key: str) -> Iterator[str]:
+def forms(key: str) -> Iterator[str]:
+    """How a key may be written; of one that is no longer than a word, none."""
     import base64  # noqa: PLC0415 - most runs have no secret
     from urllib.parse import quote, quote_plus  # noqa: PLC0415
 

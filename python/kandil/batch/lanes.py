@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kandil import _core
+from kandil.batch.failures import CONNECT_SECONDS, IDLE_SECONDS
 from kandil.batch.order import LARGEST_ANSWER_BYTES
 from kandil.completions import secret_for
 from kandil.http.key import key_header
 from kandil.limits import Limits
+from kandil.secret import forms
 
 if TYPE_CHECKING:
     from kandil.batch.order import Sending
@@ -16,11 +18,10 @@ if TYPE_CHECKING:
     from kandil.credentials import Keys
     from kandil.limits import Limiter
     from kandil.profiles import Price
+    from kandil.secret import Secret
 
 _PICO_PER_MILLION: Final = 1_000_000
 """Picodollars a token, of dollars a million tokens."""
-_CONNECT_SECONDS: Final = 10.0
-_IDLE_SECONDS: Final = 60.0
 _FIRST_CONCURRENCY: Final = 32
 MOST_CONCURRENCY: Final = 1000
 """What the shared limits have places for."""
@@ -44,18 +45,19 @@ async def lane(
 ) -> _core.BatchLane:
     """Raises: KeyMissing, KeyUnsendable, and what keyrings fail with."""
     endpoint = target.endpoint
+    secret = await secret_for(target, keys)
     most = min(sending.concurrency or usual_concurrency or _USUAL_CONCURRENCY, MOST_CONCURRENCY)
     return _core.BatchLane(
         target.model,
         protocol=endpoint.protocol,
         model=endpoint.model,
         urls=_urls(target),
-        headers=await _headers(target, keys),
+        headers=await _headers(target, keys, secret),
         bucket=limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits()).core,
         breaker=limiter.breaker(endpoint.origin).core,
         first=most if sending.concurrency else min(most, _FIRST_CONCURRENCY),
         most=most,
-        deadlines=(_CONNECT_SECONDS, sending.first_byte_seconds, _IDLE_SECONDS, None),
+        deadlines=(CONNECT_SECONDS, sending.first_byte_seconds, IDLE_SECONDS, None),
         largest_body_bytes=LARGEST_ANSWER_BYTES,
         prices=pico(target.price, largest_input_tokens),
         usual_output_tokens=USUAL_OUTPUT_TOKENS,
@@ -65,6 +67,7 @@ async def lane(
         temperature_allowed=endpoint.temperature_allowed,
         context_tokens=None,
         lacks=sorted(endpoint.lacks),
+        secrets=[] if secret is None else [form.encode() for form in forms(secret.reveal())],
         may_ask_again=may_ask_again,
     )
 
@@ -82,10 +85,9 @@ def _urls(target: Target) -> tuple[str | None, str | None, str | None, str | Non
     return endpoint.url, f"{base}/completions", f"{base}/embeddings", f"{base}/responses"
 
 
-async def _headers(target: Target, keys: Keys) -> list[tuple[str, bytes, bool]]:
+async def _headers(target: Target, keys: Keys, secret: Secret | None) -> list[tuple[str, bytes, bool]]:
     """Name, value, and whether it is secret."""
     endpoint = target.endpoint
-    secret = await secret_for(target, keys)
     fields = {
         "user-agent": f"kandil/{_core.__version__}",
         "accept": "application/json",

@@ -82,6 +82,13 @@ class Order:
     """The part of so many parts, from 0."""
     ordered: bool = False
     """The output is in the order of the input, and is there at the end."""
+    shown: str | None = None
+    """What the input is called, where it is not called as its file is."""
+
+    @property
+    def source(self) -> Path:
+        """The input, as its user knows it."""
+        return Path(self.shown or self.input)
 
     @property
     def written(self) -> Path:
@@ -108,7 +115,7 @@ def recorded(output: Path, errors: Path) -> _core.BatchRecorded:
     try:
         return _core.BatchRecorded.read(output, errors)
     except ValueError as error:
-        path, line = error.args[0]
+        path, line = error.args
         raise OutputForeign(Path(path), line) from None
     except OSError as error:
         raise FileUnreadable(str(error.filename), error.strerror or str(error)) from error

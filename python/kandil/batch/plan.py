@@ -160,7 +160,7 @@ async def plan(
     try:
         form = order.filling.form(_named(order))
     except ValueError as error:
-        raise BatchUnusable(order.input, str(error)) from None
+        raise BatchUnusable(order.source, str(error)) from None
     recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
     if retry_failed and recorded.failed and not dry_run:
         await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
@@ -168,7 +168,7 @@ async def plan(
     index = await _scanned(order, form, recorded)
     changed, names = index.changed
     if changed and not replace_changed:
-        raise RowsChanged(order.input, order.written, changed, names)
+        raise RowsChanged(order.source, order.written, changed, names)
     if changed and not dry_run:
         for path in (order.written, order.errors):
             await trio.to_thread.run_sync(_core.batch_drop, path, recorded, (order.input, form))
@@ -176,9 +176,9 @@ async def plan(
         index = await _scanned(order, form, recorded)
     invalid, rows = index.bad
     if invalid and not skip_invalid:
-        raise RowsInvalid(order.input, invalid, rows)
+        raise RowsInvalid(order.source, invalid, rows)
     if not len(index):
-        raise RowsMissing(order.input)
+        raise RowsMissing(order.source)
     lanes = [await _lane(order, settings, keys, notice, *found) for found in index.lanes]
     return Plan(
         order=order,
@@ -203,15 +203,15 @@ async def _scanned(order: Order, form: _core.BatchForm, recorded: _core.BatchRec
     try:
         return await trio.to_thread.run_sync(_core.BatchIndex.scan, order.input, form, recorded, order.shard)
     except OSError as error:
-        raise FileUnreadable(str(order.input), error.strerror or str(error)) from error
+        raise FileUnreadable(str(order.source), error.strerror or str(error)) from error
     except ValueError as error:
-        match error.args[0]:
+        match error.args:
             case ("duplicate", custom_id, first, second):
-                raise RowsRepeated(order.input, custom_id, (first, second)) from None
-            case "too-many-models":
-                raise BatchUnusable(order.input, "its rows name more than 200 models") from None
+                raise RowsRepeated(order.source, custom_id, (first, second)) from None
+            case ("too-many-models",):
+                raise BatchUnusable(order.source, "its rows name more than 200 models") from None
             case _:
-                raise BatchUnusable(order.input, "it is no file that can be read twice") from None
+                raise BatchUnusable(order.source, "it is no file that can be read twice") from None
 
 
 async def _lane(

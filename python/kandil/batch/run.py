@@ -15,11 +15,11 @@ from kandil import _core, paths, serving
 from kandil.batch import lanes as batch_lanes
 from kandil.batch import state as batch_state
 from kandil.batch.deciding import Decision, decide
-from kandil.batch.failures import error_of
+from kandil.batch.failures import Fault, Refusal, error_of
 from kandil.errors import BatchStopped, KandilError, OutputBusy, OutputUnwritable, ServerGivenUp
 from kandil.limits import Limiter
-from kandil.profiles import Profile
 from kandil.providers import Request
+from kandil.secret import redacted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -127,6 +127,7 @@ class Conversation:
     core: _core.BatchRun
     lanes: Sequence[_Open]
     retry_limited: bool
+    first_byte_seconds: float
     took: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
     """Told everything that is taken."""
 
@@ -146,10 +147,10 @@ class Conversation:
                 return ended
 
     def _decided(
-        self, number: int, lane: int, refusal: Any, malformed: str | None, fault: Any
+        self, number: int, lane: int, refusal: Refusal | None, malformed: str | None, fault: Fault | None
     ) -> tuple[int, str, str, float, float | None, str, str]:
         opened = self.lanes[lane]
-        error = error_of(opened.target.endpoint, refusal, malformed, fault)
+        error = error_of(opened.target.endpoint, self.first_byte_seconds, refusal, malformed, fault)
         decision: Decision = decide(error, opened.bucket, retry_limited=self.retry_limited)
         if decision.verdict == "stop":
             opened.error = opened.error or error
@@ -160,7 +161,7 @@ class Conversation:
             decision.wait_seconds,
             decision.floor_seconds,
             error.code.replace("-", "_"),
-            error.message,
+            redacted(error.message),
         )
 
 
@@ -181,7 +182,9 @@ async def run(
     watch = _Watch(plan, progress)
     async with opened(plan.lanes, order.sending, settings, keys, notice, may_ask_again=_asks(plan)) as lanes:
         core = _started(plan, lanes)
-        conversation = Conversation(core, lanes, settings.limits.rate_limit_retry, watch.took)
+        conversation = Conversation(
+            core, lanes, settings.limits.rate_limit_retry, order.sending.first_byte_seconds, watch.took
+        )
         ended: dict[str, Any] = {"end": "stopped", "why": None, "lanes": [], "done": [], "seconds": None}
         try:
             try:
@@ -243,11 +246,10 @@ def _started(plan: Plan, lanes: Sequence[_Open]) -> _core.BatchRun:
             seed=random.getrandbits(63),
         )
     except ValueError as error:
-        match error.args[0]:
+        match error.args:
             case ("busy", path):
                 raise OutputBusy(path) from None
-            case _:
-                raise
+        raise
     except OSError as error:
         raise OutputUnwritable(f"{error.filename}: {error.strerror}") from error
 
@@ -357,7 +359,7 @@ class _Watch:
         batch_state.write(
             order.state,
             batch_state.State(
-                input=str(order.input),
+                input=str(order.source),
                 output=str(order.output),
                 errors=str(order.errors),
                 models=tuple(lane.name for lane in self._plan.lanes),

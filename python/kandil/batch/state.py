@@ -92,8 +92,8 @@ def read(output: Path) -> State:
 
 
 def cancel(found: State) -> bool:
-    """The run stops as by Ctrl-C: what is under way is waited for. False: it does not run."""
+    """The run stops as by Ctrl-C, and what is under way is waited for. False: it does not run."""
     if found.end != "running":
         return False
-    os.kill(found.owner.pid, signal.SIGINT)
+    os.kill(found.owner.pid, signal.SIGTERM)
     return True

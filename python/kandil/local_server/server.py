@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -81,11 +81,11 @@ async def serve(
         async with kept.found_or_started(order, Running.started) as (server, reused):
             yield await _answering(order, server, reused=reused)
         return
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(kept.found(order)) if slots == 1 else None
-        if server is not None:
-            yield await _answering(order, server, reused=True)
-            return
+    if slots == 1:
+        async with kept.found(order) as known:
+            if known is not None:
+                yield await _answering(order, known, reused=True)
+                return
     running = await Running.started(order)
     try:
         yield await _answering(order, running)

@@ -19,7 +19,8 @@ use kandil_core::batch::run::{
 use kandil_core::batch::schema::Schema;
 use kandil_core::batch::template::Template;
 use kandil_core::batch::writer::{Writer, WriterError};
-use kandil_core::transport::{Deadlines, Fault, Settings as TransportSettings, Thread, Waker};
+use kandil_core::transport::{Deadlines, Settings as TransportSettings, Thread, Waker};
+use memchr::memmem::Finder;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -34,7 +35,7 @@ const UNTAKEN: usize = 4096;
 
 /// What the lines of a batch are.
 #[pyclass(frozen, module = "kandil._core")]
-pub(crate) struct BatchForm(Arc<Form>);
+pub(crate) struct BatchForm(pub(crate) Arc<Form>);
 
 #[pymethods]
 impl BatchForm {
@@ -57,7 +58,7 @@ impl BatchForm {
 
 /// What outputs already hold.
 #[pyclass(frozen, module = "kandil._core")]
-pub(crate) struct BatchRecorded(core_recorded::Recorded);
+pub(crate) struct BatchRecorded(pub(crate) core_recorded::Recorded);
 
 #[pymethods]
 impl BatchRecorded {
@@ -104,7 +105,7 @@ impl BatchRecorded {
 
 /// Where in a file the rows are.
 #[pyclass(frozen, module = "kandil._core")]
-pub(crate) struct BatchIndex(Arc<core_index::Index>);
+pub(crate) struct BatchIndex(pub(crate) Arc<core_index::Index>);
 
 #[pymethods]
 impl BatchIndex {
@@ -200,7 +201,7 @@ impl BatchLane {
     #[new]
     #[pyo3(signature = (
         name, *, protocol, model, urls, headers, bucket, breaker, first, most, deadlines, largest_body_bytes, prices,
-        usual_output_tokens, most_output_tokens, responses, reasons, temperature_allowed, context_tokens, lacks,
+        usual_output_tokens, most_output_tokens, responses, reasons, temperature_allowed, context_tokens, lacks, secrets,
         may_ask_again,
     ))]
     #[allow(clippy::too_many_arguments)]
@@ -224,6 +225,7 @@ impl BatchLane {
         temperature_allowed: Option<bool>,
         context_tokens: Option<u64>,
         lacks: Vec<String>,
+        secrets: Vec<Vec<u8>>,
         may_ask_again: bool,
     ) -> PyResult<BatchLane> {
         let protocol = match protocol {
@@ -263,6 +265,7 @@ impl BatchLane {
             prices: Prices { input: prices.0, cached: prices.1, output: prices.2 },
             usual_output: usual_output_tokens,
             most_output: most_output_tokens,
+            secrets: secrets.iter().map(|secret| Finder::new(secret).into_owned()).collect(),
             may_ask_again,
         };
         Ok(BatchLane { settings: Mutex::new(Some(settings)), first, most })
@@ -558,16 +561,14 @@ impl BatchRun {
                     (number, lane, Some((answer.status, pairs(&answer.headers), body)), None, None)
                 }
                 What::Malformed(why) => (number, lane, None, Some(why.clone()), None),
-                What::Fault(fault) => (number, lane, None, None, Some(fault_of(py, fault)?)),
+                What::Fault(fault) => {
+                    (number, lane, None, None, Some(crate::transport::said(py, fault)?.into_any().unbind()))
+                }
             });
             undecided.push(Some(trouble));
         }
         Ok(told)
     }
-}
-
-fn fault_of(py: Python<'_>, fault: &Fault) -> PyResult<Py<PyAny>> {
-    Ok((fault.kind(), fault.to_string()).into_pyobject(py)?.into_any().unbind())
 }
 
 fn opened(output: &std::path::Path, errors: &std::path::Path) -> PyResult<Writer> {
@@ -610,15 +611,15 @@ fn nanoseconds(seconds: f64) -> u64 {
     (seconds.clamp(0.0, 86_400.0) * 1e9) as u64
 }
 
-fn os_error(error: std::io::Error, path: &std::path::Path) -> PyErr {
-    let number = error.raw_os_error().unwrap_or(libc_eio());
-    PyOSError::new_err((number, error.to_string(), path.to_owned()))
+pub(crate) fn os_error(error: std::io::Error, path: &std::path::Path) -> PyErr {
+    let number = error.raw_os_error().unwrap_or(EIO);
+    let said = error.to_string();
+    let said = said.split(" (os error").next().unwrap_or_default().to_owned();
+    PyOSError::new_err((number, said, path.to_owned()))
 }
 
 /// What an error without a number is taken for.
-fn libc_eio() -> i32 {
-    5
-}
+const EIO: i32 = 5;
 
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)

@@ -13,6 +13,8 @@ mod rules;
 mod sandbox;
 mod schema;
 mod sha256;
+mod submission;
+mod transport;
 
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -36,8 +38,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<names::Names>()?;
     m.add_class::<bucket::Bucket>()?;
     m.add_class::<bucket::Breaker>()?;
+    m.add_class::<transport::Transport>()?;
     m.add_class::<schema::JsonSchema>()?;
     batch::register(m)?;
+    submission::register(m)?;
     profiles::register(m)?;
     gguf::register(m)
 }

@@ -106,7 +106,7 @@ def command(ctx: click.Context, /, *, source: str, **asked: Any) -> int:
     screen = Screen(settings, how="none" if asked["quiet"] else asked["progress"], quiet=asked["quiet"])
     model = _model(asked)
     with _readable(source, Path(asked["output"])) as path:
-        return _run(_order(path, model, asked), loaded, screen, settings, asked)
+        return _run(_order(source, path, model, asked), loaded, screen, settings, asked)
 
 
 def _run(order: Order, loaded: Config, screen: Screen, settings: Settings, asked: Mapping[str, Any]) -> int:
@@ -175,7 +175,7 @@ def _model(asked: Mapping[str, Any]) -> Profile | Path | None:
     return resolved(name, explain=asked["explain"], no_input=asked["no_input"]).profile
 
 
-def _order(source: Path, model: Profile | Path | None, asked: Mapping[str, Any]) -> Order:
+def _order(name: str, source: Path, model: Profile | Path | None, asked: Mapping[str, Any]) -> Order:
     """Raises: AttachmentUnusable."""
     from kandil import batch
 
@@ -203,6 +203,7 @@ def _order(source: Path, model: Profile | Path | None, asked: Mapping[str, Any])
         sending=batch.Sending(**{name: value for name, value in sending.items() if value is not None}),
         shard=asked["shard"],
         ordered=asked["ordered"],
+        shown="standard input" if name == "-" else name,
     )
 
 

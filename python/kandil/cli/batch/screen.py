@@ -101,6 +101,9 @@ class Screen:
 
     def _tell(self, plan: Plan, summary: Summary) -> None:
         progress = summary.progress
+        if not plan.left:
+            self.say(f"nothing to send: each of the {plan.rows:,} rows has its result")
+            return
         spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""
         rate = f"{progress.rows_per_second:,.0f} rows/s" if progress.rows_per_second >= 1 else ""
         tokens = f"{human_count(progress.input_tokens)} tokens in, {human_count(progress.output_tokens)} out"
@@ -186,7 +189,7 @@ def _lane(lane: LanePlan) -> str:
 def plan_fields(plan: Plan) -> dict[str, Any]:
     """For JSON."""
     return {
-        "input": plan.order.input,
+        "input": plan.order.source,
         "output": plan.order.output,
         "errors": plan.order.errors,
         "rows": plan.rows,
@@ -226,7 +229,7 @@ def summary_fields(plan: Plan, summary: Summary) -> dict[str, Any]:
     names = ("p50", "p90", "p99", "p999", "max")
     latency = dict(zip(names, summary.latency_seconds, strict=True)) if summary.latency_seconds else None
     return {
-        "input": plan.order.input,
+        "input": plan.order.source,
         "output": plan.order.output,
         "errors": plan.order.errors,
         "end": summary.end,

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
+use memchr::memmem::Finder;
 
 use super::allowance::draw;
 use super::job::Job;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub usual_output: u64,
     /// Tokens that such an answer may have at most.
     pub most_output: u64,
+    /// What is never written down, in all its forms.
+    pub secrets: Vec<Finder<'static>>,
     /// Rows are kept in OpenAI's form, too, so that something can be added to them.
     pub may_ask_again: bool,
 }
@@ -74,6 +78,20 @@ impl Prices {
 }
 
 impl Settings {
+    /// A body as it may be written down. What a server says again of its key is not.
+    pub(super) fn hidden(&self, body: Bytes) -> Bytes {
+        if self.secrets.iter().all(|secret| secret.find(&body).is_none()) {
+            return body;
+        }
+        let mut clean = body.to_vec();
+        for secret in &self.secrets {
+            while let Some(at) = secret.find(&clean) {
+                clean.splice(at..at + secret.needle().len(), *b"****");
+            }
+        }
+        clean.into()
+    }
+
     pub(super) fn request(&self, job: &Job) -> Request {
         Request {
             method: Method::POST,

@@ -300,6 +300,10 @@ impl Run {
         let (lane, took) = (job.lane, now.saturating_sub(job.sent_at));
         self.running -= 1;
         self.lanes[lane].running -= 1;
+        let result = result.map(|answer| {
+            let body = self.lanes[lane].settings.hidden(answer.body);
+            Answer { body, ..answer }
+        });
         let what = match result {
             Ok(answer) if (200..300).contains(&answer.status) => match self.read(id, &answer, now, took) {
                 Ok(()) => return,

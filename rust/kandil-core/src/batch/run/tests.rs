@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use memchr::memmem::Finder;
 
 use super::*;
 use crate::batch::protocol::{Kind, Protocol, Target};
@@ -87,6 +88,7 @@ fn lane(tasks: Vec<Task>, most: usize, limits: &[(Resource, u64)]) -> Lane {
         prices: Prices { input: 1_000_000, cached: 500_000, output: 2_000_000 },
         usual_output: 100,
         most_output: 1000,
+        secrets: vec![Finder::new("sk-secret").into_owned()],
         may_ask_again: true,
     };
     Lane::new(settings, Box::new(Rows(tasks.into())), most, most)
@@ -328,4 +330,18 @@ fn malformed_answers_are_tried_again_and_then_fail() {
     let server: Server = Box::new(|_, _, _| (10 * MS, answer(200, "<html>")));
     let world = World::new(vec![lane(rows(3, "r"), 2, &[])], policy(), None, server).run();
     assert_eq!((world.ends(), world.sent.len()), ((0, 3), 18));
+}
+
+#[test]
+fn a_key_that_the_server_says_again_is_not_written_down() {
+    let server: Server = Box::new(|number, _, _| match number {
+        0 => (MS, good("your key is sk-secret, yes sk-secret")),
+        _ => (MS, answer(400, r#"{"error":{"message":"bad key sk-secret"}}"#)),
+    });
+    let world = World::new(vec![lane(rows(2, "r"), 1, &[])], policy(), None, server).run();
+    assert_eq!(world.ends(), (1, 1));
+    for line in world.lines.0.lock().unwrap().iter() {
+        let text = String::from_utf8_lossy(&line.line);
+        assert!(text.contains("key") && text.contains("****") && !text.contains("sk-secret"), "{text}");
+    }
 }
