@@ -4,9 +4,28 @@
 //! the provider's answer one line in OpenAI's form. What the provider's protocol has no words for is an error, never
 //! left out in silence.
 
+mod answer;
+mod anthropic;
+mod chat;
+mod completion;
+mod gemini;
+mod json;
+mod message;
+mod object;
+mod ollama;
 mod openai;
+mod responses;
+#[cfg(test)]
+mod tests;
+mod thinking;
+mod tools;
 
+use std::borrow::Cow;
 use std::fmt;
+
+use object::Object;
+
+const LONGEST_ERROR: usize = 300;
 
 /// A wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +107,11 @@ impl Target {
     fn lacks(&self, what: &str) -> bool {
         self.lacks.iter().any(|lacking| lacking == what)
     }
+
+    /// The model's name as the provider says it, or as it was asked for.
+    fn answering<'a>(&'a self, said: Cow<'a, str>) -> Cow<'a, str> {
+        if said.is_empty() { Cow::Borrowed(&self.model) } else { said }
+    }
 }
 
 /// Why a row cannot be sent to this provider.
@@ -97,6 +121,22 @@ pub struct Unsendable {
     pub path: String,
     /// In words.
     pub reason: String,
+}
+
+impl Unsendable {
+    fn new(reason: impl Into<String>) -> Unsendable {
+        Unsendable { path: String::new(), reason: reason.into() }
+    }
+
+    fn at(path: impl fmt::Display, reason: impl Into<String>) -> Unsendable {
+        Unsendable { path: path.to_string(), reason: reason.into() }
+    }
+
+    /// What is wrong in a field, seen from without.
+    fn within(self, field: impl fmt::Display) -> Unsendable {
+        let between = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        Unsendable { path: format!("{field}{between}{}", self.path), reason: self.reason }
+    }
 }
 
 impl fmt::Display for Unsendable {
@@ -124,24 +164,34 @@ pub struct Answered {
     pub output_tokens: Option<u64>,
     /// Of the prompt, from the provider's cache.
     pub cached_tokens: Option<u64>,
+    /// What stands between `<think>` tags before the answer is none of it.
+    pub tags: bool,
 }
 
 impl Answered {
     /// What was said, in an answer of [`decode`].
     #[must_use]
     pub fn text(&self, body: &[u8]) -> Option<String> {
-        openai::text(body)
+        openai::text(body, self.tags)
     }
 }
 
 /// The provider's body for a row in OpenAI's form, appended to `out`.
 ///
+/// What every answer is like anyway may be asked for (`n` of 1, penalties of 0, no logprobs), and what is for those who
+/// bill and watch (`user`, `metadata`) is left out where the protocol has no place for it; so is the reasoning of
+/// earlier turns, which providers do not want back.
+///
 /// # Errors
 /// The provider's protocol has no words for it; `out` may have got a part of it.
 pub fn encode(target: &Target, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Result<(), Unsendable> {
-    match target.protocol {
-        Protocol::OpenAi => openai::encode(target, kind, body, out),
-        other => Err(Unsendable { path: String::new(), reason: format!("{other:?} rows are not translated yet") }),
+    match (target.protocol, kind) {
+        (Protocol::OpenAi, Kind::Chat) if target.responses => responses::encode(target, body, out),
+        (Protocol::OpenAi, _) => openai::encode(target, kind, body, out),
+        (Protocol::Anthropic, Kind::Chat) => anthropic::encode(target, body, out),
+        (Protocol::Gemini, Kind::Chat) => gemini::encode(target, body, out),
+        (Protocol::Ollama, Kind::Chat) => ollama::encode(target, body, out),
+        _ => Err(Unsendable::new("chats alone are translated for this provider")),
     }
 }
 
@@ -150,8 +200,17 @@ pub fn encode(target: &Target, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Re
 /// # Errors
 /// It is no answer of this protocol's; `out` may have got a part of it.
 pub fn decode(target: &Target, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Result<Answered, Malformed> {
-    match target.protocol {
-        Protocol::OpenAi => openai::decode(kind, body, out),
-        other => Err(Malformed(format!("{other:?} answers are not translated yet"))),
+    let body = answer::text(body)?;
+    let reply = Object::read(&body).map_err(|error| Malformed(error.to_string()))?;
+    if reply.says_refused() {
+        let said: String = reply.get("error").map_or(&*body, |error| error.get()).chars().take(LONGEST_ERROR).collect();
+        return Err(Malformed(format!("an error stands where an answer should: {said}")));
+    }
+    match (target.protocol, kind) {
+        (Protocol::OpenAi, Kind::Chat) if target.responses => responses::decode(target, &body, &reply, out),
+        (Protocol::OpenAi, _) => openai::decode(target, kind, &body, &reply, out),
+        (Protocol::Anthropic, _) => anthropic::decode(target, &body, &reply, out),
+        (Protocol::Gemini, _) => gemini::decode(target, &body, &reply, out),
+        (Protocol::Ollama, _) => ollama::decode(target, &body, &reply, out),
     }
 }

@@ -1,194 +1,155 @@
 //! OpenAI's own form: what is sent and what comes back pass through as they are written.
 
-use memchr::memchr2;
-use serde::Deserialize;
-use serde_json::Value;
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
-use super::{Answered, Kind, Malformed, Target, Unsendable};
-use crate::batch::fields::{fields, quoted};
+use super::answer::one_line;
+use super::json::Json;
+use super::object::Object;
+use super::thinking::apart;
+use super::{Answered, Kind, Malformed, Target, Unsendable, responses};
+use crate::batch::fields::{Fields, fields};
 
 /// The model is the target's, nothing is streamed, and what the provider calls otherwise has its name.
 pub(super) fn encode(target: &Target, kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Result<(), Unsendable> {
-    let unsendable = |reason: String| Unsendable { path: String::new(), reason };
-    let found = fields(body).map_err(|error| unsendable(error.to_string()))?;
-    out.extend_from_slice(b"{\"model\":");
-    quoted(out, &target.model);
+    let found = fields(body).map_err(|error| Unsendable::new(error.to_string()))?;
+    let has = |name: &str| found.iter().any(|(known, _)| known == name);
+    let schema = if kind == Kind::Chat && target.lacks("json_schema") { schema(&found) } else { None };
+    out.push(b'{');
+    out.text("model", &target.model);
     for (name, value) in &found {
         let name = match name.as_ref() {
             "model" | "stream" | "stream_options" => continue,
             "temperature" | "top_p" if target.temperature_allowed == Some(false) => continue,
-            "max_tokens" if kind == Kind::Chat && target.lacks("max_tokens") => "max_completion_tokens",
+            "max_tokens" if kind == Kind::Chat && target.lacks("max_tokens") => {
+                if has("max_completion_tokens") {
+                    continue;
+                }
+                "max_completion_tokens"
+            }
+            "background" if kind == Kind::Responses && value.get() == "true" => {
+                return Err(Unsendable::at("background", "the answer would not be in the answer"));
+            }
             name => name,
         };
-        out.push(b',');
-        quoted(out, name);
-        out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
+        match (name, schema) {
+            ("response_format", Some(_)) => out.raw(name, r#"{"type":"json_object"}"#),
+            ("messages", Some(schema)) => instructed(value, schema, out)?,
+            _ => out.raw(name, value.get()),
+        }
     }
     out.push(b'}');
     Ok(())
 }
 
-#[derive(Deserialize)]
-struct Reply<'a> {
-    #[serde(borrow, default)]
-    choices: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    output: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(default)]
-    usage: Option<Usage>,
+/// The schema that the answer is to have.
+fn schema<'a>(found: &Fields<'a>) -> Option<&'a RawValue> {
+    let (_, format) = found.iter().find(|(name, _)| name == "response_format")?;
+    let format = Object::read(format.get()).ok().filter(|format| format.text("type") == "json_schema")?;
+    format.table("json_schema").get("schema")
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Usage {
-    #[serde(alias = "input_tokens")]
-    prompt_tokens: Option<u64>,
-    #[serde(alias = "output_tokens")]
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
-    #[serde(alias = "input_tokens_details")]
-    prompt_tokens_details: Option<Details>,
-    #[serde(alias = "output_tokens_details")]
-    completion_tokens_details: Option<Details>,
-    /// DeepSeek's.
-    prompt_cache_hit_tokens: Option<u64>,
-    /// Moonshot's.
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Details {
-    cached_tokens: Option<u64>,
-    reasoning_tokens: Option<u64>,
-}
-
-impl Usage {
-    fn answered(&self) -> Answered {
-        let details = self.prompt_tokens_details.as_ref();
-        let reasoned =
-            self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens).unwrap_or(0);
-        let output = self.completion_tokens.map(|output| {
-            // xAI counts reasoning on top.
-            let apart = self.total_tokens == Some(self.prompt_tokens.unwrap_or(0) + output + reasoned);
-            output + if apart { reasoned } else { 0 }
-        });
-        Answered {
-            input_tokens: self.prompt_tokens,
-            output_tokens: output.or(self.prompt_tokens.map(|_| 0)),
-            cached_tokens: details
-                .and_then(|details| details.cached_tokens)
-                .or(self.prompt_cache_hit_tokens)
-                .or(self.cached_tokens),
-        }
+/// The messages, for a provider that promises JSON, and not of which schema: the schema goes with the system prompt.
+fn instructed(messages: &RawValue, schema: &RawValue, out: &mut Vec<u8>) -> Result<(), Unsendable> {
+    let list: Vec<&RawValue> =
+        serde_json::from_str(messages.get()).map_err(|_| Unsendable::at("messages", "this is no list"))?;
+    let asked = format!("Answer with JSON of this JSON Schema, and with nothing else:\n{}", schema.get());
+    let first = list.first().and_then(|first| Object::read(first.get()).ok());
+    let system = first.filter(|first| first.text("role") == "system").map(|first| first.text("content"));
+    let system = system.filter(|said| !said.is_empty());
+    out.open("messages", b'[');
+    out.item(b'{');
+    out.text("role", "system");
+    out.text("content", &system.as_ref().map_or(Cow::Borrowed(&*asked), |said| format!("{said}\n\n{asked}").into()));
+    out.push(b'}');
+    for message in list.iter().skip(usize::from(system.is_some())) {
+        out.push(b',');
+        out.extend_from_slice(message.get().as_bytes());
     }
+    out.push(b']');
+    Ok(())
 }
 
 /// As it is, if it is an answer; on one line.
-pub(super) fn decode(kind: Kind, body: &[u8], out: &mut Vec<u8>) -> Result<Answered, Malformed> {
-    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))?;
-    if let Some(error) = reply.error.filter(|error| error.get() != "null") {
-        let said: String = error.get().chars().take(300).collect();
+pub(super) fn decode(
+    target: &Target,
+    kind: Kind,
+    body: &str,
+    reply: &Object<'_>,
+    out: &mut Vec<u8>,
+) -> Result<Answered, Malformed> {
+    let first = || reply.items("choices").and_then(|choices| Object::read(choices.first()?.get()).ok());
+    let choice = match kind {
+        Kind::Chat | Kind::Completions => Some(first().ok_or_else(no_answer)?),
+        Kind::Embeddings => reply.items("data").map(|_| None).ok_or_else(no_answer)?,
+        Kind::Responses => match responses::unfinished(reply) {
+            Some(unfinished) => return Err(unfinished),
+            None => reply.items("output").map(|_| None).ok_or_else(no_answer)?,
+        },
+    };
+    if let Some(error) = choice.as_ref().and_then(|choice| choice.get("error")) {
+        let said: String = error.get().chars().take(super::LONGEST_ERROR).collect(); // OpenRouter's, of who failed
         return Err(Malformed(format!("an error stands where an answer should: {said}")));
     }
-    let whole = match kind {
-        Kind::Chat | Kind::Completions => reply.choices.is_some_and(|choices| !choices.is_empty()),
-        Kind::Embeddings => reply.data.is_some(),
-        Kind::Responses => reply.output.is_some(),
-    };
-    if !whole {
-        return Err(Malformed("it has no answer in it".to_owned()));
-    }
     one_line(body, out);
-    Ok(reply.usage.map(|usage| usage.answered()).unwrap_or_default())
+    let mut usage = reply.table("usage");
+    if usage.is_empty() {
+        usage = choice.map(|choice| choice.table("usage")).unwrap_or_default(); // Moonshot
+    }
+    if usage.is_empty() {
+        usage = reply.table("x_groq").table("usage");
+    }
+    let mut answered = counted(&usage);
+    answered.tags = kind == Kind::Chat && target.reasons != Some(false);
+    if kind == Kind::Embeddings {
+        answered.output_tokens = answered.input_tokens.map(|_| 0);
+    }
+    Ok(answered)
 }
 
-/// Line breaks of valid JSON stand between its parts, never in a string.
-fn one_line(body: &[u8], out: &mut Vec<u8>) {
-    let body = body.trim_ascii();
-    let start = out.len();
-    out.extend_from_slice(body);
-    let mut rest = &mut out[start..];
-    while let Some(at) = memchr2(b'\n', b'\r', rest) {
-        rest[at] = b' ';
-        rest = &mut rest[at + 1..];
+fn no_answer() -> Malformed {
+    Malformed("it has no answer in it".to_owned())
+}
+
+fn counted(usage: &Object<'_>) -> Answered {
+    let either = |name, other| usage.count(name).or_else(|| usage.count(other));
+    let input = either("prompt_tokens", "input_tokens");
+    let output = either("completion_tokens", "output_tokens");
+    let reasoned = usage.table("completion_tokens_details").count("reasoning_tokens").unwrap_or(0);
+    let cached = usage.table("prompt_tokens_details").count("cached_tokens");
+    let cached = cached.or_else(|| usage.table("input_tokens_details").count("cached_tokens"));
+    Answered {
+        input_tokens: input,
+        output_tokens: output.map(|output| {
+            // xAI counts reasoning on top.
+            let apart = input.map(|input| input + output + reasoned) == usage.count("total_tokens") && input.is_some();
+            output + if apart { reasoned } else { 0 }
+        }),
+        // DeepSeek's, Moonshot's.
+        cached_tokens: cached.or_else(|| either("prompt_cache_hit_tokens", "cached_tokens")),
+        tags: false,
     }
 }
 
 /// What the first choice, or the output, says.
-pub(super) fn text(body: &[u8]) -> Option<String> {
-    let reply: Value = serde_json::from_slice(body).ok()?;
-    if let Some(choice) = reply.pointer("/choices/0") {
-        let content = choice.pointer("/message/content").or_else(|| choice.get("text"))?;
-        return match content {
-            Value::String(text) => Some(text.clone()),
-            Value::Array(parts) => Some(joined(parts)),
-            _ => None,
+pub(super) fn text(body: &[u8], tags: bool) -> Option<String> {
+    let reply = Object::read(std::str::from_utf8(body).ok()?).ok()?;
+    if let Some(choice) = reply.rows("choices").first() {
+        let message = choice.table("message");
+        let said = match (message.get("content"), choice.get("text")) {
+            (Some(content), _) if content.get().starts_with('[') => joined(&message).into(),
+            (Some(_), _) => message.text("content"),
+            (None, Some(_)) => choice.text("text"),
+            (None, None) => return None,
         };
+        return Some(if tags { apart(&said).1.to_owned() } else { said.into_owned() });
     }
-    let output = reply.get("output")?.as_array()?;
-    let said = output.iter().filter_map(|item| item.get("content")?.as_array()).map(|parts| joined(parts));
-    Some(said.collect())
+    reply.items("output")?;
+    Some(reply.rows("output").iter().filter(|item| item.text("type") != "reasoning").map(joined).collect())
 }
 
-fn joined(parts: &[Value]) -> String {
-    parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Protocol;
-    use super::*;
-
-    fn encoded(target: &Target, body: &str) -> String {
-        let mut out = Vec::new();
-        encode(target, Kind::Chat, body.as_bytes(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn passes_through_what_it_does_not_know() {
-        let mut target = Target::new(Protocol::OpenAi, "m");
-        let body = r#"{"model":"x","messages":[ {"role":"user"} ],"seed":1e2,"stream":true,"max_tokens":7,"top_p":1}"#;
-        assert_eq!(
-            encoded(&target, body),
-            r#"{"model":"m","messages":[ {"role":"user"} ],"seed":1e2,"max_tokens":7,"top_p":1}"#
-        );
-        target.lacks = vec!["max_tokens".to_owned()];
-        target.temperature_allowed = Some(false);
-        assert!(encoded(&target, body).ends_with(r#""seed":1e2,"max_completion_tokens":7}"#));
-    }
-
-    #[test]
-    fn an_answer_is_one_line_and_tells_its_tokens() {
-        let body = b"{\n \"choices\":[{\"message\":{\"content\":\"a\\nb\"}}],\r\n\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"prompt_tokens_details\":{\"cached_tokens\":1}}}\n";
-        let mut out = Vec::new();
-        let read = decode(Kind::Chat, body, &mut out).unwrap();
-        assert_eq!(read, Answered { input_tokens: Some(3), output_tokens: Some(2), cached_tokens: Some(1) });
-        assert!(!out.contains(&b'\n') && !out.contains(&b'\r'));
-        assert_eq!(read.text(&out).as_deref(), Some("a\nb"));
-        let kept: Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(kept, serde_json::from_slice::<Value>(body).unwrap());
-    }
-
-    #[test]
-    fn what_is_no_answer_is_malformed() {
-        for body in [
-            "",
-            "<html>",
-            "{}",
-            "[]",
-            r#"{"choices":[]}"#,
-            r#"{"error":{"message":"no"},"choices":[1]}"#,
-            "{\"choices\":[1]",
-        ] {
-            assert!(decode(Kind::Chat, body.as_bytes(), &mut Vec::new()).is_err(), "{body}");
-        }
-    }
+/// The text of all parts.
+fn joined(message: &Object<'_>) -> String {
+    message.rows("content").iter().map(|part| part.text("text")).collect()
 }
