@@ -1,15 +1,33 @@
 """Many completions at once: as fast as limits allow, and nothing lost.
 
-A file of rows: `plan` reads it and says what it will cost, `run` carries the plan out.
+A file of rows: `plan` reads it and says what it will cost, `run` carries the plan out. Rows of a program's own:
+`batch`, which the module itself is when it is called.
 
 - `order`: what is asked for; `plan`: what was found; `lanes`: a model, as the core sends to it; `run`: the conversation
-  with the core; `deciding`, `failures`: what becomes of a row without an answer; `state`: how far a batch is, for others.
+  with the core; `stream`: rows of a program's own; `deciding`, `failures`: what becomes of a row without an answer;
+  `state`: how far a batch is, for others.
 """
+
+import sys
+from types import ModuleType
 
 from kandil.batch.order import Filling, Order, Sending, errors_file, schema
 from kandil.batch.plan import LanePlan, Plan, plan
 from kandil.batch.run import Progress, Summary, run
+from kandil.batch.stream import Batch, Result, batch, complete_many
 
 __all__ = [
-    "Filling", "LanePlan", "Order", "Plan", "Progress", "Sending", "Summary", "errors_file", "plan", "run", "schema",
+    "Batch", "Filling", "LanePlan", "Order", "Plan", "Progress", "Result", "Sending", "Summary", "batch",
+    "complete_many", "errors_file", "plan", "run", "schema",
 ]  # fmt: skip
+
+
+class _Callable(ModuleType):
+    """`kandil.batch` is this module and, called, `batch`: no order of imports makes a difference."""
+
+    __call__ = staticmethod(batch)
+
+
+__wrapped__ = batch  # what `inspect.signature` and `help` of the callable module look at
+
+sys.modules[__name__].__class__ = _Callable

@@ -41,4 +41,3 @@ def error_of(
         )
         return faults.error(asked, fault)
     return ReplyUnreadable(endpoint.provider, malformed or "it is empty")
-

@@ -152,11 +152,7 @@ async def plan(
 
     Raises: BatchUnusable, FileUnreadable, NameUnknown, NameAmbiguous, NoModelConfigured, KeyringLocked.
     """
-    for path in (order.output, order.errors):
-        if path.parent != Path() and not path.parent.is_dir():
-            raise BatchUnusable(path, "its folder does not exist", hint=f"make it first: mkdir -p {path.parent}")
-        if path.exists() and order.input.exists() and os.path.samefile(path, order.input):
-            raise BatchUnusable(path, "input and output are the same file", hint="write to another file with -o")
+    await trio.to_thread.run_sync(_check_places, order)
     try:
         form = order.filling.form(_named(order))
     except ValueError as error:
@@ -193,6 +189,15 @@ async def plan(
     )
 
 
+def _check_places(order: Order) -> None:
+    """Raises: BatchUnusable."""
+    for path in (order.output, order.errors):
+        if path.parent != Path() and not path.parent.is_dir():
+            raise BatchUnusable(path, "its folder does not exist", hint=f"make it first: mkdir -p {path.parent}")
+        if path.exists() and order.input.exists() and os.path.samefile(path, order.input):
+            raise BatchUnusable(path, "input and output are the same file", hint="write to another file with -o")
+
+
 def _named(order: Order) -> str | None:
     if order.model is None:
         return None
@@ -223,7 +228,7 @@ async def _lane(
     *counts: int,
 ) -> LanePlan:
     rows, done, input_tokens, largest_input_tokens, output_tokens, unbounded = counts
-    model = order.model or await _model(said, settings, keys, notice)
+    model = order.model or await model_named(said, settings, keys, notice)
     return LanePlan(
         model=model,
         said=None if order.model else said,
@@ -236,14 +241,19 @@ async def _lane(
     )
 
 
-async def _model(
-    said: str | None, settings: Config, keys: Keys | None, notice: Callable[[str], None]
+async def model_named(
+    said: str | Path | Profile | None, settings: Config, keys: Keys | None, notice: Callable[[str], None]
 ) -> Profile | Path:
-    """Raises: NameUnknown, NameAmbiguous, NoModelConfigured, DefaultUnusable."""
+    """The model of this name; None: the one that stands for none.
+
+    Raises: NameUnknown, NameAmbiguous, NoModelConfigured, DefaultUnusable.
+    """
     if said is None:
         chosen = await choice.choose(settings, keys=keys)
         notice(f"{chosen.name}: {chosen.why}")
         said = chosen.name
+    if not isinstance(said, str):
+        return said
     if choice.is_path(said):
         return Path(said)
     return Names(registry.profiles(), settings.aliases).resolve(said).profile

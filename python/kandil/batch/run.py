@@ -109,7 +109,7 @@ class Summary:
 
 
 @dataclass(slots=True)
-class _Open:
+class Open:
     """A model of a run: whom it asks, and what holds it back."""
 
     name: str
@@ -125,7 +125,7 @@ class Conversation:
     """With a run of the core: what it asks is decided, what it learns is kept, until it ends."""
 
     core: _core.BatchRun
-    lanes: Sequence[_Open]
+    lanes: Sequence[Open]
     retry_limited: bool
     first_byte_seconds: float
     took: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
@@ -225,7 +225,7 @@ def _asks(plan: Plan) -> bool:
     return plan.order.filling.json_schema is not None
 
 
-def _started(plan: Plan, lanes: Sequence[_Open]) -> _core.BatchRun:
+def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
     """Raises: OutputBusy, OutputUnwritable."""
     import json  # noqa: PLC0415
 
@@ -263,7 +263,7 @@ async def opened(
     notice: Callable[[str], None],
     *,
     may_ask_again: bool = False,
-) -> AsyncGenerator[list[_Open]]:
+) -> AsyncGenerator[list[Open]]:
     """Every model's server is known, its key read, its limits open; what is started for it ends with the context.
 
     Raises: KandilError.
@@ -291,7 +291,7 @@ async def opened(
                 may_ask_again=may_ask_again,
             )
             bucket = limiter.bucket(f"{target.endpoint.provider}/{target.endpoint.model}", target.limits)
-            lanes.append(_Open(one.name, target, bucket, core))
+            lanes.append(Open(one.name, target, bucket, core))
         yield lanes
 
 
@@ -373,27 +373,27 @@ class _Watch:
 
 
 def _summary(
-    ended: dict[str, Any], closed: tuple[int, str | None, list[Path], int], lanes: Sequence[_Open], progress: Progress
+    ended: dict[str, Any], closed: tuple[int, str | None, list[Path], int], lanes: Sequence[Open], progress: Progress
 ) -> Summary:
     _, failure, rescued, lost = closed
-    end, error = ended["end"], None
-    if failure is not None:
-        error = OutputUnwritable(failure, rescued=rescued, lost=lost)
-    elif end in ("source", "bug"):
-        error = BatchStopped(ended["why"] or "its thread ended before its time: please report it")
-    else:
-        error = next(
-            (found for lane, why in zip(lanes, ended["lanes"], strict=False) if (found := _end_of(lane, why))), None
-        )
+    error = stopped_by(ended, lanes) if failure is None else OutputUnwritable(failure, rescued=rescued, lost=lost)
     return Summary(
         progress=progress,
-        end="error" if error else end,
+        end="error" if error else ended["end"],
         latency_seconds=tuple(ended["seconds"]) if ended["seconds"] else None,
         error=error,
     )
 
 
-def _end_of(lane: _Open, why: tuple[str, str, str] | None) -> KandilError | None:
+def stopped_by(ended: dict[str, Any], lanes: Sequence[Open]) -> KandilError | None:
+    """Why there are rows without an end, where something is wrong."""
+    if ended["end"] in ("source", "bug"):
+        return BatchStopped(ended["why"] or "its thread ended before its time: please report it")
+    each = (_end_of(lane, why) for lane, why in zip(lanes, ended["lanes"], strict=False))
+    return next((error for error in each if error is not None), None)
+
+
+def _end_of(lane: Open, why: tuple[str, str, str] | None) -> KandilError | None:
     if why is None:
         return None
     if why[0] == "unreachable":

@@ -1,0 +1,295 @@
+"""`kandil.batch` and `kandil.complete_many`: rows of a program's own, and their results while they come."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import AsyncIterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import trio
+
+from kandil import _core, config
+from kandil.batch.order import USUAL_REASKS, USUAL_RETRIES, Filling, Sending
+from kandil.batch.plan import LanePlan, model_named
+from kandil.batch.run import PICO, Conversation, opened, rescue_folder, stopped_by
+from kandil.credentials import Keys
+from kandil.profiles import Profile
+from kandil.providers import Message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+
+    from kandil.batch.run import Open
+
+Row = str | Mapping[str, Any] | Sequence[Message]
+"""A prompt; a conversation; or an object as a line of `kandil batch run` has it."""
+_STORE: Final = 2048
+_CHUNK: Final = 256
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a row has no answer."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a row. `body` is OpenAI's chat completion, whoever answered."""
+
+    custom_id: str
+    """Of the row; of the n-th row without one ``row-n``."""
+    body: Mapping[str, Any] | None
+    error: Failure | None
+
+    @property
+    def text(self) -> str:
+        """The answer's; empty where there is none."""
+        choices = (self.body or {}).get("choices") or [{}]
+        return (choices[0].get("message") or {}).get("content") or ""
+
+    @property
+    def usage(self) -> Mapping[str, Any]:
+        """``prompt_tokens``, ``completion_tokens``, …; empty where nobody said."""
+        return (self.body or {}).get("usage") or {}
+
+
+class _Response(msgspec.Struct):
+    body: Any = None
+
+
+class _Line(msgspec.Struct):
+    custom_id: str
+    response: _Response | None = None
+    error: Failure | None = None
+
+
+_LINES: Final = msgspec.json.Decoder(_Line)
+
+
+@asynccontextmanager
+async def batch(
+    model: str | Path | Profile | None = None,
+    *,
+    system: str | None = None,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    json_schema: Mapping[str, Any] | None = None,
+    concurrency: int | None = None,
+    max_retries: int = USUAL_RETRIES,
+    max_reasks: int = USUAL_REASKS,
+    budget_usd: float | None = None,
+) -> AsyncGenerator[Batch]:
+    """A model, ready to answer many rows: see `Batch.run`. On trio.
+
+    Args:
+        model: a model's name, its profile, or a GGUF file, which is verified and run here; None: the one that
+            `kandil ask` would take.
+        system: what the model is told first, in rows without a system message.
+        max_tokens: the longest answer, of rows that do not say.
+        temperature: of rows that do not say; 0 takes the likeliest words.
+        json_schema: each answer is to be JSON of this JSON Schema; one that is not is asked for again.
+        concurrency: requests at once, at most; fewer where the provider wants fewer.
+        max_retries: how often a row is tried again after failures of the server or the network.
+        max_reasks: how often, at most.
+        budget_usd: nothing more is sent when the next row might cost more than is left, by the listed prices.
+
+    Raises: KandilError: the name, the file, the key.
+    """
+    settings = config.load()
+    found = await model_named(model, settings, None, lambda _: None)
+    body = {"max_tokens": max_tokens, "temperature": temperature}
+    filling = Filling(
+        system=system,
+        body={name: value for name, value in body.items() if value is not None},
+        json_schema=json_schema,
+    )
+    sending = Sending(concurrency=concurrency, most_retries=max_retries, most_reasks=max_reasks, budget_usd=budget_usd)
+    window = found.context_window if isinstance(found, Profile) else None
+    plan = LanePlan(
+        model=found,
+        said=None,
+        rows=0,
+        done=0,
+        input_tokens=0,
+        largest_input_tokens=(window or 4096) // 4,
+        output_tokens=max_tokens or 0,
+        unbounded=0,
+    )
+    asks = json_schema is not None
+    async with (
+        opened([plan], sending, settings, Keys(), lambda _: None, may_ask_again=asks) as lanes,
+        trio.open_nursery() as nursery,
+    ):
+        made = Batch(lanes, filling, sending, nursery, retry_limited=settings.limits.rate_limit_retry)
+        try:
+            yield made
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+async def complete_many(
+    rows: Iterable[Row],
+    *,
+    model: str | Path | Profile | None = None,
+    **options: Any,  # noqa: ANN401 - those of `batch`
+) -> list[Result]:
+    """All results, in the order of the rows; `options` and errors are those of `batch`."""
+    wanted = list(rows)
+    found: dict[str, Result] = {}
+    async with batch(model, **options) as ready:
+        async for result in ready.run(wanted):
+            found[result.custom_id] = result
+    names = [_name(row, number) for number, row in enumerate(wanted, 1)]
+    return [found[name] for name in names]
+
+
+class Batch:
+    """A model that answers rows: see `batch`."""
+
+    def __init__(
+        self, lanes: Sequence[Open], filling: Filling, sending: Sending, nursery: trio.Nursery, *, retry_limited: bool
+    ) -> None:
+        self._lanes, self._filling, self._sending = lanes, filling, sending
+        self._nursery, self._retry_limited = nursery, retry_limited
+        self._used = False
+
+    async def run(self, rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Result]:
+        """Results as they come, in any order; a row that fails has an `error`, and the others go on.
+
+        Rows are taken as they are needed: there may be more of them than memory holds. Once for each `Batch`.
+
+        Raises:
+            KandilError: what would fail for every row, as a rejected key; what was answered before has been given.
+            ValueError: a row is none, or two have one `custom_id`.
+        """
+        if self._used:
+            raise RuntimeError("a batch runs once: open another")
+        self._used = True
+        core = self._started()
+        give, taken = trio.open_memory_channel[dict[str, Any]](math.inf)
+        feeding = _Feeding(core, rows)
+        try:
+            self._nursery.start_soon(self._driven, core, feeding, give)
+            async with taken:
+                async for batch in taken:
+                    for ok, line in batch["lines"]:
+                        feeding.ended_rows += 1
+                        yield _result(line, ok=ok)
+                    feeding.wanted.set()
+                    if "ended" in batch and (error := stopped_by(batch["ended"], self._lanes)):
+                        raise error
+        finally:
+            core.abort()
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(core.close, rescue_folder())
+
+    def _started(self) -> _core.BatchRun:
+        schema, budget = self._filling.json_schema, self._sending.budget_usd
+        return _core.BatchRun(
+            [lane.core for lane in self._lanes],
+            self._filling.form(None),
+            most_retries=self._sending.most_retries,
+            most_reasks=self._sending.most_reasks,
+            schema=None if schema is None else json.dumps(schema).encode(),
+            budget=None if budget is None else round(budget * PICO),
+            patience_seconds=self._sending.patience_seconds,
+            seed=random.getrandbits(63),
+        )
+
+    async def _driven(
+        self, core: _core.BatchRun, feeding: _Feeding, give: trio.MemorySendChannel[dict[str, Any]]
+    ) -> None:
+        def took(taken: dict[str, Any]) -> None:
+            if taken["lines"] or "ended" in taken:
+                give.send_nowait(taken)
+
+        conversation = Conversation(core, self._lanes, self._retry_limited, self._sending.first_byte_seconds, took)
+        async with give, trio.open_nursery() as nursery:
+            nursery.start_soon(feeding.feed)
+            await conversation.until_ended()
+            nursery.cancel_scope.cancel()
+
+
+@dataclass(slots=True)
+class _Feeding:
+    """Gives rows to a run as fast as it takes them."""
+
+    core: _core.BatchRun
+    rows: Iterable[Row] | AsyncIterable[Row]
+    fed: int = 0
+    ended_rows: int = 0
+    wanted: trio.Event = field(default_factory=trio.Event)
+    names: set[str] = field(default_factory=set)
+
+    async def feed(self) -> None:
+        chunk: list[bytes] = []
+        async for line in self._lines():
+            chunk.append(line)
+            self.fed += 1
+            if len(chunk) >= _CHUNK or isinstance(self.rows, AsyncIterable):
+                self.core.feed(0, chunk, ended=False)
+                chunk = []
+                await self._room()
+        self.core.feed(0, chunk, ended=True)
+
+    async def _room(self) -> None:
+        while self.fed - self.ended_rows >= _STORE:
+            self.wanted = trio.Event()
+            await self.wanted.wait()
+        await trio.lowlevel.checkpoint()
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        number = 0
+        async for row in _each(self.rows):
+            number += 1
+            name = _name(row, number)
+            if name in self.names:
+                raise ValueError(f"two rows have the custom_id {name!r}")
+            self.names.add(name)
+            yield _line(row, name)
+
+
+async def _each(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Row]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+def _name(row: Row, number: int) -> str:
+    given = row.get("custom_id") if isinstance(row, Mapping) else None
+    return given if isinstance(given, str) else f"row-{number}"
+
+
+def _line(row: Row, name: str) -> bytes:
+    if isinstance(row, str):
+        return msgspec.json.encode({"custom_id": name, "prompt": row})
+    if isinstance(row, Mapping):
+        return msgspec.json.encode({**row, "custom_id": name})
+    messages = [{"role": turn.role, "content": turn.text} for turn in _turns(row)]
+    return msgspec.json.encode({"custom_id": name, "messages": messages})
+
+
+def _turns(row: Sequence[Message]) -> Iterator[Message]:
+    for turn in row:
+        if not isinstance(turn, Message):
+            raise TypeError("a row is a prompt, an object or a sequence of kandil.Message")
+        if turn.images:
+            raise ValueError("pictures in rows are given as objects in OpenAI's form")
+        yield turn
+
+
+def _result(line: bytes, *, ok: bool) -> Result:
+    found = _LINES.decode(line)
+    body = found.response.body if found.response else None
+    return Result(custom_id=found.custom_id, body=body if ok else None, error=found.error)
