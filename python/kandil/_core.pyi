@@ -515,6 +515,29 @@ class JsonSchema:
         """
 
 @final
+class BatchTarget:
+    """Who answers a batch: all on which the translation of bodies depends; see ``kandil-core::batch::protocol``."""
+
+    def __new__(
+        cls,
+        protocol: str,
+        model: str,
+        *,
+        responses: bool = False,
+        reasons: bool | None = None,
+        temperature_allowed: bool | None = None,
+        max_output_tokens: int | None = None,
+        context_tokens: int | None = None,
+        lacks: list[str] = ...,
+    ) -> Self: ...
+    def encode(self, url: str, body: bytes) -> bytes:
+        """The provider's body for a row's, in OpenAI's form. Raises ValueError: where and why it cannot be sent."""
+    def decode(self, url: str, body: bytes) -> tuple[bytes, str | None, tuple[int | None, int | None, int | None]]:
+        """OpenAI's form of an answer, on one line; what it says; tokens: of the prompt, of these from a cache, of the
+        answer. Raises ValueError: it is none.
+        """
+
+@final
 class Bucket:
     """Limits, and what was taken of them; see ``kandil-core::bucket``. The way to them is :mod:`kandil.limits`.
 

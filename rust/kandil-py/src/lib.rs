@@ -8,6 +8,7 @@ mod gguf;
 mod library;
 mod names;
 mod profiles;
+mod protocol;
 mod rules;
 #[cfg(target_os = "linux")]
 mod sandbox;
@@ -40,6 +41,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<bucket::Breaker>()?;
     m.add_class::<transport::Transport>()?;
     m.add_class::<schema::JsonSchema>()?;
+    m.add_class::<protocol::BatchTarget>()?;
     batch::register(m)?;
     submission::register(m)?;
     profiles::register(m)?;

@@ -57,6 +57,7 @@ impl Drop for Stream {
 
 impl Http2 {
     pub(super) async fn open(wire: Wire) -> Result<Http2, Fault> {
+        wire.meter().head_has_come(); // heads are bounded by frames here
         let (sender, connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
