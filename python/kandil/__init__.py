@@ -14,10 +14,10 @@ What is public stands here and is loaded when it is first used, so that `import 
 - `rules()`: what is checked in GGUF files, `Rule` by `Rule`; a `Finding` has the id of one.
 - `KandilError`: the root of every error that is raised on purpose.
 
-The layers below: `cli`; `assist` (questions and answers), `batch`; `serving` (who answers for a model), `registry` (what
-the user has added), `completions` (a call, whole), `providers` (what goes over the wire), `resolver`, `compat`,
-`local_server`, `verify`, `sandbox`, `credentials`, `http`, `limits`, `config`, `hardware`, `profiles`, `errors`; `_core`
-is the Rust extension.
+The layers below: `cli`; `assist` (questions and answers), `batch`; `serving` (who answers for a model), `registry`
+(what the user has added), `completions` (a call, whole), `providers` (what goes over the wire), `resolver`, `compat`,
+`local_server`, `verify`, `sandbox`, `credentials`, `http`, `limits`, `config`, `hardware`, `profiles`, `errors`;
+`_core` is the Rust extension.
 """
 
 from typing import TYPE_CHECKING
