@@ -314,8 +314,8 @@ impl Source for Fed {
                 Ok(None) => {}
                 Ok(Some(row)) => return Ok(Pulled::Task(row.into())),
                 Err(wrong) => {
-                    let failure = Failure { code: "invalid_row".to_owned(), message: wrong.0 };
-                    return Ok(Pulled::Bad(Task::unsent(core_index::unnamed(store.read)), failure));
+                    let failure = Failure { code: "invalid_row".to_owned(), message: wrong.message };
+                    return Ok(Pulled::Bad(Task::unsent(wrong.custom_id), failure));
                 }
             }
         }

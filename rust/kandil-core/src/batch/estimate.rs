@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::row::Body;
 
 const TURN: f32 = 8.0;
 const IMAGE: f32 = 1600.0;
@@ -44,18 +44,18 @@ struct Part<'a> {
 }
 
 /// Tokens of the prompt, rather too many than too few, of a body in OpenAI's form.
-pub(crate) fn input_tokens(body: &Fields<'_>) -> u64 {
+pub(crate) fn input_tokens(body: &Body<'_>) -> u64 {
     let each = body.iter().map(|(name, value)| match name.as_ref() {
-        "messages" => messages(value.get()),
-        "prompt" | "input" | "instructions" | "tools" | "response_format" => text(value.get()) + TURN,
+        "messages" => messages(value),
+        "prompt" | "input" | "instructions" | "tools" | "response_format" => text(value) + TURN,
         _ => 0.0,
     });
     each.sum::<f32>().round() as u64
 }
 
 /// The longest answer that a body asks for.
-pub(crate) fn output_tokens(body: &Fields<'_>) -> Option<u64> {
-    let named = |name: &str| body.iter().find(|(known, _)| known == name)?.1.get().parse().ok();
+pub(crate) fn output_tokens(body: &Body<'_>) -> Option<u64> {
+    let named = |name: &str| body.iter().find(|(known, _)| known == name)?.1.parse().ok();
     ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().find_map(named)
 }
 
@@ -87,8 +87,12 @@ mod tests {
     use super::super::fields::fields;
     use super::*;
 
+    fn of(body: &str) -> Body<'_> {
+        fields(body.as_bytes()).unwrap().into_iter().map(|(name, json)| (name, json.get().into())).collect()
+    }
+
     fn input(body: &str) -> u64 {
-        input_tokens(&fields(body.as_bytes()).unwrap())
+        input_tokens(&of(body))
     }
 
     #[test]
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn reads_how_long_an_answer_may_be() {
-        let asked = |body: &str| output_tokens(&fields(body.as_bytes()).unwrap());
+        let asked = |body: &str| output_tokens(&of(body));
         assert_eq!(asked(r#"{"max_tokens":7}"#), Some(7));
         assert_eq!(asked(r#"{"max_tokens":7,"max_completion_tokens":9}"#), Some(9));
         assert_eq!(asked(r#"{"max_tokens":"x"}"#), None);

@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use memchr::memchr;
+
 const BUFFER: usize = 256 << 10;
 
 /// To be read, and written to from its beginning (`anew`) or its end; where it is not there, it is made.
@@ -99,6 +101,23 @@ impl Replacement {
         Ok(Replacement { path, new, file: Some(BufWriter::with_capacity(size, file)) })
     }
 
+    /// Whether a file has the same content.
+    pub(super) fn is_same(&mut self, path: &Path) -> io::Result<bool> {
+        self.flush()?;
+        let (one, other) = (File::open(&self.new)?, File::open(path)?);
+        let (mut here, mut there, mut offset) = (vec![0; BUFFER], vec![0; BUFFER], 0);
+        loop {
+            let read = (read_at(&one, &mut here, offset)?, read_at(&other, &mut there, offset)?);
+            if here[..read.0] != there[..read.1] {
+                return Ok(false);
+            }
+            if read.0 == 0 {
+                return Ok(true);
+            }
+            offset += read.0 as u64;
+        }
+    }
+
     /// Its content is on the disk, under the name.
     pub(super) fn commit(mut self) -> io::Result<()> {
         if let Some(file) = self.file.take() {
@@ -153,5 +172,28 @@ pub(super) fn add_part(parts: &mut Vec<Range<u64>>, part: Range<u64>) {
     match parts.last_mut() {
         Some(last) if last.end == part.start => last.end = part.end,
         _ => parts.push(part),
+    }
+}
+
+/// The line that begins at `offset`, into a buffer that is used again; it is read in pieces of this size, which double.
+pub(super) fn line_at<'a>(
+    file: &File,
+    offset: u64,
+    buffer: &'a mut Vec<u8>,
+    piece: usize,
+    longest: usize,
+) -> io::Result<&'a [u8]> {
+    let (mut filled, mut wanted) = (0, piece);
+    loop {
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
+        }
+        let read = read_at(file, &mut buffer[filled..wanted], offset + filled as u64)?;
+        let end = memchr(b'\n', &buffer[filled..filled + read]).map(|at| filled + at);
+        filled += read;
+        if end.is_some() || filled < wanted || filled > longest {
+            return Ok(&buffer[..end.unwrap_or(filled)]);
+        }
+        wanted *= 2;
     }
 }

@@ -177,7 +177,7 @@ pub(super) mod tests {
 
     /// A line of a row that was answered, or has failed.
     pub(in crate::batch) fn line(number: u32, ok: bool) -> String {
-        let content = format!("{:032x}", u128::from(number) + 1);
+        let content = format!("{:08x}{:024}", number + 1, 0);
         let end = if ok {
             r#"{"status_code":200,"request_id":"","body":{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}},"error":null"#
         } else {
@@ -194,7 +194,7 @@ pub(super) mod tests {
     fn says_of_which_row_it_is_and_how_that_ended() {
         let answered = line(7, true);
         let found = result(answered.as_bytes()).unwrap();
-        assert_eq!((&*found.custom_id, found.content[15], found.ok), ("r-7", 8, true));
+        assert_eq!((&*found.custom_id, found.content[3], found.ok), ("r-7", 8, true));
         assert_eq!((found.usage.input(), found.usage.output()), (3, 2));
         assert!(!result(line(7, false).as_bytes()).unwrap().ok);
     }
