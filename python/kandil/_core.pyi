@@ -17,6 +17,8 @@ __all__ = [
     "BatchLane",
     "BatchRecorded",
     "BatchRun",
+    "BatchSubmission",
+    "BatchTarget",
     "Breaker",
     "Bucket",
     "Entry",
@@ -36,6 +38,9 @@ __all__ = [
     "alias",
     "alias_names",
     "batch_drop",
+    "batch_merge",
+    "batch_order",
+    "batch_split",
     "check_profile",
     "confine_server",
     "enter_sandbox",
@@ -424,6 +429,24 @@ class BatchIndex:
 def batch_drop(path: Path, recorded: BatchRecorded, changed: tuple[Path, BatchForm] | None) -> None:
     """Takes rows out of a file of results: those that failed, or those of an input that have changed."""
 
+def batch_order(input: Path, form: BatchForm, part: Path, output: Path) -> int:
+    """Writes the results in ``part`` to ``output``, in the order of the rows of ``input``; ``part`` is removed. How
+    many there are. Without the GIL. Raises OSError.
+    """
+
+def batch_split(input: Path, form: BatchForm, count: int, folder: Path) -> list[tuple[Path, int]]:
+    """Divides rows by their names: the new files and how many rows each has. Without the GIL.
+
+    Raises ValueError with ``("duplicate", custom_id, line, line)``, ``("row", line, reason)`` or ``("count", most)``;
+    OSError.
+    """
+
+def batch_merge(inputs: list[Path], output: Path, errors: Path) -> tuple[int, int, int, int]:
+    """Joins results: rows answered, failed, with more than one end; damaged lines, which are left out. Without the GIL.
+
+    Raises ValueError with ``("foreign", path, line)`` or ``("conflict", custom_id, (path, line), (path, line))``; OSError.
+    """
+
 @final
 class BatchLane:
     """A model of a run: whom to ask, how, and what holds it back. For one run."""
@@ -635,3 +658,61 @@ class Transport:
     @property
     def under_way(self) -> int:
         """Requests without an end, or whose end was not taken."""
+
+@final
+class BatchSubmission:
+    """Files of requests for a provider's own batches of one model, and its files of results; see
+    ``kandil-core::batch::submission``. Without the GIL.
+    """
+
+    def __new__(
+        cls,
+        dialect: str,
+        *,
+        model: str,
+        responses: bool,
+        reasons: bool | None,
+        temperature_allowed: bool | None,
+        max_output_tokens: int | None,
+        lacks: Sequence[str],
+    ) -> Self:
+        """``dialect``: ``openai``, ``mistral`` or ``anthropic``. Raises ValueError."""
+    def prepare(
+        self,
+        index: BatchIndex,
+        form: BatchForm,
+        lane: int,
+        folder: str | PathLike[str],
+        *,
+        first: int,
+        most_rows: int,
+        most_bytes: int,
+    ) -> tuple[list[tuple[int, str, str, int, int]], tuple[int, list[tuple[str, str]]]]:
+        """Writes the rows of a lane that have no end yet into ``N.requests`` and their names into ``N.rows``, from
+        ``first`` on: number, the rows' URL, the URL that answers them, rows, bytes of each. Then how many cannot be
+        sent, and names and reasons of the first ones; ``unsent`` has their lines of errors. Raises OSError.
+        """
+    def collect(
+        self,
+        url: str,
+        rows: str | PathLike[str],
+        results: Sequence[str | PathLike[str]],
+        recorded: BatchRecorded,
+        output: str | PathLike[str],
+        errors: str | PathLike[str],
+        rescue: str | PathLike[str],
+        rest: tuple[str, str] | None,
+    ) -> tuple[int, int, int]:
+        """Appends what results say of rows that ``recorded`` does not have; with ``rest``, those without a result fail
+        with that code and message. Rows answered, failed; lines that are no result of these rows.
+
+        Raises OSError; ValueError of ``busy`` and a path, or ``unwritable``, why, what was saved where, what is lost.
+        """
+    @staticmethod
+    def refuse_unsent(
+        lines: str | PathLike[str],
+        output: str | PathLike[str],
+        errors: str | PathLike[str],
+        rescue: str | PathLike[str],
+    ) -> None:
+        """Appends the lines that ``prepare`` has written into ``unsent`` to the errors. Raises as ``collect``."""

@@ -96,6 +96,11 @@ class Order:
         return self.output.with_name(f"{self.output.name}.part") if self.ordered else self.output
 
     @property
+    def kept(self) -> Path:
+        """Where the answers of former runs are."""
+        return self.output if self.ordered and not self.written.exists() else self.written
+
+    @property
     def state(self) -> Path:
         """Where it stands how far the batch is."""
         return state_file(self.output)

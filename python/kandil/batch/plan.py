@@ -157,18 +157,18 @@ async def plan(
         form = order.filling.form(_named(order))
     except ValueError as error:
         raise BatchUnusable(order.source, str(error)) from None
-    recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+    recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
     if retry_failed and recorded.failed and not dry_run:
         await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
-        recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+        recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
     index = await _scanned(order, form, recorded)
     changed, names = index.changed
     if changed and not replace_changed:
-        raise RowsChanged(order.source, order.written, changed, names)
+        raise RowsChanged(order.source, order.kept, changed, names)
     if changed and not dry_run:
-        for path in (order.written, order.errors):
+        for path in (order.kept, order.errors):
             await trio.to_thread.run_sync(_core.batch_drop, path, recorded, (order.input, form))
-        recorded = await trio.to_thread.run_sync(orders.recorded, order.written, order.errors)
+        recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
         index = await _scanned(order, form, recorded)
     invalid, rows = index.bad
     if invalid and not skip_invalid:

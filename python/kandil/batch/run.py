@@ -182,6 +182,7 @@ async def run(
     watch = _Watch(plan, progress)
     async with opened(plan.lanes, order.sending, settings, keys, notice, may_ask_again=_asks(plan)) as lanes:
         core = _started(plan, lanes)
+        watch.keep("running")
         conversation = Conversation(
             core, lanes, settings.limits.rate_limit_retry, order.sending.first_byte_seconds, watch.took
         )
@@ -204,6 +205,8 @@ async def run(
             watch.keep("stopped")
             raise
     summary = _summary(ended, closed, lanes, watch.say_last(closed[0]))
+    if order.ordered and summary.error is None and not summary.left:
+        await trio.to_thread.run_sync(_core.batch_order, order.input, plan.form, order.written, order.output)
     watch.keep(_state_of(summary), summary.error.message if summary.error else None)
     return summary
 
@@ -230,6 +233,8 @@ def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
     import json  # noqa: PLC0415
 
     order, sending = plan.order, plan.order.sending
+    if order.kept != order.written and order.kept.exists():
+        order.kept.rename(order.written)  # it is put in order again at the end
     schema = order.filling.json_schema
     try:
         return _core.BatchRun(

@@ -139,3 +139,157 @@ class ServerGivenUp(BatchStopped):
 
     exit_code = 6
     code = "server-given-up"
+
+
+class RowsUnsendable(BatchUnusable):
+    """`count` rows cannot be asked of this provider; `rows` are the first ones' names and reasons."""
+
+    code = "rows-unsendable"
+
+    def __init__(self, path: Path, count: int, rows: Sequence[tuple[str, str]]) -> None:
+        custom_id, reason = rows[0]
+        more = f"; {count - 1:,} more rows cannot be sent" if count > 1 else ""
+        super().__init__(
+            path, f"row {custom_id}: {reason}{more}", hint="mend them, or send the others with --skip-invalid"
+        )
+        self.count, self.rows = count, [{"custom_id": custom_id, "reason": reason} for custom_id, reason in rows]
+
+
+class BatchesNotOffered(KandilError):
+    """Nobody there takes batches, or kandil does not know how."""
+
+    exit_code = 2
+    code = "batches-not-offered"
+
+    def __init__(self, provider: str) -> None:
+        who = "a model on this machine" if provider == "local" else provider
+        super().__init__(
+            f"{who} has no batch API that kandil knows", hint="`kandil batch run` takes the same file and answers now"
+        )
+        self.provider = provider
+
+
+class SubmissionUnconfirmed(KandilError):
+    """What is submitted is paid for, and nobody has agreed."""
+
+    exit_code = 2
+    code = "submission-unconfirmed"
+
+    def __init__(self, rows: int, cost_usd: float | None) -> None:
+        cost = "" if cost_usd is None else f" for about {cost_usd:,.2f} US dollars"
+        super().__init__(
+            f"nobody is here to agree to submit {rows:,} rows{cost}", hint="say --yes; --dry-run shows what it is"
+        )
+        self.rows, self.cost_usd = rows, cost_usd
+
+
+class SubmissionMissing(BatchUnusable):
+    """Nothing was submitted for this output."""
+
+    code = "submission-missing"
+
+    def __init__(self, output: Path) -> None:
+        hint = f"`kandil batch submit ROWS -o {output}` submits; what `kandil batch run` writes is there already"
+        super().__init__(output, "nothing was submitted for it", hint=hint)
+
+
+class SubmissionUnfinished(BatchUnusable):
+    """Not all of it is with the provider."""
+
+    exit_code = 1
+    code = "submission-unfinished"
+
+    def __init__(self, output: Path) -> None:
+        super().__init__(
+            output, "not all of it is submitted yet", hint="the same `kandil batch submit` goes on where it stopped"
+        )
+
+
+class SubmissionPending(BatchUnusable):
+    """Rows of this output are with a provider, who is paid for them."""
+
+    exit_code = 1
+    code = "submission-pending"
+
+    def __init__(self, output: Path) -> None:
+        hint = f"`kandil batch fetch {output}` has their answers; `kandil batch cancel {output}` gives them up"
+        super().__init__(output, "its rows are submitted to a provider, and not fetched yet", hint=hint)
+
+
+class _ProviderBatchTrouble(KandilError):
+    exit_code = 6
+
+    def __init__(self, provider: str, message: str, hint: str) -> None:
+        super().__init__(f"{provider}: {message}", hint=hint)
+        self.provider = provider
+
+
+class ProviderBatchMissing(_ProviderBatchTrouble):
+    """The provider does not know a batch that it took."""
+
+    code = "provider-batch-missing"
+
+    def __init__(self, provider: str, batch_id: str) -> None:
+        super().__init__(
+            provider,
+            f"there is no batch {batch_id} (any more)",
+            "is the key that of the account it was submitted with? results are kept for about 30 days",
+        )
+        self.batch_id = batch_id
+
+
+class BatchUnclear(_ProviderBatchTrouble):
+    """An attempt may have created one of several batches, and nothing tells them apart."""
+
+    code = "batch-unclear"
+
+    def __init__(self, provider: str, batch_ids: Sequence[str], state: Path) -> None:
+        super().__init__(
+            provider,
+            f"one of these may be a batch of ours whose creation was cut off: {', '.join(batch_ids)}",
+            f"see which it is, and put its id into {state} as batch_id; or null and stage prepared, to submit it anew",
+        )
+        self.batch_ids, self.state = list(batch_ids), str(state)
+
+
+class BatchNotOurs(_ProviderBatchTrouble):
+    """What was taken for a batch of ours, by its size and time, has other rows. Nothing of it was written."""
+
+    code = "batch-not-ours"
+
+    def __init__(self, provider: str, batch_id: str, state: Path) -> None:
+        super().__init__(
+            provider,
+            f"batch {batch_id}, taken for one whose creation was cut off, has other rows",
+            f"put its right id into {state}; or null and stage prepared, to submit it anew",
+        )
+        self.batch_id, self.state = batch_id, str(state)
+
+
+class BatchesElsewhere(KandilError):
+    """The model's address has changed since its batches were submitted: the key does not go to the old one."""
+
+    exit_code = 9
+    code = "batches-elsewhere"
+
+    def __init__(self, model: str, origin: str, now: str) -> None:
+        super().__init__(
+            f"the batches of {model} are at {origin}, and it is answered at {now} now",
+            hint="put the address back (`kandil config`), and fetch again",
+        )
+        self.model, self.origin, self.now = model, origin, now
+
+
+class ResultsConflict(BatchUnusable):
+    """Two results of one row are of different requests. Nothing was written."""
+
+    code = "results-conflict"
+
+    def __init__(self, custom_id: str, first: tuple[Path, int], second: tuple[Path, int]) -> None:
+        where = f"line {second[1]} and {first[0]}, line {first[1]}"
+        super().__init__(
+            second[0],
+            f"{where} have results of different requests, both called {custom_id}",
+            hint="these are outputs of different inputs, or of other models or options: merge what belongs together",
+        )
+        self.custom_id = custom_id

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod batch;
+mod batch_files;
 mod bucket;
 mod gguf;
 mod library;
@@ -43,6 +44,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<schema::JsonSchema>()?;
     m.add_class::<protocol::BatchTarget>()?;
     batch::register(m)?;
+    batch_files::register(m)?;
     submission::register(m)?;
     profiles::register(m)?;
     gguf::register(m)

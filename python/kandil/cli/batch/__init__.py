@@ -28,10 +28,12 @@ has an answer is sent again.
 class BatchGroup(LazyGroup):
     summaries: ClassVar[Mapping[str, str]] = {
         "cancel": "Stop a batch that runs.",
+        "fetch": "Get the answers to what was submitted.",
         "merge": "Join the outputs of several runs.",
         "run": "Send a file of requests.",
         "split": "Divide a file of requests into parts.",
         "status": "Show how far a batch is.",
+        "submit": "Give a file of requests to a provider's batch API.",
     }
 
     def home(self, name: str) -> str:
