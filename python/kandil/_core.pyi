@@ -499,8 +499,10 @@ class BatchRun:
         spent: int = 0,
         patience_seconds: float,
         seed: int,
+        proxies: list[tuple[str, str, str, int, tuple[str, str] | None]] = ...,
     ) -> Self:
         """The rows of ``index`` go to ``files``; without these, rows are fed, and lines taken. Money in picodollars.
+        ``proxies``: origin, then the proxy's scheme, host, port, and name and password.
 
         Raises ValueError with ``("busy", path)``: another run has the files; OSError.
         """

@@ -89,7 +89,8 @@ class Seen:
 class ProviderBatches(Protocol):
     """One model's batches at its provider. Every method raises KandilError."""
 
-    calls: ProviderCalls
+    @property
+    def calls(self) -> ProviderCalls: ...
 
     async def upload(self, requests: Path, name: str) -> str | None:
         """The id of the file; None: this API takes requests with the batch."""
@@ -100,14 +101,14 @@ class ProviderBatches(Protocol):
     def newest(self) -> AsyncGenerator[Seen]:
         """The account's batches, the youngest first."""
 
-    async def look(self, batch_id: str) -> Seen: ...
+    async def look(self, batch_id: str) -> Seen:
+        """As it is now."""
 
-    async def cancel(self, batch_id: str) -> Seen: ...
+    async def cancel(self, batch_id: str) -> Seen:
+        """Told to stop: what it has done by then is among its results."""
 
 
-async def find(
-    batches: ProviderBatches, mark: str, *, since: float, rows: int, known: frozenset[str]
-) -> list[Seen]:
+async def find(batches: ProviderBatches, mark: str, *, since: float, rows: int, known: frozenset[str]) -> list[Seen]:
     """Batches that may be the one that was marked so, which an attempt since then may have created.
 
     Where an API keeps marks, it is the one that has it; else all that were created since then with as many requests.

@@ -13,8 +13,7 @@ import trio
 
 from kandil._core import __version__
 from kandil.errors import (
-    KeyUnsendable,
-    NetworkError,
+    KandilError,
     RedirectRefused,
     ReplyMalformed,
     TotalTimeout,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from kandil.http.timeouts import Timeouts
+    from kandil.http.upload import Upload
     from kandil.secret import Secret
 
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -69,7 +69,7 @@ class Client:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | Upload = b"",
         auth: tuple[str, str | None] | None = None,
         secret: Secret | None = None,
         timeouts: Timeouts | None = None,
@@ -80,7 +80,7 @@ class Client:
         another origin is followed for GET, without key and without headers that say who asks. `timeouts` are this
         request's own. Leaving the block early closes the connection.
 
-        Raises: a NetworkError, which is a NotConnected where nothing can have been sent.
+        Raises: a NetworkError, which is a NotConnected where nothing can have been sent; FileUnreadable, of an Upload.
         """
         limits = timeouts or self._timeouts
         total_by = math.inf if limits.total_seconds is None else trio.current_time() + limits.total_seconds
@@ -106,7 +106,7 @@ class Client:
         pool = self._pool(hop.url, hop.reach)
         key = secret if hop.keyed else None
         waits = {"connect": limits.connect_seconds, "write": idle_seconds, "read": limits.first_byte_seconds}
-        error: NetworkError
+        error: KandilError
         with trio.CancelScope(deadline=total_by) as scope:
             try:
                 core = await pool.handle_async_request(_request(hop, auth, key, waits))
@@ -116,7 +116,7 @@ class Client:
                     return Response(core, connection, hop.url, limits, total_by)
                 await core.aclose()
                 error = ReplyMalformed(host, "it changes to another protocol, unasked")
-            except NetworkError as failure:
+            except KandilError as failure:
                 error = failure
             except httpcore2.ProtocolError:
                 error = ReplyMalformed(host, "what answers does not speak HTTP/1.1")
@@ -158,4 +158,3 @@ def _request(
         lines.append(key_header(hop.url.host, auth, secret))
     url = httpcore2.URL(scheme=hop.url.scheme, host=hop.url.host, port=hop.url.port, target=hop.url.target)
     return httpcore2.Request(hop.method, url, headers=lines, content=hop.body, extensions={"timeout": waits})
-

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kandil.http.response import Response
+    from kandil.http.upload import Upload
 
 MOST: Final = 10
 _STATUSES: Final = {301, 302, 303, 307, 308}
@@ -29,7 +30,7 @@ class Hop:
     method: str
     url: urls.Url
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | Upload
     keyed: bool
     """The key goes along."""
     reach: Zone = Zone.LOOPBACK

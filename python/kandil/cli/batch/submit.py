@@ -125,10 +125,10 @@ def _gone_on(
 async def _planned(
     order: Order, loaded: Config, keys: Keys, say: Callable[[str], None], asked: dict[str, Any]
 ) -> tuple[Plan, Costs]:
-    from kandil import batch
+    from kandil.batch import plan as planned
     from kandil.batch import submission
 
-    plan = await batch.plan(
+    plan = await planned(
         order,
         loaded,
         keys=keys,
@@ -142,7 +142,7 @@ async def _planned(
 
 
 def _order(source: str, asked: dict[str, Any]) -> Order:
-    from kandil import batch
+    from kandil.batch import Filling, Order, errors_file
     from kandil.cli.naming import resolved
     from kandil.registry import choice
 
@@ -155,12 +155,12 @@ def _order(source: str, asked: dict[str, Any]) -> Order:
             if choice.is_path(name)
             else resolved(name, explain=asked["explain"], no_input=asked["no_input"]).profile
         )
-    return batch.Order(
+    return Order(
         input=path,
         output=output,
-        errors=Path(asked["errors"]) if asked["errors"] else batch.errors_file(output),
+        errors=Path(asked["errors"]) if asked["errors"] else errors_file(output),
         model=model,
-        filling=batch.Filling(
+        filling=Filling(
             text=asked["text"],
             template=asked["template"],
             system=asked["system"],

@@ -10,10 +10,10 @@ mod rows;
 use std::borrow::Cow;
 
 pub use self::requests::{Prepared, Requests, Unsent, prepare};
-pub use self::results::{Collected, collect, give_up};
+pub use self::results::{Collected, append_unsent, collect, give_up};
 pub use self::rows::Rows;
 use super::row::id_hash;
-use crate::batch::protocol::Kind;
+use crate::batch::protocol::{Kind, Target};
 
 /// How a provider's batches are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn sent_id(custom_id: &str) -> Cow<'_, str> {
     Cow::Owned(format!("kandil-{:032x}", u128::from_be_bytes(id_hash(custom_id))))
 }
 
-/// OpenAI's name for an endpoint, whatever the provider's own paths are.
+/// OpenAI's name for a call, whatever the provider's own paths are.
 #[must_use]
 pub fn url(kind: Kind) -> &'static str {
     match kind {
@@ -56,6 +56,12 @@ pub fn url(kind: Kind) -> &'static str {
         Kind::Embeddings => "/v1/embeddings",
         Kind::Responses => "/v1/responses",
     }
+}
+
+/// The call that answers rows of this kind.
+#[must_use]
+pub fn endpoint(target: &Target, kind: Kind) -> &'static str {
+    url(if kind == Kind::Chat && target.responses { Kind::Responses } else { kind })
 }
 
 #[cfg(test)]

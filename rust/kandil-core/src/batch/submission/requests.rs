@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Caps, Dialect, rows, sent_id, url};
+use super::{Caps, Dialect, endpoint, rows, sent_id};
 use crate::batch::fields::{fields, quoted};
 use crate::batch::protocol::{self, Kind, Target};
 use crate::batch::recorded::{private, sync_folder};
@@ -113,7 +113,7 @@ impl Requests {
         let said = |why: protocol::Unsendable| why.to_string();
         match self.dialect {
             Dialect::OpenAi => {
-                quoted(to, url(self.kind(task.kind)));
+                quoted(to, endpoint(&self.target, task.kind));
                 to.extend_from_slice(b",\"body\":");
                 protocol::encode(&self.target, task.kind, &task.body, to).map_err(said)?;
             }
@@ -126,11 +126,6 @@ impl Requests {
         }
         to.push(b'}');
         Ok(())
-    }
-
-    /// The call that answers rows of this kind.
-    fn kind(&self, kind: Kind) -> Kind {
-        if kind == Kind::Chat && self.target.responses { Kind::Responses } else { kind }
     }
 
     fn append(&mut self, task: &Task, request: &[u8]) -> io::Result<()> {

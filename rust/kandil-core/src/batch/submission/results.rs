@@ -78,6 +78,20 @@ pub fn give_up(rows: &Rows, failure: &Failure, recorded: &Recorded, sink: &mut d
     Ok(found)
 }
 
+/// Lines of a file go to the sink as errors: those that [`super::prepare`] has written of rows that cannot be sent.
+///
+/// # Errors
+/// The file cannot be read, or the sink can keep no more.
+pub fn append_unsent(lines: &Path, sink: &mut dyn Sink) -> io::Result<u64> {
+    let mut found = Collected::default();
+    for line in BufReader::new(File::open(lines)?).split(b'\n') {
+        let mut line = line?;
+        line.push(b'\n');
+        put(sink, Line { lane: 0, ok: false, content: [0; 16], line }, &mut found)?;
+    }
+    Ok(found.failed)
+}
+
 fn put(sink: &mut dyn Sink, line: Line, found: &mut Collected) -> io::Result<()> {
     while !sink.room() && sink.failure().is_none() {
         std::thread::sleep(ROOM_WAIT);

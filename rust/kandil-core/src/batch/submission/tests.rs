@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::batch::index::Index;
-use crate::batch::protocol::{Protocol, Target};
+use crate::batch::protocol::Protocol;
 use crate::batch::recorded::Recorded;
 use crate::batch::row::Form;
 use crate::batch::run::{Failure, Recorded as Line, Sink};
