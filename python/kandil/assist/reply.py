@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kandil import config, registry
+from kandil import config
 from kandil.assist.checks import check_json
 from kandil.assist.prompt import compiled, image, text_file
 from kandil.assist.question import Question, answering
 from kandil.providers.conversation import Message
 from kandil.registry import choice
-from kandil.resolver import Names
 
 if TYPE_CHECKING:
     import os
@@ -110,7 +109,7 @@ async def stream(
         compiled(json_schema)  # what is wrong with it is said before anything is sent
     question = Question(
         text=turns[-1].text,
-        model=await _model(model, settings, images=bool(images)),
+        model=await choice.meant(model, settings, task="vision" if images else "chat"),
         system=system,
         context=tuple(text_file(Path(one)) for one in files),
         images=(*turns[-1].images, *(image(Path(one)) for one in images)),
@@ -126,13 +125,3 @@ async def stream(
     )
     async with answering(question, settings=settings) as answer:
         yield answer
-
-
-async def _model(named: str | Path | Profile | None, settings: config.Config, *, images: bool) -> Profile | Path:
-    if named is None:
-        named = (await choice.choose(settings, task="vision" if images else "chat")).name
-    if not isinstance(named, str):
-        return named
-    if choice.is_path(named):
-        return Path(named)
-    return Names(registry.profiles(), settings.aliases).resolve(named).profile

@@ -8,11 +8,15 @@ from kandil import _core
 from kandil.batch.failures import CONNECT_SECONDS, IDLE_SECONDS
 from kandil.batch.order import LARGEST_ANSWER_BYTES
 from kandil.completions import secret_for
+from kandil.http import urls
 from kandil.http.key import key_header
+from kandil.http.proxies import proxy_for
 from kandil.limits import Limits
 from kandil.secret import forms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kandil.batch.order import Sending
     from kandil.completions import Target
     from kandil.credentials import Keys
@@ -116,3 +120,10 @@ def pico(price: Price | None, input_tokens: int) -> tuple[int, int, int]:
 
 def _pico(dollars: float) -> int:
     return round(dollars * _PICO_PER_MILLION)
+
+
+def proxies(targets: Iterable[Target]) -> list[tuple[str, str, str, int, tuple[str, str] | None]]:
+    """Who leads to these, as the environment says. Raises: ProxyFailed, UrlUnusable."""
+    urls_of = {urls.parse(target.endpoint.url) for target in targets}
+    found = ((url.origin, proxy) for url in urls_of if (proxy := proxy_for(url)))
+    return [(origin, proxy.scheme, proxy.host, proxy.port, proxy.user) for origin, proxy in found]

@@ -42,7 +42,8 @@ def split(source: Path, count: int, folder: Path, *, text: bool = False) -> list
                 raise RowsInvalid(source, 1, [(line, reason)]) from None
             case ("count", most):
                 raise BatchUnusable(source, f"it can be divided into 1 to {most:,} parts") from None
-        raise
+            case _:
+                raise
 
 
 def merge(inputs: Sequence[Path], output: Path, errors: Path) -> Merged:
@@ -60,5 +61,6 @@ def merge(inputs: Sequence[Path], output: Path, errors: Path) -> Merged:
                 raise OutputForeign(Path(path), line) from None
             case ("conflict", custom_id, first, second):
                 raise ResultsConflict(custom_id, first, second) from None
-        raise
+            case _:
+                raise
     return Merged(answered=answered, failed=failed, repeated=repeated, damaged=damaged)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from kandil import _core, registry
+from kandil import _core
 from kandil.batch import order as orders
 from kandil.batch.lanes import LONGEST_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, pico
 from kandil.errors import (
@@ -22,7 +22,6 @@ from kandil.errors import (
 )
 from kandil.profiles import Profile
 from kandil.registry import choice
-from kandil.resolver import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +227,7 @@ async def _lane(
     *counts: int,
 ) -> LanePlan:
     rows, done, input_tokens, largest_input_tokens, output_tokens, unbounded = counts
-    model = order.model or await model_named(said, settings, keys, notice)
+    model = order.model or await choice.meant(said, settings, keys=keys, notice=notice)
     return LanePlan(
         model=model,
         said=None if order.model else said,
@@ -239,24 +238,6 @@ async def _lane(
         output_tokens=output_tokens,
         unbounded=unbounded,
     )
-
-
-async def model_named(
-    said: str | Path | Profile | None, settings: Config, keys: Keys | None, notice: Callable[[str], None]
-) -> Profile | Path:
-    """The model of this name; None: the one that stands for none.
-
-    Raises: NameUnknown, NameAmbiguous, NoModelConfigured, DefaultUnusable.
-    """
-    if said is None:
-        chosen = await choice.choose(settings, keys=keys)
-        notice(f"{chosen.name}: {chosen.why}")
-        said = chosen.name
-    if not isinstance(said, str):
-        return said
-    if choice.is_path(said):
-        return Path(said)
-    return Names(registry.profiles(), settings.aliases).resolve(said).profile
 
 
 def _spent(recorded: _core.BatchRecorded, lanes: list[LanePlan]) -> int:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PICO: Final = 1_000_000_000_000
 _LOOK_SECONDS: Final = 0.1
 _STATE_SECONDS: Final = 1.0
+Closed = tuple[int, str | None, "list[Path]", int]
+"""Of `_core.BatchRun.close`."""
 GRACE_SECONDS: Final = 30.0
 """After a stop, so long is waited for answers that are under way: they are paid for."""
 _LOCAL_SLOTS: Final = 8
@@ -187,6 +189,7 @@ async def run(
             core, lanes, settings.limits.rate_limit_retry, order.sending.first_byte_seconds, watch.took
         )
         ended: dict[str, Any] = {"end": "stopped", "why": None, "lanes": [], "done": [], "seconds": None}
+        closed: Closed = (0, None, [], 0)
         try:
             try:
                 ended = await conversation.until_ended()
@@ -249,12 +252,14 @@ def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
             spent=plan.spent_pico_usd,
             patience_seconds=sending.patience_seconds,
             seed=random.getrandbits(63),
+            proxies=batch_lanes.proxies(lane.target for lane in lanes),
         )
     except ValueError as error:
         match error.args:
             case ("busy", path):
                 raise OutputBusy(path) from None
-        raise
+            case _:
+                raise
     except OSError as error:
         raise OutputUnwritable(f"{error.filename}: {error.strerror}") from error
 
@@ -377,9 +382,7 @@ class _Watch:
         )
 
 
-def _summary(
-    ended: dict[str, Any], closed: tuple[int, str | None, list[Path], int], lanes: Sequence[Open], progress: Progress
-) -> Summary:
+def _summary(ended: dict[str, Any], closed: Closed, lanes: Sequence[Open], progress: Progress) -> Summary:
     _, failure, rescued, lost = closed
     error = stopped_by(ended, lanes) if failure is None else OutputUnwritable(failure, rescued=rescued, lost=lost)
     return Summary(

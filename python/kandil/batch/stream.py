@@ -15,12 +15,14 @@ import msgspec
 import trio
 
 from kandil import _core, config
+from kandil.batch import lanes as batch_lanes
 from kandil.batch.order import USUAL_REASKS, USUAL_RETRIES, Filling, Sending
-from kandil.batch.plan import LanePlan, model_named
+from kandil.batch.plan import LanePlan
 from kandil.batch.run import PICO, Conversation, opened, rescue_folder, stopped_by
 from kandil.credentials import Keys
 from kandil.profiles import Profile
 from kandil.providers import Message
+from kandil.registry import choice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
@@ -104,7 +106,7 @@ async def batch(
     Raises: KandilError: the name, the file, the key.
     """
     settings = config.load()
-    found = await model_named(model, settings, None, lambda _: None)
+    found = await choice.meant(model, settings)
     body = {"max_tokens": max_tokens, "temperature": temperature}
     filling = Filling(
         system=system,
@@ -202,6 +204,7 @@ class Batch:
             budget=None if budget is None else round(budget * PICO),
             patience_seconds=self._sending.patience_seconds,
             seed=random.getrandbits(63),
+            proxies=batch_lanes.proxies(lane.target for lane in self._lanes),
         )
 
     async def _driven(

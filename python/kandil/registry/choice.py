@@ -20,7 +20,7 @@ from kandil.registry import inventory, session, store
 from kandil.resolver import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kandil.config import Config, Origin
     from kandil.credentials import Keys
@@ -68,6 +68,30 @@ class Choice:
 def is_path(name: str) -> bool:
     """A file is named and no model, by the name alone: what lies in the working directory cannot change that."""
     return name.lower().endswith(".gguf") or name.startswith(("/", "./", "../", "~/"))
+
+
+async def meant(
+    said: str | Path | Profile | None,
+    settings: Config,
+    *,
+    task: Task = "chat",
+    keys: Keys | None = None,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Profile | Path:
+    """The model that a program or a row names: a name is resolved, never guessed; None: the one for the task, and
+    `notice` is told which, and why.
+
+    Raises: NameUnknown, NameAmbiguous, and what `choose` does.
+    """
+    if said is None:
+        chosen = await choose(settings, task=task, keys=keys)
+        notice(f"{chosen.name}: {chosen.why}")
+        said = chosen.name
+    if not isinstance(said, str):
+        return said
+    if is_path(said):
+        return Path(said)
+    return Names(store.profiles(), settings.aliases).resolve(said).profile
 
 
 async def choose(settings: Config, *, task: Task = "chat", keys: Keys | None = None) -> Choice:

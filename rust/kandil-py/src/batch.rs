@@ -358,7 +358,7 @@ impl BatchRun {
     #[new]
     #[pyo3(signature = (
         lanes, form, *, index = None, files = None, most_retries, most_reasks = 0, schema = None, budget = None,
-        spent = 0, patience_seconds, seed,
+        spent = 0, patience_seconds, seed, proxies = Vec::new(),
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -374,6 +374,7 @@ impl BatchRun {
         spent: u64,
         patience_seconds: f64,
         seed: u64,
+        proxies: Vec<(String, String, String, u16, Option<(String, String)>)>,
     ) -> PyResult<BatchRun> {
         let waker = Arc::new(Waker::new()?);
         let schema = schema.map(Schema::new).transpose().map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -401,9 +402,11 @@ impl BatchRun {
         let patience = u64::try_from(seconds(patience_seconds)?.as_nanos()).unwrap_or(u64::MAX);
         let policy = Policy { most_retries, most_reasks, budget, spent, patience, seed };
         let run = Run::new(made, policy, schema, sink);
-        let thread = py
-            .detach(|| Thread::start(TransportSettings::default()))
-            .map_err(|fault| PyOSError::new_err(fault.to_string()))?;
+        let mut settings = TransportSettings::default();
+        for (origin, scheme, host, port, user) in proxies {
+            settings.proxies.insert(origin, crate::transport::proxy(&scheme, host, port, user)?);
+        }
+        let thread = py.detach(|| Thread::start(settings)).map_err(|fault| PyOSError::new_err(fault.to_string()))?;
         let link = Arc::new(Link::new(Arc::clone(&waker)));
         let own = Arc::clone(&link);
         thread.spawn(move |client| drive(client, run, own));

@@ -13,7 +13,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 const ANY_SIZE: u64 = u64::MAX;
 
 /// Method, URL, headers, body; seconds for connect, first byte, idle, and, or None, in all.
-type Asked = (String, String, Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>, (f64, f64, f64, Option<f64>));
+type Asked<'py> = (String, String, Vec<Field<'py>>, Bound<'py, PyBytes>, (f64, f64, f64, Option<f64>));
+/// Name and value.
+type Field<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Transport(Relay);
@@ -31,7 +33,7 @@ impl Transport {
         self.0.waker().fileno()
     }
 
-    fn submit(&self, requests: Vec<Asked>) -> PyResult<u64> {
+    fn submit(&self, requests: Vec<Asked<'_>>) -> PyResult<u64> {
         Ok(self.0.submit(requests.into_iter().map(request).collect::<PyResult<_>>()?))
     }
 
@@ -57,13 +59,7 @@ impl Transport {
         port: u16,
         user: Option<(String, String)>,
     ) -> PyResult<()> {
-        let scheme = match scheme {
-            "http" => ProxyScheme::Http,
-            "https" => ProxyScheme::Https,
-            "socks5" => ProxyScheme::Socks5,
-            _ => return Err(PyValueError::new_err("no proxy speaks this")),
-        };
-        self.0.set_proxy(origin, Some(Proxy { scheme, host, port, user }));
+        self.0.set_proxy(origin, Some(proxy(scheme, host, port, user)?));
         Ok(())
     }
 
@@ -73,13 +69,24 @@ impl Transport {
     }
 }
 
-fn request((method, url, headers, body, waits): Asked) -> PyResult<Request> {
+/// Who leads to an origin.
+pub(crate) fn proxy(scheme: &str, host: String, port: u16, user: Option<(String, String)>) -> PyResult<Proxy> {
+    let scheme = match scheme {
+        "http" => ProxyScheme::Http,
+        "https" => ProxyScheme::Https,
+        "socks5" => ProxyScheme::Socks5,
+        _ => return Err(PyValueError::new_err("no proxy speaks this")),
+    };
+    Ok(Proxy { scheme, host, port, user })
+}
+
+fn request((method, url, headers, body, waits): Asked<'_>) -> PyResult<Request> {
     let unusable = |what: &str| PyValueError::new_err(format!("{what} has characters that cannot be sent"));
     let mut fields = http::HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         // Neither is repeated: it may be secret.
-        let name = http::HeaderName::from_bytes(&name).map_err(|_| unusable("a header's name"))?;
-        let mut value = http::HeaderValue::from_bytes(&value).map_err(|_| unusable("a header"))?;
+        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable("a header's name"))?;
+        let mut value = http::HeaderValue::from_bytes(value.as_bytes()).map_err(|_| unusable("a header"))?;
         value.set_sensitive(is_secret(name.as_str()));
         fields.append(name, value);
     }
@@ -88,7 +95,7 @@ fn request((method, url, headers, body, waits): Asked) -> PyResult<Request> {
         method: method.parse().map_err(|_| unusable("the method"))?,
         uri: url.parse().map_err(|_| unusable("the URL"))?,
         headers: fields,
-        body: body.into(),
+        body: body.as_bytes().to_vec().into(),
         deadlines: Deadlines {
             connect: seconds(connect),
             first_byte: seconds(first_byte),

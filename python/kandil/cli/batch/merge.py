@@ -29,14 +29,13 @@ stays, so that doing it again changes nothing. Results of different requests wit
 def command(ctx: click.Context, /, *, inputs: tuple[str, ...], output: str, errors: str | None) -> int:
     from dataclasses import asdict
 
-    from kandil import batch
-    from kandil.batch import parts
+    from kandil.batch import errors_file, parts
     from kandil.cli.json_lines import write_report
 
     settings = ctx.find_object(Settings)
     assert settings is not None
     place = Path(output)
-    failed = Path(errors) if errors else batch.errors_file(place)
+    failed = Path(errors) if errors else errors_file(place)
     merged = parts.merge([Path(one) for one in inputs], place, failed)
     if settings.json:
         write_report("kandil.batch-merge/1", output=place, errors=failed, **asdict(merged))

@@ -123,15 +123,18 @@ def _run(order: Order, loaded: Config, screen: Screen, settings: Settings, asked
     _consent(plan, asked)
     try:
         summary = run_async(partial(_carried_out, plan, loaded, keys, screen))
+    except click.Abort:
+        screen.interrupted()
+        raise
     finally:
         screen.end()
     return screen.report(plan, summary)
 
 
 async def _planned(order: Order, loaded: Config, keys: Any, screen: Screen, asked: Mapping[str, Any]) -> Plan:
-    from kandil import batch
+    from kandil.batch import plan
 
-    return await batch.plan(
+    return await plan(
         order,
         loaded,
         keys=keys,
@@ -144,9 +147,9 @@ async def _planned(order: Order, loaded: Config, keys: Any, screen: Screen, aske
 
 
 async def _carried_out(plan: Plan, loaded: Config, keys: Any, screen: Screen) -> Summary:
-    from kandil import batch
+    from kandil.batch import run
 
-    return await batch.run(plan, loaded, keys=keys, progress=screen.show, notice=screen.say)
+    return await run(plan, loaded, keys=keys, progress=screen.show, notice=screen.say)
 
 
 def _consent(plan: Plan, asked: Mapping[str, Any]) -> None:
@@ -177,7 +180,7 @@ def _model(asked: Mapping[str, Any]) -> Profile | Path | None:
 
 def _order(name: str, source: Path, model: Profile | Path | None, asked: Mapping[str, Any]) -> Order:
     """Raises: AttachmentUnusable."""
-    from kandil import batch
+    from kandil.batch import Filling, Order, Sending, errors_file
 
     output = Path(asked["output"])
     body = {name: asked[name] for name in ("max_tokens", "temperature") if asked[name] is not None}
@@ -188,19 +191,19 @@ def _order(name: str, source: Path, model: Profile | Path | None, asked: Mapping
         "first_byte_seconds": asked["timeout"],
         "patience_seconds": asked["give_up_after"],
     }
-    return batch.Order(
+    return Order(
         input=source,
         output=output,
-        errors=Path(asked["errors"]) if asked["errors"] else batch.errors_file(output),
+        errors=Path(asked["errors"]) if asked["errors"] else errors_file(output),
         model=model,
-        filling=batch.Filling(
+        filling=Filling(
             text=asked["text"],
             template=asked["template"],
             system=asked["system"],
             body=body,
             json_schema=_schema(asked["schema"]),
         ),
-        sending=batch.Sending(**{name: value for name, value in sending.items() if value is not None}),
+        sending=Sending(**{name: value for name, value in sending.items() if value is not None}),
         shard=asked["shard"],
         ordered=asked["ordered"],
         shown="standard input" if name == "-" else name,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kandil.cli.group import Settings
 
 _PARTLY: Final = 10
+_FAST: Final = 10
 _FRAME_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 1.0
 _LONGEST_NOTICE: Final = 500
@@ -35,6 +36,7 @@ class Screen:
         self._lines = how == "json"
         self._shown_at = 0.0
         self._line = ""
+        self._last: Progress | None = None
 
     def say(self, text: str) -> None:
         """A line that stays. Without `--quiet`, or when it warns."""
@@ -72,7 +74,7 @@ class Screen:
 
     def show(self, progress: Progress) -> None:
         """The newest; drawn as often as eyes see it."""
-        now = time.monotonic()
+        now, self._last = time.monotonic(), progress
         if self._lines and now - self._shown_at >= _LINE_SECONDS:
             self._shown_at = now
             print(
@@ -90,6 +92,12 @@ class Screen:
     def end(self) -> None:
         """Nothing moves any more."""
         self._wipe()
+
+    def interrupted(self) -> None:
+        """Its user stopped it."""
+        if last := self._last:
+            left = last.rows - last.done
+            self.say(f"stopped: {last.done:,} rows are done, {left:,} are left: the same command goes on with them")
 
     def report(self, plan: Plan, summary: Summary) -> int:
         """What became of it; gives the exit code."""
@@ -143,12 +151,8 @@ def exit_code(summary: Summary) -> int:
 def in_a_line(progress: Progress) -> str:
     """`12,345/100,000 rows  120 rows/s  64 under way  3 sent again  $0.12  2 min 05 s left`."""
     parts = [f"{progress.done:,}/{progress.rows:,} rows"]
-    if progress.rows_per_second:
-        parts.append(
-            f"{progress.rows_per_second:,.0f} rows/s"
-            if progress.rows_per_second >= 10
-            else f"{progress.rows_per_second:.1f} rows/s"
-        )  # noqa: PLR2004
+    if rate := progress.rows_per_second:
+        parts.append(f"{rate:,.0f} rows/s" if rate >= _FAST else f"{rate:.1f} rows/s")
     if progress.output_tokens and progress.seconds:
         parts.append(f"{human_count(progress.output_tokens / progress.seconds)} tokens/s")
     parts.append(f"{progress.running:,} under way")
