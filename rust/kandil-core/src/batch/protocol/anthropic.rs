@@ -46,14 +46,14 @@ pub(super) fn encode(target: &Target, body: &[u8], out: &mut Vec<u8>) -> Result<
     }
     tools(&chat, out);
     for setting in &chat.settings {
-        self::setting(setting, &mut config, out)?;
+        self::setting(&chat, setting, &mut config, out)?;
     }
     config.end("output_config", out);
     out.push(b'}');
     Ok(())
 }
 
-fn setting(setting: &Setting<'_>, config: &mut Beside, out: &mut Vec<u8>) -> Result<(), Unsendable> {
+fn setting(chat: &Chat<'_>, setting: &Setting<'_>, config: &mut Beside, out: &mut Vec<u8>) -> Result<(), Unsendable> {
     match setting.name.as_ref() {
         name @ ("temperature" | "top_p" | "top_k" | "thinking" | "cache_control") => {
             out.raw(name, setting.value.get());
@@ -66,7 +66,12 @@ fn setting(setting: &Setting<'_>, config: &mut Beside, out: &mut Vec<u8>) -> Res
         }
         "reasoning_effort" => match setting.text()?.as_ref() {
             "none" => out.raw("thinking", r#"{"type":"disabled"}"#),
-            effort @ ("low" | "medium" | "high" | "xhigh" | "max") => config.0.text("effort", effort),
+            effort @ ("low" | "medium" | "high" | "xhigh" | "max") => {
+                config.0.text("effort", effort);
+                if !chat.settings.iter().any(|setting| setting.name == "thinking") {
+                    out.raw("thinking", r#"{"type":"adaptive"}"#); // or it does not think, however much it may
+                }
+            }
             _ => return Err(setting.refuse()),
         },
         _ => return setting.leave_out(),
@@ -268,7 +273,7 @@ pub(super) fn decode(
             _ => {} // redacted_thinking is not for anybody to read
         }
     }
-    said.stop = match said.word.as_ref() {
+    said.stop = match said.word.to_ascii_lowercase().as_str() {
         "end_turn" | "stop_sequence" => Stop::End,
         "max_tokens" | "model_context_window_exceeded" => Stop::Length,
         "tool_use" => Stop::Tool,

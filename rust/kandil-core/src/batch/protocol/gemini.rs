@@ -277,8 +277,8 @@ fn said<'a>(candidate: &Object<'a>) -> Said<'a> {
         } else {
             said.text.push_str(&text)
         }
-        if part.get("functionCall").is_some() {
-            let call = part.table("functionCall");
+        let call = part.table("functionCall");
+        if !call.is_empty() {
             said.calls.push(Call {
                 id: call.text("id"),
                 name: call.text("name"),
@@ -287,11 +287,11 @@ fn said<'a>(candidate: &Object<'a>) -> Said<'a> {
             });
         }
     }
-    said.stop = match said.word.as_ref() {
-        "STOP" => Stop::End,
-        "MAX_TOKENS" => Stop::Length,
-        "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" => Stop::Tool,
-        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => Stop::Filter,
+    said.stop = match said.word.to_ascii_lowercase().as_str() {
+        "stop" => Stop::End,
+        "max_tokens" => Stop::Length,
+        "malformed_function_call" | "unexpected_tool_call" => Stop::Tool,
+        "safety" | "recitation" | "blocklist" | "prohibited_content" | "spii" | "image_safety" => Stop::Filter,
         _ => Stop::Other,
     };
     said

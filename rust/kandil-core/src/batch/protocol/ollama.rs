@@ -182,7 +182,7 @@ pub(super) fn decode(
         text: answer.to_owned(),
         reasoning: message.text("thinking").into_owned() + thought,
         calls: message.rows("tool_calls").iter().map(call).collect(),
-        stop: match word.as_ref() {
+        stop: match word.to_ascii_lowercase().as_str() {
             "" | "stop" => Stop::End,
             "length" => Stop::Length,
             _ => Stop::Other,

@@ -153,3 +153,59 @@ pub(super) fn text(body: &[u8], tags: bool) -> Option<String> {
 fn joined(message: &Object<'_>) -> String {
     message.rows("content").iter().map(|part| part.text("text")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::{Kind, Protocol, Target, decode, encode};
+
+    fn encoded(target: &Target, kind: Kind, body: &str) -> String {
+        let mut out = Vec::new();
+        encode(target, kind, body.as_bytes(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn passes_through_what_it_does_not_know() {
+        let mut target = Target::new(Protocol::OpenAi, "m");
+        let body = r#"{"model":"x","messages":[ {"role":"user"} ],"seed":1e2,"stream":true,"max_tokens":7,"top_p":1}"#;
+        let sent = r#"{"model":"m","messages":[ {"role":"user"} ],"seed":1e2,"max_tokens":7,"top_p":1}"#;
+        assert_eq!(encoded(&target, Kind::Chat, body), sent);
+        target.lacks = vec!["max_tokens".to_owned()];
+        target.temperature_allowed = Some(false);
+        assert!(encoded(&target, Kind::Chat, body).ends_with(r#""seed":1e2,"max_completion_tokens":7}"#));
+        assert!(encoded(&target, Kind::Completions, body).ends_with(r#""seed":1e2,"max_tokens":7}"#));
+        let both = r#"{"max_tokens":7,"max_completion_tokens":8}"#;
+        assert_eq!(encoded(&target, Kind::Chat, both), r#"{"model":"m","max_completion_tokens":8}"#);
+    }
+
+    #[test]
+    fn an_answer_is_one_line_as_it_is_written() {
+        let body = b"{\n \"choices\":[{\"message\":{\"content\":\"a\\nb\"}}],\r\n\"x\":1.50}\n";
+        let mut out = Vec::new();
+        let read = decode(&Target::new(Protocol::OpenAi, "m"), Kind::Chat, body, &mut out).unwrap();
+        assert_eq!(out, br#"{  "choices":[{"message":{"content":"a\nb"}}],  "x":1.50}"#);
+        assert_eq!(read.text(&out).as_deref(), Some("a\nb"));
+    }
+
+    #[test]
+    fn every_kind_has_its_answers() {
+        for (kind, body, text) in [
+            (Kind::Completions, r#"{"choices":[{"text":"a"}]}"#, Some("a")),
+            (Kind::Embeddings, r#"{"data":[],"usage":{"prompt_tokens":3}}"#, None),
+            (
+                Kind::Responses,
+                r#"{"status":"completed","output":[{"type":"reasoning","content":[{"text":"Hm."}]},{"content":[{"text":"b"}]}]}"#,
+                Some("b"),
+            ),
+        ] {
+            let mut out = Vec::new();
+            let read = decode(&Target::new(Protocol::OpenAi, "m"), kind, body.as_bytes(), &mut out).unwrap();
+            assert_eq!(out, body.as_bytes());
+            assert_eq!(read.text(&out).as_deref(), text);
+            let kept: Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(read.output_tokens.is_some(), kept.get("usage").is_some());
+        }
+    }
+}

@@ -232,7 +232,7 @@ pub(super) fn decode(
         none if none.is_empty() => reply.text("status"),
         reason => reason,
     };
-    said.stop = match said.word.as_ref() {
+    said.stop = match said.word.to_ascii_lowercase().as_str() {
         "completed" => Stop::End,
         "max_output_tokens" => Stop::Length,
         "content_filter" => Stop::Filter,
