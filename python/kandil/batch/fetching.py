@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -65,16 +66,17 @@ async def fetch(
 
     Raises: SubmissionMissing, SubmissionUnfinished, KandilError.
     """
-    if not submitted.read(output).is_submitted:
+    ledger = Ledger(submitted.read(output))
+    if not ledger.submission.is_submitted:
         raise SubmissionUnfinished(output)
     pause_seconds = FIRST_LOOK_SECONDS
     async with http.open_client() as connections:
-        while True:
+        while not ledger.submission.is_fetched:
             with submitted.held(output):
                 ledger = Ledger(submitted.read(output))
                 await _looked(ledger, Access(connections, settings, keys, notice))
             progress(ledger.submission)
-            if ledger.submission.is_fetched or not wait:
+            if not wait or ledger.submission.is_fetched:
                 break
             await trio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * _SLOWER, LONGEST_LOOK_SECONDS)
@@ -157,4 +159,5 @@ async def _collected(ledger: Ledger, batch: Batch, opened: Opened, seen: Seen, n
 
 
 async def _recorded(ledger: Ledger) -> _core.BatchRecorded:
-    return await trio.to_thread.run_sync(orders.recorded, ledger.output, Path(ledger.submission.errors))
+    read = partial(orders.recorded, ledger.output, Path(ledger.submission.errors), mend=True)
+    return await trio.to_thread.run_sync(read)

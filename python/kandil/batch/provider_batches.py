@@ -9,6 +9,7 @@ OpenAI's API, which others took over: a file is uploaded, a batch is made of it,
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -114,13 +115,14 @@ async def find(batches: ProviderBatches, mark: str, *, since: float, rows: int, 
     Where an API keeps marks, it is the one that has it; else all that were created since then with as many requests.
     """
     found = []
-    async for seen in batches.newest():
-        if seen.created < since - _CLOCKS_DIFFER_SECONDS:
-            break
-        if seen.mark == mark:
-            return [seen]
-        if isinstance(batches, AnthropicBatches) and seen.total == rows and seen.batch_id not in known:
-            found.append(seen)
+    async with aclosing(batches.newest()) as newest:
+        async for seen in newest:
+            if seen.created < since - _CLOCKS_DIFFER_SECONDS:
+                break
+            if seen.mark == mark:
+                return [seen]
+            if isinstance(batches, AnthropicBatches) and seen.total == rows and seen.batch_id not in known:
+                found.append(seen)
     return found
 
 

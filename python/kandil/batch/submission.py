@@ -91,7 +91,7 @@ async def _prepared(plan: Plan, settings: Config, notice: Callable[[str], None],
     if rows:
         await trio.to_thread.run_sync(_refuse, folder / "unsent", order.output, order.errors)
         notice(f"{rows:,} rows cannot be sent: see {order.errors}")
-    return Ledger(
+    return Ledger.begun(
         Submission(
             id=secrets.token_hex(8),
             input=_absolute(order.source),

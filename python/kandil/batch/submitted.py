@@ -14,7 +14,7 @@ import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from kandil import files
 from kandil.errors import BatchUnusable, FileUnreadable, FileUnwritable, OutputBusy, SubmissionMissing
@@ -128,9 +128,14 @@ class Ledger:
     """A submission, which is on the disk at any moment as it is here."""
 
     def __init__(self, submission: Submission) -> None:
-        """Raises: FileUnwritable."""
         self.submission = submission
-        self._write()
+
+    @classmethod
+    def begun(cls, submission: Submission) -> Self:
+        """Of one that is new. Raises: FileUnwritable."""
+        made = cls(submission)
+        made._write()
+        return made
 
     @property
     def output(self) -> Path:

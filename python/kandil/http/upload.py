@@ -40,12 +40,14 @@ class Upload:
         left = self._file_bytes
         try:
             async with await trio.open_file(self._path, "rb") as file:
-                while left and (part := await file.read(min(left, _PART_BYTES))):
+                while left:
+                    part = await file.read(min(left, _PART_BYTES))
                     left -= len(part)
+                    # It is looked at before the last of it goes, without which this is no request.
+                    if not part or (not left and os.fstat(file.fileno()).st_size != self._file_bytes):
+                        raise FileUnreadable(str(self._path), "it was changed while it was sent")
                     yield part
         except OSError as error:
             raise FileUnreadable(str(self._path), error.strerror or str(error)) from error
-        if left or os.stat(self._path).st_size != self._file_bytes:
-            raise FileUnreadable(str(self._path), "it was changed while it was sent")
         if self._after:
             yield self._after
