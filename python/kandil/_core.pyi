@@ -15,6 +15,7 @@ __all__ = [
     "BatchForm",
     "BatchIndex",
     "BatchLane",
+    "BatchLock",
     "BatchRecorded",
     "BatchRun",
     "BatchSubmission",
@@ -374,12 +375,21 @@ class BatchForm:
         """Raises ValueError: the template is none."""
 
 @final
+class BatchLock:
+    """An output that no other process writes to, or mends, until `release`, or the end of this process."""
+
+    def __init__(self, output: Path) -> None:
+        """Raises ValueError with ``("busy", process)``, of which the number may not be known; OSError."""
+
+    def release(self) -> None: ...
+
+@final
 class BatchRecorded:
     """What outputs already hold."""
 
     @staticmethod
-    def read(output: Path, errors: Path) -> BatchRecorded:
-        """Reads the outputs of a former run and makes them whole. Without the GIL.
+    def read(output: Path, errors: Path, *, mend: bool) -> BatchRecorded:
+        """Reads the outputs of a former run and, if `mend`, makes them whole. Without the GIL.
 
         Raises ValueError with path and line number: it is no output of a batch, and was not touched; OSError.
         """
@@ -475,10 +485,12 @@ class BatchLane:
         lacks: list[str],
         secrets: list[bytes],
         may_ask_again: bool,
+        cache: tuple[Path, bytes, int] | None = None,
     ) -> Self:
         """``urls`` of chats, completions, embeddings, responses; ``headers`` with whether each is secret; ``deadlines``
         in seconds: connection, first byte, between two parts, all; ``prices`` in picodollars a token: input, cached
-        input, output. Raises ValueError.
+        input, output; ``cache``: its folder, all that
+        its answers depend on beside the rows, its largest size. Raises ValueError, OSError.
         """
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kandil import _core
+from kandil import _core, paths
 from kandil.batch.failures import CONNECT_SECONDS, IDLE_SECONDS
 from kandil.batch.order import LARGEST_ANSWER_BYTES
 from kandil.completions import secret_for
@@ -16,6 +16,7 @@ from kandil.secret import forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from kandil.batch.order import Sending
     from kandil.completions import Target
@@ -34,6 +35,7 @@ USUAL_OUTPUT_TOKENS: Final = 1024
 """Reserved of the limits where a row does not say how long its answer may be; what it was is settled."""
 LONGEST_OUTPUT_TOKENS: Final = 32_768
 """Where nobody knows how long a model's answers may be."""
+_LARGEST_CACHE_BYTES: Final = 1 << 30
 _CHAT: Final = "/chat/completions"
 
 
@@ -73,7 +75,15 @@ async def lane(
         lacks=sorted(endpoint.lacks),
         secrets=[] if secret is None else [form.encode() for form in forms(secret.reveal())],
         may_ask_again=may_ask_again,
+        cache=_cache(target) if sending.cache else None,
     )
+
+
+def _cache(target: Target) -> tuple[Path, bytes, int]:
+    """Folder, what its answers depend on beside the rows, and its largest size."""
+    endpoint = target.endpoint
+    known = f"{endpoint.provider}\n{endpoint.url}\n{endpoint.model}"
+    return paths.cache_dir() / "batch", known.encode(), _LARGEST_CACHE_BYTES
 
 
 def _urls(target: Target) -> tuple[str | None, str | None, str | None, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kandil import _core, files
-from kandil.errors import BatchUnusable, FileUnreadable, OutputForeign
+from kandil.errors import BatchUnusable, FileUnreadable, OutputBusy, OutputForeign, OutputUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,8 @@ class Sending:
     most_retries: int = USUAL_RETRIES
     most_reasks: int = USUAL_REASKS
     budget_usd: float | None = None
+    cache: bool = False
+    """A row that was ever answered, in any batch with this set, is not sent again."""
     first_byte_seconds: float = FIRST_BYTE_SECONDS
     """An answer that has not begun after so long is asked for again."""
     patience_seconds: float = PATIENCE_SECONDS
@@ -115,10 +117,20 @@ def state_file(output: Path) -> Path:
     return output.with_name(f"{output.name}.state.json")
 
 
-def recorded(output: Path, errors: Path) -> _core.BatchRecorded:
-    """What a former run has left, made whole. Raises: OutputForeign, FileUnreadable."""
+def locked(output: Path) -> _core.BatchLock:
+    """Nobody else works on it until this is released. Raises: OutputBusy, OutputUnwritable."""
     try:
-        return _core.BatchRecorded.read(output, errors)
+        return _core.BatchLock(output)
+    except ValueError:
+        raise OutputBusy(output) from None
+    except OSError as error:
+        raise OutputUnwritable(f"{error.filename}: {error.strerror}") from error
+
+
+def recorded(output: Path, errors: Path, *, mend: bool) -> _core.BatchRecorded:
+    """What a former run has left, with `mend` made whole. Raises: OutputForeign, FileUnreadable."""
+    try:
+        return _core.BatchRecorded.read(output, errors, mend=mend)
     except ValueError as error:
         path, line = error.args
         raise OutputForeign(Path(path), line) from None

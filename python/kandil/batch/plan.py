@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -106,6 +108,8 @@ class Plan:
     form: _core.BatchForm
     index: _core.BatchIndex
     recorded: _core.BatchRecorded
+    lock: _core.BatchLock | None
+    """Of the output, until `close`; None, by `dry_run`: the plan is not to be carried out."""
     lanes: tuple[LanePlan, ...]
     elsewhere: int
     """Rows of other shards."""
@@ -115,6 +119,11 @@ class Plan:
     """Fields of rows that are not sent."""
     spent_pico_usd: int
     """By former runs."""
+
+    def close(self) -> None:
+        """Others may work on the output."""
+        if self.lock:
+            self.lock.release()
 
     @property
     def rows(self) -> int:
@@ -148,38 +157,46 @@ async def plan(
 ) -> Plan:
     """Reads all rows once, and what a former run has left of the output: that is made whole, with `retry_failed`
     without its errors, with `replace_changed` without the answers to what has changed. With `dry_run` these stay.
+    Nobody else works on the output until the plan is closed.
 
-    Raises: BatchUnusable, FileUnreadable, NameUnknown, NameAmbiguous, NoModelConfigured, KeyringLocked.
+    Raises:
+        BatchUnusable, FileUnreadable, OutputUnwritable, NameUnknown, NameAmbiguous, NoModelConfigured, KeyringLocked.
     """
     await trio.to_thread.run_sync(_check_places, order)
     try:
         form = order.filling.form(_named(order))
     except ValueError as error:
         raise BatchUnusable(order.source, str(error)) from None
-    recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
-    if retry_failed and recorded.failed and not dry_run:
-        await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
-        recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
-    index = await _scanned(order, form, recorded)
-    changed, names = index.changed
-    if changed and not replace_changed:
-        raise RowsChanged(order.source, order.kept, changed, names)
-    if changed and not dry_run:
-        for path in (order.kept, order.errors):
-            await trio.to_thread.run_sync(_core.batch_drop, path, recorded, (order.input, form))
-        recorded = await trio.to_thread.run_sync(orders.recorded, order.kept, order.errors)
+    with ExitStack() as undone:
+        lock = None if dry_run else orders.locked(order.output)
+        if lock:
+            undone.callback(lock.release)
+        recorded = await _recorded(order, mend=not dry_run)
+        if retry_failed and recorded.failed and not dry_run:
+            await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
+            recorded = await _recorded(order, mend=True)
         index = await _scanned(order, form, recorded)
-    invalid, rows = index.bad
-    if invalid and not skip_invalid:
-        raise RowsInvalid(order.source, invalid, rows)
-    if not len(index):
-        raise RowsMissing(order.source)
-    lanes = [await _lane(order, settings, keys, notice, *found) for found in index.lanes]
+        changed, names = index.changed
+        if changed and not replace_changed:
+            raise RowsChanged(order.source, order.kept, changed, names)
+        if changed and not dry_run:
+            for path in (order.kept, order.errors):
+                await trio.to_thread.run_sync(_core.batch_drop, path, recorded, (order.input, form))
+            recorded = await _recorded(order, mend=True)
+            index = await _scanned(order, form, recorded)
+        invalid, rows = index.bad
+        if invalid and not skip_invalid:
+            raise RowsInvalid(order.source, invalid, rows)
+        if not len(index):
+            raise RowsMissing(order.source)
+        lanes = [await _lane(order, settings, keys, notice, *found) for found in index.lanes]
+        undone.pop_all()
     return Plan(
         order=order,
         form=form,
         index=index,
         recorded=recorded,
+        lock=lock,
         lanes=tuple(lanes),
         elsewhere=index.elsewhere,
         invalid=invalid,
@@ -201,6 +218,10 @@ def _named(order: Order) -> str | None:
     if order.model is None:
         return None
     return order.model.id if isinstance(order.model, Profile) else str(order.model)
+
+
+async def _recorded(order: Order, *, mend: bool) -> _core.BatchRecorded:
+    return await trio.to_thread.run_sync(partial(orders.recorded, order.kept, order.errors, mend=mend))
 
 
 async def _scanned(order: Order, form: _core.BatchForm, recorded: _core.BatchRecorded) -> _core.BatchIndex:

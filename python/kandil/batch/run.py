@@ -73,6 +73,8 @@ class Progress:
     running: int = 0
     sent: int = 0
     retried: int = 0
+    cached: int = 0
+    """Answers that were paid for before, in a batch with `Sending.cache`."""
     reasked: int = 0
     limited: int = 0
     """Refusals for too many requests."""
@@ -340,7 +342,7 @@ class _Watch:
             counted = {
                 name: news[name]
                 for name in (
-                    "answered", "failed", "running", "sent", "retried", "reasked", "limited", "input_tokens",
+                    "answered", "failed", "running", "sent", "retried", "cached", "reasked", "limited", "input_tokens",
                     "output_tokens",
                 )
             }  # fmt: skip

@@ -88,6 +88,7 @@ async def batch(
     max_retries: int = USUAL_RETRIES,
     max_reasks: int = USUAL_REASKS,
     budget_usd: float | None = None,
+    cache: bool = False,
 ) -> AsyncGenerator[Batch]:
     """A model, ready to answer many rows: see `Batch.run`. On trio.
 
@@ -102,6 +103,7 @@ async def batch(
         max_retries: how often a row is tried again after failures of the server or the network.
         max_reasks: how often, at most.
         budget_usd: nothing more is sent when the next row might cost more than is left, by the listed prices.
+        cache: a row that was ever answered, in any batch with this set, is not sent again.
 
     Raises: KandilError: the name, the file, the key.
     """

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use kandil_core::batch::cache::Cache;
 use kandil_core::batch::drive::{Link, Outbox, drive};
 use kandil_core::batch::histogram::Histogram;
 use kandil_core::batch::index::{self as core_index, IndexError, LaneRows, Shard};
+use kandil_core::batch::lock::{Lock, LockError};
 use kandil_core::batch::protocol::{Protocol, Target};
 use kandil_core::batch::recorded::{self as core_recorded, RecordedError};
 use kandil_core::batch::row::Form;
@@ -56,16 +58,38 @@ impl BatchForm {
     }
 }
 
+/// An output that no other process writes to, or mends.
+#[pyclass(frozen, module = "kandil._core")]
+pub(crate) struct BatchLock(Mutex<Option<Lock>>);
+
+#[pymethods]
+impl BatchLock {
+    #[new]
+    fn new(output: PathBuf) -> PyResult<BatchLock> {
+        match Lock::take(&output) {
+            Ok(lock) => Ok(BatchLock(Mutex::new(Some(lock)))),
+            Err(LockError::Io(path, error)) => Err(os_error(error, &path)),
+            Err(LockError::Held(process)) => Err(PyValueError::new_err(("busy", process))),
+        }
+    }
+
+    fn release(&self) {
+        drop(lock(&self.0).take());
+    }
+}
+
 /// What outputs already hold.
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct BatchRecorded(pub(crate) core_recorded::Recorded);
 
 #[pymethods]
 impl BatchRecorded {
-    /// Reads and mends the outputs of a former run.
+    /// Reads the outputs of a former run, and mends them if so.
     #[staticmethod]
-    fn read(py: Python<'_>, output: PathBuf, errors: PathBuf) -> PyResult<BatchRecorded> {
-        py.detach(|| core_recorded::Recorded::read(&output, &errors)).map(BatchRecorded).map_err(|error| match error {
+    #[pyo3(signature = (output, errors, *, mend))]
+    fn read(py: Python<'_>, output: PathBuf, errors: PathBuf, mend: bool) -> PyResult<BatchRecorded> {
+        let read = if mend { core_recorded::Recorded::read } else { core_recorded::Recorded::look };
+        py.detach(|| read(&output, &errors)).map(BatchRecorded).map_err(|error| match error {
             RecordedError::Io(path, error) => os_error(error, &path),
             RecordedError::Foreign(path, line) => PyValueError::new_err((path, line)),
         })
@@ -192,6 +216,7 @@ pub(crate) fn batch_drop(
 pub(crate) struct BatchLane {
     /// Until the run takes them.
     settings: Mutex<Option<Settings>>,
+    cache: Mutex<Option<Cache>>,
     first: usize,
     most: usize,
 }
@@ -202,7 +227,7 @@ impl BatchLane {
     #[pyo3(signature = (
         name, *, protocol, model, urls, headers, bucket, breaker, first, most, deadlines, largest_body_bytes, prices,
         usual_output_tokens, most_output_tokens, responses, reasons, temperature_allowed, context_tokens, lacks, secrets,
-        may_ask_again,
+        may_ask_again, cache = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -227,6 +252,7 @@ impl BatchLane {
         lacks: Vec<String>,
         secrets: Vec<Vec<u8>>,
         may_ask_again: bool,
+        cache: Option<(PathBuf, Vec<u8>, u64)>,
     ) -> PyResult<BatchLane> {
         let protocol = match protocol {
             "openai" => Protocol::OpenAi,
@@ -268,7 +294,10 @@ impl BatchLane {
             secrets: secrets.iter().map(|secret| Finder::new(secret).into_owned()).collect(),
             may_ask_again,
         };
-        Ok(BatchLane { settings: Mutex::new(Some(settings)), first, most })
+        let cache = cache.map(|(folder, fingerprint, largest_bytes)| {
+            Cache::open(&folder, &fingerprint, largest_bytes).map_err(|error| os_error(error, &folder))
+        });
+        Ok(BatchLane { settings: Mutex::new(Some(settings)), cache: Mutex::new(cache.transpose()?), first, most })
     }
 }
 
@@ -391,7 +420,7 @@ impl BatchRun {
                 stores.push(Arc::clone(&store));
                 Box::new(Fed { form: Arc::clone(&form.0), store })
             };
-            made.push(Lane::new(settings, source, lane.first, lane.most));
+            made.push(Lane::new(settings, source, lane.first, lane.most).with_cache(lock(&lane.cache).take()));
         }
         let untaken = Arc::<Mutex<Vec<Line>>>::default();
         let writer = files.map(|(output, errors)| opened(&output, &errors)).transpose()?;
@@ -450,6 +479,7 @@ impl BatchRun {
                 ("failed", counts.failed),
                 ("sent", counts.sent),
                 ("retried", counts.retried),
+                ("cached", counts.cached),
                 ("reasked", counts.reasked),
                 ("limited", counts.limited),
                 ("input_tokens", counts.input_tokens),
@@ -630,6 +660,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<BatchForm>()?;
+    m.add_class::<BatchLock>()?;
     m.add_class::<BatchRecorded>()?;
     m.add_class::<BatchIndex>()?;
     m.add_class::<BatchLane>()?;

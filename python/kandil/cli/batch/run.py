@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,7 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--timeout", callback=_duration, metavar="TIME", help="For an answer to begin (10m).")
 @click.option("--give-up-after", callback=_duration, metavar="TIME", help="Without any answer (30m).")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before more is spent.")
+@click.option("--cache", is_flag=True, help="Send nothing that was answered before, in any batch with --cache.")
 @click.option("--shard", callback=_shard, metavar="I/N", help="Only this part, by custom_id.")
 @click.option("--ordered", is_flag=True, help="The output in the order of the input, at the end.")
 @click.option("--skip-invalid", is_flag=True, help="Rows that cannot be sent go to the errors.")
@@ -115,20 +116,21 @@ def _run(order: Order, loaded: Config, screen: Screen, settings: Settings, asked
 
     keys = open_keys(no_input=asked["no_input"])
     plan = run_async(partial(_planned, order, loaded, keys, screen, asked))
-    screen.plan(plan)
-    if asked["dry_run"]:
-        if settings.json:
-            screen.report_plan(plan)
-        return 0
-    _consent(plan, asked)
-    try:
-        summary = run_async(partial(_carried_out, plan, loaded, keys, screen))
-    except click.Abort:
-        screen.interrupted()
-        raise
-    finally:
-        screen.end()
-    return screen.report(plan, summary)
+    with closing(plan):
+        screen.plan(plan)
+        if asked["dry_run"]:
+            if settings.json:
+                screen.report_plan(plan)
+            return 0
+        _consent(plan, asked)
+        try:
+            summary = run_async(partial(_carried_out, plan, loaded, keys, screen))
+        except click.Abort:
+            screen.interrupted()
+            raise
+        finally:
+            screen.end()
+        return screen.report(plan, summary)
 
 
 async def _planned(order: Order, loaded: Config, keys: Any, screen: Screen, asked: Mapping[str, Any]) -> Plan:
@@ -188,6 +190,7 @@ def _order(name: str, source: Path, model: Profile | Path | None, asked: Mapping
         "concurrency": asked["concurrency"],
         "most_retries": asked["max_retries"],
         "budget_usd": asked["budget"],
+        "cache": asked["cache"],
         "first_byte_seconds": asked["timeout"],
         "patience_seconds": asked["give_up_after"],
     }

@@ -117,8 +117,9 @@ class Screen:
         tokens = f"{human_count(progress.input_tokens)} tokens in, {human_count(progress.output_tokens)} out"
         speed = ", ".join(one for one in (rate, tokens) if one)
         failed = f", {progress.failed:,} failed" if progress.failed else ""
+        cached = f" ({progress.cached:,} from the cache)" if progress.cached else ""
         again = f", {progress.retried:,} sent again" if progress.retried else ""
-        self.say(f"{progress.answered:,} answered{failed}{again} in {human_time(progress.seconds)}: {speed}{spent}")
+        self.say(f"{progress.answered:,} answered{cached}{failed}{again} in {human_time(progress.seconds)}: {speed}{spent}")
         if summary.latency_seconds:
             median, p90, p99, _, longest = summary.latency_seconds
             self.say(

@@ -7,6 +7,7 @@
 //! * [`submission`]: the providers' own batches: files of requests for them, files of results from them.
 //! * [`writer`]: lines that are appended whole and synced in groups.
 
+pub mod cache;
 pub mod drive;
 pub mod estimate;
 pub(crate) mod fields;

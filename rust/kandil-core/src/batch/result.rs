@@ -166,6 +166,16 @@ pub(super) fn begins_like_one(line: &[u8]) -> bool {
     BEGINNING.starts_with(beginning) && rest.iter().take(DIGITS).all(u8::is_ascii_hexdigit)
 }
 
+/// What a line of such a content hash begins with, up to its `custom_id`.
+pub(super) fn beginning(content: &[u8; 16]) -> Vec<u8> {
+    [BEGINNING, format!("{:032x}", u128::from_be_bytes(*content)).as_bytes(), b"\",\"custom_id\":"].concat()
+}
+
+/// The content hash of a line, of which nothing else is looked at.
+pub(super) fn content(line: &[u8]) -> Option<[u8; 16]> {
+    unhex(std::str::from_utf8(line.strip_prefix(BEGINNING)?.get(..DIGITS)?).ok()?)
+}
+
 pub(super) fn unhex(text: &str) -> Option<[u8; 16]> {
     let digits = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::fields::quoted;
 use super::file::Replacement;
 use super::lines::Lines;
-use super::names::{Duplicate, Names};
+pub use super::names::Duplicate;
+use super::names::Names;
 use super::row::{Form, LONGEST_LINE, id_hash, prompt, stripped, unnamed};
 
 /// So many files are open at once.

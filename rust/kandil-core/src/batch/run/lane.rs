@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 use super::allowance::draw;
 use super::job::Job;
 use super::{Failure, Health, LOOK, SECOND, Source, What};
+use crate::batch::cache::Cache;
 use crate::batch::protocol::{Answered, Target};
 use crate::batch::window::Window;
 use crate::bucket::{Admitted, Breaker, Bucket, Cost, Place, Token};
@@ -145,7 +146,9 @@ pub struct Lane {
     pub(super) read_out: bool,
     pub(super) quiet_until: u64,
     pub(super) end: Option<LaneEnd>,
-    /// A refusal for too many is undecided: nobody goes.
+    /// Answers that somebody has paid for already.
+    pub(super) cache: Option<Cache>,
+    /// A refusal that may be for everybody is undecided: nobody goes.
     held: usize,
     down_since: Option<u64>,
     /// The newest that speak of limits.
@@ -169,10 +172,18 @@ impl Lane {
             read_out: false,
             quiet_until: 0,
             end: None,
+            cache: None,
             held: 0,
             down_since: None,
             headers: None,
         }
+    }
+
+    /// What is in the cache is not sent, and what comes is kept there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Cache>) -> Lane {
+        self.cache = cache;
+        self
     }
 
     /// As its user calls the model.
@@ -270,7 +281,7 @@ impl Lane {
 
     /// None came: what was not sent is given back, what was refused took no tokens, all else counts.
     pub(super) fn unanswered(&mut self, job: &mut Job, now: u64, what: &What) {
-        self.held += usize::from(is_limit(what));
+        self.held += usize::from(may_be_for_all(what));
         let Some(token) = job.token.take() else { return };
         self.settings.bucket.with(now, |bucket, _| {
             match what {
@@ -284,7 +295,7 @@ impl Lane {
 
     /// What was decided about the server; gives whether it does not work.
     pub(super) fn told(&mut self, what: &What, health: Health, now: u64) -> bool {
-        self.held -= usize::from(is_limit(what));
+        self.held -= usize::from(may_be_for_all(what));
         let act = |breaker: &mut Breaker, caller: &crate::bucket::Caller<'_>| {
             match health {
                 Health::Working => breaker.succeeded(),
@@ -319,6 +330,7 @@ impl Lane {
     }
 }
 
-fn is_limit(what: &What) -> bool {
-    matches!(what, What::Refused(answer) if matches!(answer.status, 429 | 503 | 529))
+/// Too many requests, the key, the account, the model: most likely every other row would get the same.
+fn may_be_for_all(what: &What) -> bool {
+    matches!(what, What::Refused(answer) if matches!(answer.status, 401..=404 | 429 | 503 | 529))
 }

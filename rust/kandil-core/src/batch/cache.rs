@@ -1,0 +1,283 @@
+//! Answers that are kept by what was asked, so that nobody pays for them twice.
+//!
+//! A folder has one file for each lane, of lines of output that are only added to. Several processes may use it at once.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::fields::quoted;
+use super::file::{At, Replacement, copy, is_gone, line_at, private};
+use super::lines::Lines;
+use super::recorded::LONGEST_RESULT;
+use super::result::{beginning, content, result};
+
+/// Lines wait until there are so many bytes of them.
+const GROUP: usize = 256 << 10;
+const PIECE: usize = 4 << 10;
+
+/// Answers of one lane.
+pub struct Cache {
+    path: PathBuf,
+    /// Held by whoever writes: the file itself may be replaced.
+    lock: File,
+    file: File,
+    /// Of the file, so much is known.
+    known: u64,
+    places: HashMap<[u8; 16], u64>,
+    /// Not in the file yet.
+    fresh: Vec<u8>,
+    fresh_places: HashMap<[u8; 16], Range<usize>>,
+    largest_bytes: u64,
+}
+
+impl Cache {
+    /// Of the lane with this fingerprint: all on which its answers depend beside the rows. The folder is made if it is
+    /// not there. Of more than `largest_bytes` the older half goes.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn open(folder: &Path, fingerprint: &[u8], largest_bytes: u64) -> io::Result<Cache> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let path = folder.join(format!("{}.jsonl", &blake3::hash(fingerprint).to_hex()[..32]));
+        let mut cache = Cache {
+            lock: private(&path.with_added_extension("lock"), false)?,
+            file: private(&path, false)?,
+            path,
+            known: 0,
+            places: HashMap::new(),
+            fresh: Vec::new(),
+            fresh_places: HashMap::new(),
+            largest_bytes,
+        };
+        cache.locked(Cache::load)?;
+        Ok(cache)
+    }
+
+    /// Answers that are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len() + self.fresh_places.len()
+    }
+
+    /// There are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The line of output of a row that asks this, with the answer that another one got. None: nobody got one, or it
+    /// cannot be read any more.
+    #[must_use]
+    pub fn get(&self, asked: &[u8; 16], custom_id: &str) -> Option<Vec<u8>> {
+        if let Some(place) = self.fresh_places.get(asked) {
+            return renamed(self.fresh.get(place.clone())?, asked, custom_id);
+        }
+        let mut buffer = Vec::new();
+        let offset = *self.places.get(asked)?;
+        renamed(line_at(&self.file, offset, &mut buffer, PIECE, LONGEST_RESULT).ok()?, asked, custom_id)
+    }
+
+    /// Keeps an answer's line of output; an error's it does not. It is in the file when so many others are, or after [`flush`](Cache::flush).
+    ///
+    /// # Errors
+    /// Of the file system; what is kept already stays.
+    pub fn put(&mut self, asked: &[u8; 16], line: &[u8]) -> io::Result<()> {
+        let answer = line.trim_ascii_end().ends_with(b"\"error\":null}");
+        if !answer || self.places.contains_key(asked) || self.fresh_places.contains_key(asked) {
+            return Ok(());
+        }
+        let start = self.fresh.len();
+        self.fresh.extend_from_slice(line.trim_ascii_end());
+        self.fresh_places.insert(*asked, start..self.fresh.len());
+        self.fresh.push(b'\n');
+        if self.fresh.len() < GROUP { Ok(()) } else { self.flush() }
+    }
+
+    /// All that was kept is in the file, and all that others have kept is known.
+    ///
+    /// # Errors
+    /// Of the file system; then what was not in the file yet is forgotten.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let fresh = std::mem::take(&mut self.fresh);
+        self.fresh_places.clear();
+        self.locked(|cache| {
+            cache.load()?;
+            if let Err(error) = cache.file.write_all(&fresh) {
+                drop(cache.file.set_len(cache.known));
+                return Err(error);
+            }
+            cache.load()?;
+            if cache.known > cache.largest_bytes { cache.shrink() } else { Ok(()) }
+        })
+    }
+
+    fn locked<T>(&mut self, work: impl FnOnce(&mut Cache) -> io::Result<T>) -> io::Result<T> {
+        self.lock.lock()?;
+        let result = work(self);
+        self.lock.unlock()?;
+        result
+    }
+
+    /// What is new in the file, which somebody may have replaced; a line that was not written to its end is cut off.
+    fn load(&mut self) -> io::Result<()> {
+        if is_gone(&self.file, &self.path) {
+            self.file = private(&self.path, false)?;
+            (self.known, self.places) = (0, HashMap::new());
+        }
+        let from = self.known;
+        let mut lines = Lines::new(At { file: &self.file, offset: from }, LONGEST_RESULT);
+        while let Some(line) = lines.next()? {
+            if !line.ended {
+                return self.file.set_len(self.known);
+            }
+            if let Some(asked) = content(line.text) {
+                self.places.entry(asked).or_insert(from + line.offset);
+            }
+            self.known += line.length;
+        }
+        Ok(())
+    }
+
+    /// The newer half, in a new file.
+    fn shrink(&mut self) -> io::Result<()> {
+        let least = self.known.saturating_sub(self.largest_bytes / 2);
+        let mut lines = Lines::new(At { file: &self.file, offset: 0 }, LONGEST_RESULT);
+        let mut start = self.known;
+        while let Some(line) = lines.next()? {
+            if line.offset >= least {
+                start = line.offset;
+                break;
+            }
+        }
+        let mut new = Replacement::of(&self.path)?;
+        copy(&self.file, start..self.known, &mut new)?;
+        new.commit()?;
+        self.load()
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if !self.fresh.is_empty() {
+            drop(self.flush()); // a cache may forget
+        }
+    }
+}
+
+/// The line as another row's.
+fn renamed(line: &[u8], asked: &[u8; 16], custom_id: &str) -> Option<Vec<u8>> {
+    let found = result(line).filter(|found| found.ok && found.content == *asked)?;
+    let mut own = beginning(asked);
+    quoted(&mut own, &found.custom_id);
+    let rest = line.strip_prefix(&own[..])?;
+    let mut other = beginning(asked);
+    quoted(&mut other, custom_id);
+    other.extend_from_slice(rest);
+    other.push(b'\n');
+    Some(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::folder::Folder;
+    use super::super::result::tests::line;
+    use super::*;
+
+    const LARGEST: u64 = 1 << 30;
+
+    fn put(cache: &mut Cache, number: u32) {
+        let line = line(number, true);
+        cache.put(&content(line.as_bytes()).unwrap(), line.as_bytes()).unwrap();
+    }
+
+    fn get(cache: &Cache, number: u32) -> Option<String> {
+        let asked = content(line(number, true).as_bytes()).unwrap();
+        cache.get(&asked, "other \"row\"").map(|line| String::from_utf8(line).unwrap())
+    }
+
+    #[test]
+    fn an_answer_is_found_again_as_any_row_s() {
+        let folder = Folder::new("cache");
+        let mut cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+        put(&mut cache, 1);
+        let expected = line(1, true).replace("\"r-1\"", r#""other \"row\"""#);
+        assert_eq!(get(&cache, 1), Some(expected.clone()));
+        assert_eq!(get(&cache, 2), None);
+        drop(cache);
+        let cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+        assert_eq!((get(&cache, 1), cache.len()), (Some(expected), 1));
+        assert!(Cache::open(&folder.0, b"another", LARGEST).unwrap().is_empty());
+    }
+
+    #[test]
+    fn errors_and_damaged_lines_are_no_answers() {
+        let folder = Folder::new("cache-damage");
+        let mut cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+        put(&mut cache, 1);
+        put(&mut cache, 2);
+        let refused = line(3, false);
+        cache.put(&content(refused.as_bytes()).unwrap(), refused.as_bytes()).unwrap();
+        cache.flush().unwrap();
+        assert_eq!(get(&cache, 3), None);
+        let path = cache.path.clone();
+        drop(cache);
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..line(1, true).len() {
+            fs::write(&path, &whole[..line(1, true).len() + cut]).unwrap();
+            let mut cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+            assert!(get(&cache, 1).is_some() && get(&cache, 2).is_none(), "{cut}");
+            put(&mut cache, 2);
+            cache.flush().unwrap();
+            assert!(get(&cache, 2).is_some());
+        }
+        let mut damaged = whole.clone();
+        damaged[100] = 0;
+        fs::write(&path, damaged).unwrap();
+        let cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+        assert!(get(&cache, 1).is_none() && get(&cache, 2).is_some());
+    }
+
+    #[test]
+    fn several_use_it_at_once_and_the_oldest_go() {
+        let folder = Folder::new("cache-shared");
+        let largest = 40 * line(1, true).len() as u64;
+        let mut caches = [0, 1, 2].map(|_| Cache::open(&folder.0, b"lane", largest).unwrap());
+        for number in 0..300 {
+            let cache = &mut caches[number as usize % 3];
+            put(cache, number);
+            cache.flush().unwrap();
+            assert!(get(cache, number).is_some(), "{number}");
+            assert!(fs::metadata(&cache.path).unwrap().len() <= largest);
+        }
+        for cache in &mut caches {
+            cache.flush().unwrap();
+            assert!((280..300).all(|number| get(cache, number).is_some()));
+            assert!((0..200).all(|number| get(cache, number).is_none()));
+        }
+    }
+
+    #[test]
+    fn threads_do_not_mix_up_their_lines() {
+        let folder = Folder::new("cache-threads");
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let folder = &folder.0;
+                scope.spawn(move || {
+                    let mut cache = Cache::open(folder, b"lane", LARGEST).unwrap();
+                    for number in 0..200 {
+                        put(&mut cache, number * 4 + thread);
+                        if number % 9 == 0 {
+                            cache.flush().unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let cache = Cache::open(&folder.0, b"lane", LARGEST).unwrap();
+        assert!((0..800).all(|number| get(&cache, number).is_some()));
+    }
+}
