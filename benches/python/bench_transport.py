@@ -27,15 +27,16 @@ TRANSPORTS: dict[str, Callable[[], httpx2.AsyncBaseTransport]] = {
 
 
 def _serve(told: Connection) -> None:
-    """One connection after another; requests are one read each."""
+    """One connection after another; a body ends with a brace, and comes alone or with its head."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         told.send(listener.getsockname()[1])
         while True:
             stream, _ = listener.accept()
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with stream:
-                while stream.recv(65536).endswith(b"}"):
-                    stream.sendall(REPLY)
+                while part := stream.recv(65536):
+                    if part.endswith(b"}"):
+                        stream.sendall(REPLY)
 
 
 @contextmanager

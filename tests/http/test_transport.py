@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import gzip
+import sys
 import zlib
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -22,7 +24,6 @@ from tests.support.servers import asgi, certificates, flaky, proxies, raw
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 MANY = 1000
 
@@ -482,6 +483,42 @@ async def test_closing_ends_what_is_under_way() -> None:
         nursery.start_soon(asking)
         await asked.wait()
         await client.aclose()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is open")
+async def test_nothing_is_left_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither of what ended well, nor of what was left, was cut, or never came to be."""
+
+    def open_here() -> int:
+        """Descriptors, and threads of the core's."""
+        threads = [comm.read_text() for comm in Path("/proc/self/task").glob("*/comm")]
+        return len(list(Path("/proc/self/fd").iterdir())) + sum(name.startswith("kandil-io") for name in threads)
+
+    async def answer(stream: trio.abc.Stream, asked: bytes) -> bool:
+        if b"/cut" in asked:
+            await stream.send_all(raw.OK + b"content-length: 9\r\n\r\nhel")
+            return True
+        if b"/wait" in asked:
+            await stream.receive_some(1)
+        await stream.send_all(raw.reply())
+        return False
+
+    async def asking(client: httpx2.AsyncClient, url: str) -> None:
+        with contextlib.suppress(httpx2.TransportError), trio.move_on_after(0.2):
+            await client.get(url, timeout=0.1)
+
+    context = certificates.server_context(certificates.trusted(monkeypatch, tmp_path), "127.0.0.1")
+    async with raw.serving(answer) as server, raw.serving(answer, context) as secure:
+        before = open_here()
+        async with opened() as client, trio.open_nursery() as nursery:
+            for number in range(50):
+                urls = [server.url, secure.url.replace("http", "https"), server.url.replace("http", "https")]
+                for path in [url + what for url in urls for what in (str(number), "cut", "wait")]:
+                    nursery.start_soon(asking, client, path)
+        del client
+        with trio.fail_after(10):
+            while open_here() > before:  # noqa: ASYNC110 (the kernel tells nobody)
+                await trio.sleep(0.01)
 
 
 def test_one_transport_serves_one_run_after_another() -> None:
