@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ async def submit(source: Path, *, skip_invalid: bool = False, retry_failed: bool
     )
     settings = config.load()
     made = await plan(order, settings, skip_invalid=skip_invalid, retry_failed=retry_failed, notice=print)
-    await submission.submit(made, settings, keys=Keys(), skip_invalid=skip_invalid, notice=print)
+    with closing(made):
+        await submission.submit(made, settings, keys=Keys(), skip_invalid=skip_invalid, notice=print)
     return output
 
 
@@ -72,6 +74,10 @@ def lines(path: Path) -> dict[str, dict[str, Any]]:
     by_name = {one["custom_id"]: one for one in found}
     assert len(by_name) == len(found), "a row stands there twice"
     return by_name
+
+
+def files(folder: Path) -> list[tuple[str, bytes, int]]:
+    return [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
 
 
 async def test_there_and_back(tmp_path: Path) -> None:
@@ -93,10 +99,10 @@ async def test_there_and_back(tmp_path: Path) -> None:
         assert list(lines(output)) == ["ü c", "a"]
         assert lines(errors_file(output))["b"]["error"] == {"code": "bad", "message": "no"}
         assert not submitted.folder(output).exists()
-        kept = [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(tmp_path.iterdir())]
+        kept = files(tmp_path)
         asked = len(api.requests)
         assert (await fetch(output)).answered == 2
-        assert kept == [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(tmp_path.iterdir())]
+        assert kept == files(tmp_path)
         assert len(api.requests) == asked, "what is here is not asked for again"
 
 

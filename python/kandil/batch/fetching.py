@@ -80,7 +80,7 @@ async def fetch(
                 break
             await trio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * _SLOWER, LONGEST_LOOK_SECONDS)
-    recorded = await _recorded(ledger)
+    recorded = await _recorded(ledger, mend=False)
     return Fetched(submission=ledger.submission, answered=recorded.rows - recorded.failed, failed=recorded.failed)
 
 
@@ -134,7 +134,7 @@ async def _collected(ledger: Ledger, batch: Batch, opened: Opened, seen: Seen, n
         await opened.batches.calls.save(path, places[-1])
 
     async def collect(rest: tuple[str, str] | None) -> tuple[int, int, int]:
-        recorded = await _recorded(ledger)
+        recorded = await _recorded(ledger, mend=True)
         rows, errors = ledger.file(batch, "rows"), Path(ledger.submission.errors)
 
         def work() -> tuple[int, int, int]:
@@ -158,6 +158,6 @@ async def _collected(ledger: Ledger, batch: Batch, opened: Opened, seen: Seen, n
         place.unlink(missing_ok=True)
 
 
-async def _recorded(ledger: Ledger) -> _core.BatchRecorded:
-    read = partial(orders.recorded, ledger.output, Path(ledger.submission.errors), mend=True)
+async def _recorded(ledger: Ledger, *, mend: bool) -> _core.BatchRecorded:
+    read = partial(orders.recorded, ledger.output, Path(ledger.submission.errors), mend=mend)
     return await trio.to_thread.run_sync(read)

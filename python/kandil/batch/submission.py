@@ -61,7 +61,7 @@ async def submit(
 
     Raises: RowsUnsendable, and nothing was sent; KandilError: `resume` does the rest.
     """
-    with submitted.held(plan.order.output):
+    with submitted.held(plan.order.output, plan.lock):
         before = submitted.pending(plan.order.output)
         ledger = Ledger(before) if before else await _prepared(plan, settings, notice, skip_invalid=skip_invalid)
         return await _submitted(ledger, settings, keys, notice)
@@ -106,8 +106,7 @@ async def _prepared(plan: Plan, settings: Config, notice: Callable[[str], None],
 def _cleared(folder: Path) -> None:
     """Of what another submission has left."""
     for old in folder.iterdir():
-        if old.name != "lock":
-            old.unlink()
+        old.unlink()
 
 
 def _absolute(path: Path) -> str:

@@ -7,9 +7,7 @@ are here. Whoever is killed between two steps leaves a state that says what may 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from kandil import files
-from kandil.errors import BatchUnusable, FileUnreadable, FileUnwritable, OutputBusy, SubmissionMissing
+from kandil.batch import order as orders
+from kandil.errors import BatchUnusable, FileUnreadable, FileUnwritable, SubmissionMissing
 from kandil.paths import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kandil import _core
 
 _SCHEMA: Final = "kandil.batch-submission/1"
 _LARGEST_BYTES: Final = 16 << 20
@@ -164,41 +165,24 @@ class Ledger:
 
 
 @contextmanager
-def held(output: Path) -> Iterator[Path]:
-    """The folder of the output's batches is there, and no other process works on them. It goes when all is fetched.
+def held(output: Path, lock: _core.BatchLock | None = None) -> Iterator[None]:
+    """The folder of the output's batches is there, and no other process works on either: `lock` is had already, or
+    taken for as long. The folder goes when all is fetched.
 
-    Raises: OutputBusy, FileUnwritable.
+    Raises: OutputBusy, OutputUnwritable, FileUnwritable.
     """
-    place = folder(output)
-    try:
-        with ExitStack() as opened:
-            while True:
-                make_private(place)
-                lock = opened.enter_context(open(place / "lock", "ab", opener=_private))
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(place / "lock", lock.fileno()):
-                    break
-            try:
-                yield place
-            finally:
-                if pending(output) is None:
-                    shutil.rmtree(place, ignore_errors=True)
-    except BlockingIOError:
-        raise OutputBusy(output) from None
-    except FileNotFoundError as error:
-        raise FileUnwritable(str(place), error.strerror or str(error)) from error
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    """Whoever had it before has not taken it away."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    with ExitStack() as stack:
+        if lock is None:
+            stack.callback(orders.locked(output).release)
+        try:
+            make_private(folder(output))
+        except OSError as error:
+            raise FileUnwritable(str(folder(output)), error.strerror or str(error)) from error
+        try:
+            yield
+        finally:
+            if pending(output) is None:
+                shutil.rmtree(folder(output), ignore_errors=True)
 
 
 def read(output: Path) -> Submission:

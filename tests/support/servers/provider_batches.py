@@ -68,7 +68,7 @@ class Provider:
         await stream.send_all(raw.reply(reply) if reply is not None else _NOTHING)
         return False
 
-    def _reply(self, method: str, path: str, body: bytes, head: bytes) -> bytes | None:
+    def _reply(self, method: str, path: str, body: bytes, head: bytes) -> bytes | None:  # noqa: C901, PLR0911 (a route a line)
         match method, *path.strip("/").split("/")[1:]:
             case "POST", "files":
                 return self._upload(body, head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,20 +93,20 @@ def _anew(order: Order, loaded: Config, keys: Keys, screen: Screen, asked: dict[
     from kandil.cli.run import run_async
 
     plan, costs = run_async(partial(_planned, order, loaded, keys, screen.say, asked))
-    screen.plan(plan)
-    if not asked["quiet"] and not asked["json"]:
-        _show_costs(plan, costs)
-    if asked["dry_run"]:
-        if asked["json"]:
-            _report_plan(plan, costs)
-        return None
-    if not plan.left:
-        screen.say("nothing is left to submit")
-        return None
-    _consent(plan, costs, asked)
-    return run_async(
-        partial(submission.submit, plan, loaded, keys=keys, skip_invalid=asked["skip_invalid"], notice=screen.say)
-    )
+    with closing(plan):
+        screen.plan(plan)
+        if not asked["quiet"] and not asked["json"]:
+            _show_costs(plan, costs)
+        if asked["dry_run"]:
+            if asked["json"]:
+                _report_plan(plan, costs)
+            return None
+        if not plan.left:
+            screen.say("nothing is left to submit")
+            return None
+        _consent(plan, costs, asked)
+        skip = asked["skip_invalid"]
+        return run_async(partial(submission.submit, plan, loaded, keys=keys, skip_invalid=skip, notice=screen.say))
 
 
 def _gone_on(
@@ -138,7 +139,11 @@ async def _planned(
         dry_run=asked["dry_run"],
         notice=say,
     )
-    return plan, await submission.costs(plan, loaded, say)
+    try:
+        return plan, await submission.costs(plan, loaded, say)
+    except BaseException:
+        plan.close()
+        raise
 
 
 def _order(source: str, asked: dict[str, Any]) -> Order:
