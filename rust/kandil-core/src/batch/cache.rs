@@ -10,13 +10,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::fields::quoted;
-use super::file::{At, Replacement, copy, is_gone, line_at, private};
+use super::file::{At, Replacement, beside, copy, is_gone, line_at, private};
 use super::lines::Lines;
 use super::recorded::LONGEST_RESULT;
 use super::result::{beginning, content, result};
 
-/// Lines wait until there are so many bytes of them.
+/// Lines wait until there are so many bytes of them,
 const GROUP: usize = 256 << 10;
+/// or, while another process writes, so many.
+const MOST: usize = 16 * GROUP;
 const PIECE: usize = 4 << 10;
 
 /// Answers of one lane.
@@ -36,7 +38,7 @@ pub struct Cache {
 
 impl Cache {
     /// Of the lane with this fingerprint: all on which its answers depend beside the rows. The folder is made if it is
-    /// not there. Of more than `largest_bytes` the older half goes.
+    /// not there. Where there are `largest_bytes` by now, the older half goes; until then, nothing more is kept.
     ///
     /// # Errors
     /// Of the file system.
@@ -44,7 +46,7 @@ impl Cache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let path = folder.join(format!("{}.jsonl", &blake3::hash(fingerprint).to_hex()[..32]));
         let mut cache = Cache {
-            lock: private(&path.with_added_extension("lock"), false)?,
+            lock: private(&beside(&path, "lock"), false)?,
             file: private(&path, false)?,
             path,
             known: 0,
@@ -53,7 +55,10 @@ impl Cache {
             fresh_places: HashMap::new(),
             largest_bytes,
         };
-        cache.locked(Cache::load)?;
+        cache.locked(|cache| {
+            cache.load()?;
+            if cache.known >= largest_bytes { cache.shrink() } else { Ok(()) }
+        })?;
         Ok(cache)
     }
 
@@ -87,14 +92,17 @@ impl Cache {
     /// Of the file system; what is kept already stays.
     pub fn put(&mut self, asked: &[u8; 16], line: &[u8]) -> io::Result<()> {
         let answer = line.trim_ascii_end().ends_with(b"\"error\":null}");
-        if !answer || self.places.contains_key(asked) || self.fresh_places.contains_key(asked) {
+        let full = self.known + self.fresh.len() as u64 >= self.largest_bytes;
+        if !answer || full || self.places.contains_key(asked) || self.fresh_places.contains_key(asked) {
             return Ok(());
         }
         let start = self.fresh.len();
         self.fresh.extend_from_slice(line.trim_ascii_end());
         self.fresh_places.insert(*asked, start..self.fresh.len());
         self.fresh.push(b'\n');
-        if self.fresh.len() < GROUP { Ok(()) } else { self.flush() }
+        let waiting = self.fresh.len();
+        let due = waiting >= MOST || (waiting >= GROUP && self.lock.try_lock().is_ok());
+        if due { self.flush() } else { Ok(()) }
     }
 
     /// All that was kept is in the file, and all that others have kept is known.
@@ -110,8 +118,7 @@ impl Cache {
                 drop(cache.file.set_len(cache.known));
                 return Err(error);
             }
-            cache.load()?;
-            if cache.known > cache.largest_bytes { cache.shrink() } else { Ok(()) }
+            cache.load()
         })
     }
 
@@ -242,22 +249,38 @@ mod tests {
     }
 
     #[test]
-    fn several_use_it_at_once_and_the_oldest_go() {
+    fn what_one_keeps_the_others_have_after_their_next_flush() {
         let folder = Folder::new("cache-shared");
-        let largest = 40 * line(1, true).len() as u64;
-        let mut caches = [0, 1, 2].map(|_| Cache::open(&folder.0, b"lane", largest).unwrap());
-        for number in 0..300 {
+        let mut caches = [0, 1, 2].map(|_| Cache::open(&folder.0, b"lane", LARGEST).unwrap());
+        for number in 0..30 {
             let cache = &mut caches[number as usize % 3];
             put(cache, number);
             cache.flush().unwrap();
-            assert!(get(cache, number).is_some(), "{number}");
-            assert!(fs::metadata(&cache.path).unwrap().len() <= largest);
         }
         for cache in &mut caches {
             cache.flush().unwrap();
-            assert!((280..300).all(|number| get(cache, number).is_some()));
-            assert!((0..200).all(|number| get(cache, number).is_none()));
+            assert!((0..30).all(|number| get(cache, number).is_some()));
         }
+    }
+
+    #[test]
+    fn a_full_one_keeps_nothing_more_and_begins_with_the_newer_half() {
+        let folder = Folder::new("cache-full");
+        let largest = 40 * line(1, true).len() as u64;
+        let open = || Cache::open(&folder.0, b"lane", largest).unwrap();
+        let (mut cache, mut other) = (open(), open());
+        (0..60).for_each(|number| put(&mut cache, number));
+        cache.flush().unwrap();
+        let kept = |cache: &Cache| (0..60).filter(|number| get(cache, *number).is_some()).collect::<Vec<_>>();
+        let all = kept(&cache);
+        assert_eq!(all, (0..all.len() as u32).collect::<Vec<_>>());
+        let halved = open();
+        assert_eq!(kept(&halved), all[all.len() - kept(&halved).len()..]);
+        assert!((15..=20).contains(&halved.len()));
+        put(&mut other, 70);
+        other.flush().unwrap(); // the file that it knew is gone
+        assert_eq!(kept(&other), kept(&halved));
+        assert!(get(&open(), 70).is_some());
     }
 
     #[test]

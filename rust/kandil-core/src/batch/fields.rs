@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 /// Names and values of an object. Values are JSON, whole and valid; numbers keep their digits.
 pub(crate) type Fields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
+const FEW: usize = 32;
+
 /// # Errors
 /// It is no JSON object, or a name stands twice in it.
 pub(crate) fn fields(json: &[u8]) -> serde_json::Result<Fields<'_>> {
@@ -31,13 +33,25 @@ impl<'a> Visitor<'a> for Object {
     fn visit_map<Map: MapAccess<'a>>(self, mut map: Map) -> Result<Fields<'a>, Map::Error> {
         let mut found: Fields<'a> = Vec::with_capacity(8);
         while let Some(Name(name)) = map.next_key()? {
-            if found.iter().any(|(known, _)| *known == name) {
-                return Err(Map::Error::custom(format_args!("the field {name:?} stands twice")));
-            }
             found.push((name, map.next_value()?));
         }
-        Ok(found)
+        match repeated(&found) {
+            None => Ok(found),
+            Some(name) => Err(Map::Error::custom(format_args!("the field {name:?} stands twice"))),
+        }
     }
+}
+
+/// A name that stands twice. Few are compared with each other, many are sorted: somebody may have written millions.
+fn repeated<'f>(found: &'f Fields<'_>) -> Option<&'f str> {
+    let names = found.iter().map(|(name, _)| name.as_ref());
+    if found.len() <= FEW {
+        let before = |at: usize, name: &str| found[..at].iter().any(|(other, _)| other == name);
+        return names.enumerate().find(|(at, name)| before(*at, name)).map(|(_, name)| name);
+    }
+    let mut sorted: Vec<&str> = names.collect();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// Borrowed, where nothing in it is escaped.
@@ -59,6 +73,21 @@ mod tests {
         let shown: Vec<(&str, &str)> = found.iter().map(|(name, value)| (name.as_ref(), value.get())).collect();
         assert_eq!(shown, [("a", "1.50"), ("bA", "[1,  2]"), ("c", r#"{"a":"\u00e9"}"#)]);
         assert!(matches!(found[0].0, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_found_among_few_and_among_many() {
+        let object = |names: &[u32]| {
+            let all: Vec<String> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+            format!("{{{}}}", all.join(","))
+        };
+        for most in [2, FEW as u32, 300_000] {
+            let mut names: Vec<u32> = (0..most).collect();
+            assert_eq!(fields(object(&names).as_bytes()).unwrap().len(), most as usize);
+            names[0] = most - 1;
+            let error = fields(object(&names).as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(&format!("\"{}\" stands twice", most - 1)), "{error}");
+        }
     }
 
     #[test]

@@ -26,6 +26,14 @@ pub(super) fn opened(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// The name of a file that belongs to another.
+pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(what);
+    name.into()
+}
+
 /// The name itself is on the disk.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -93,7 +101,7 @@ impl Replacement {
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
             known => known?, // a link stays one
         };
-        let new = path.with_added_extension("new");
+        let new = beside(&path, "new");
         let file = private(&new, true)?;
         if let Ok(known) = fs::metadata(&path) {
             file.set_permissions(known.permissions())?;

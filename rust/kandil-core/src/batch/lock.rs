@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::{is_gone, private};
+use super::file::{beside, is_gone, private};
 
 /// While it lives, no other process has it; it goes with its process, however that ends.
 ///
@@ -30,7 +30,7 @@ impl Lock {
     /// # Errors
     /// See [`LockError`].
     pub fn take(output: &Path) -> Result<Lock, LockError> {
-        let path = output.with_added_extension("lock");
+        let path = beside(output, "lock");
         let failed = |error| LockError::Io(path.clone(), error);
         loop {
             let mut file = private(&path, false).map_err(failed)?;

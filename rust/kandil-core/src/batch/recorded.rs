@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::file::{add_part, opened, take_out};
+use super::file::{add_part, beside, opened, take_out};
 pub(super) use super::file::{private, sync_folder};
 use super::lines::Lines;
 pub(super) use super::result::unhex;
@@ -172,7 +172,7 @@ impl Faults {
         if self.damaged.is_empty() {
             return Ok(());
         }
-        take_out(path, &self.damaged, Some(&path.with_added_extension("damaged")))
+        take_out(path, &self.damaged, Some(&beside(path, "damaged")))
     }
 }
 

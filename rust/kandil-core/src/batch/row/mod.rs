@@ -176,10 +176,10 @@ impl Form {
             match name.as_ref() {
                 "custom_id" | "method" | "url" | "system" => {}
                 "prompt" if kind == Kind::Chat => {}
-                name if name == needed(kind) || is_parameter(name) => {
-                    body.push((Cow::Owned(name.to_owned()), Cow::Borrowed(value.get())));
+                known if known == needed(kind) || is_parameter(known) => {
+                    body.push((name.clone(), Cow::Borrowed(value.get())));
                 }
-                name => left_out(name),
+                other => left_out(other),
             }
         }
         let system = get(found, "system").map(|value| string(value, "system")).transpose()?;

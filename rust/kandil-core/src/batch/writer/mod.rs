@@ -15,6 +15,10 @@ use super::run::{Recorded as Line, Sink};
 
 /// What a power cut may take, at most.
 const SYNC: Duration = Duration::from_millis(250);
+/// Lines that come within so long go into one write: a write for each would cost more than all else of a row.
+const GATHER: Duration = Duration::from_millis(5);
+/// More bytes than these are not waited for.
+const GROUP: usize = 256 << 10;
 /// Bytes that wait to be written, after which nothing new is sent.
 const ROOM: usize = 8 << 20;
 
@@ -176,13 +180,19 @@ impl Shared {
         while queue.failure.is_none() {
             let (waiting, unsynced) = (queue.lines() > 0, queue.written.lines > queue.written.synced);
             let due = queue.closing || synced.elapsed() >= SYNC;
-            if !waiting && !(unsynced && due) {
+            let ready = waiting || (unsynced && due);
+            if !ready {
                 if queue.closing {
                     return;
                 }
                 let nap = if unsynced { SYNC.saturating_sub(synced.elapsed()) } else { Duration::from_secs(60) };
                 queue = self.called.wait_timeout(queue, nap).unwrap_or_else(PoisonError::into_inner).0;
                 continue;
+            }
+            if waiting && !queue.closing && queue.bytes() < GROUP {
+                drop(queue);
+                std::thread::sleep(GATHER);
+                queue = self.lock();
             }
             let mut groups = std::mem::take(&mut queue.waiting);
             let lines: u64 = groups.iter().map(|group| group.lines).sum();

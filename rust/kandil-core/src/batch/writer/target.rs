@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::WriterError;
-use crate::batch::file::{copy, is_gone, private, sync_folder};
+use crate::batch::file::{beside, copy, is_gone, private, sync_folder};
 
 /// Lines, one after another, and how many.
 #[derive(Default)]
@@ -131,7 +131,7 @@ fn fresh(folder: &Path, like: &Path) -> io::Result<(PathBuf, File)> {
     for number in 1_u32.. {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                place = name.with_added_extension(number.to_string());
+                place = beside(&name, &number.to_string());
             }
             result => return result.map(|file| (place, file)),
         }
