@@ -45,40 +45,31 @@ impl<'a> Chat<'a> {
             settings: Vec::new(),
         };
         for (name, value) in fields(body).map_err(|error| Unsendable::new(error.to_string()))? {
-            if value.get() == "null" {
-                continue;
+            if value.get() != "null" && !asks_nothing(&name, value) {
+                let within = |wrong: Unsendable| wrong.within(&name);
+                chat.take(target, name.clone(), value).map_err(within)?;
             }
-            match name.as_ref() {
-                "model" | "stream" | "stream_options" => Ok(()),
-                "temperature" | "top_p" if target.temperature_allowed == Some(false) => Ok(()),
-                "messages" => messages(value).map(|found| chat.messages = found),
-                "tools" => tools(value).map(|found| chat.tools = found),
-                "tool_choice" => choice(value).map(|found| chat.choice = Some(found)),
-                "parallel_tool_calls" => {
-                    chat.parallel = value.get() != "false";
-                    Ok(())
-                }
-                "response_format" => format(value).map(|found| chat.format = found),
-                "max_completion_tokens" => {
-                    chat.longest = Some(value);
-                    Ok(())
-                }
-                "max_tokens" => {
-                    chat.longest = chat.longest.or(Some(value));
-                    Ok(())
-                }
-                _ if asks_nothing(&name, value) => Ok(()),
-                _ => {
-                    chat.settings.push(Setting { name: name.clone(), value });
-                    Ok(())
-                }
-            }
-            .map_err(|wrong| wrong.within(name.as_ref()))?;
         }
         if chat.messages.is_empty() {
             return Err(Unsendable::at("messages", "there are none"));
         }
         Ok(chat)
+    }
+
+    fn take(&mut self, target: &Target, name: Cow<'a, str>, value: &'a RawValue) -> Result<(), Unsendable> {
+        match name.as_ref() {
+            "model" | "stream" | "stream_options" => {}
+            "temperature" | "top_p" if target.temperature_allowed == Some(false) => {}
+            "messages" => self.messages = messages(value)?,
+            "tools" => self.tools = tools(value)?,
+            "tool_choice" => self.choice = Some(choice(value)?),
+            "parallel_tool_calls" => self.parallel = value.get() != "false",
+            "response_format" => self.format = format(value)?,
+            "max_completion_tokens" => self.longest = Some(value),
+            "max_tokens" => self.longest = self.longest.or(Some(value)),
+            _ => self.settings.push(Setting { name, value }),
+        }
+        Ok(())
     }
 
     /// How many messages of the system's begin it.

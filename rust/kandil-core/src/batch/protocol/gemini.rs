@@ -67,8 +67,7 @@ fn setting(
         "stop" => config.0.raw("stopSequences", &setting.list()),
         "frequency_penalty" => config.0.raw("frequencyPenalty", value),
         "presence_penalty" => config.0.raw("presencePenalty", value),
-        "safety_settings" => out.raw("safetySettings", value),
-        "cached_content" => out.raw("cachedContent", value),
+        name @ ("safetySettings" | "cachedContent") => out.raw(name, value),
         "reasoning_effort" => effort(target, setting, thinking)?,
         _ => return setting.leave_out(),
     }

@@ -180,7 +180,7 @@ impl Answered {
 ///
 /// What every answer is like anyway may be asked for (`n` of 1, penalties of 0, no logprobs), and what is for those who
 /// bill and watch (`user`, `metadata`) is left out where the protocol has no place for it; so is the reasoning of
-/// earlier turns, which providers do not want back.
+/// earlier turns, which providers do not want back. Fields of the provider's own, as Anthropic's `thinking`, pass.
 ///
 /// # Errors
 /// The provider's protocol has no words for it; `out` may have got a part of it.
