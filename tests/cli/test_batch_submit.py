@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import trio
 
+from kandil import registry
+from kandil.registry import Record
 from tests.support.servers.llmock import Llmock
 from tests.support.servers.provider_batches import answered, provider
 
@@ -36,10 +38,12 @@ async def killed(folder: Path, victim: list[int], *args: str) -> int:
     return await process.wait()
 
 
-async def add(folder: Path, name: str, protocol: str, base_url: str, *more: str) -> None:
-    command = ["model", "add", name, "--manual", "--provider", "mine", "--replace", "--api-model", name, "--yes"]
-    done = await kandil(folder, *command, "--protocol", protocol, "--base-url", base_url, *more)
-    assert done.returncode == 0, done.stderr
+def add(name: str, protocol: str, base_url: str) -> None:
+    fields: dict[str, Any] = {
+        "provider": "mine", "protocol": protocol, "base_url": base_url, "api_model": name,
+        "price": {"input": 2.0, "output": 8.0},
+    }  # fmt: skip
+    registry.add(Record(name=name, source="manual", profile=fields), replacing=True)
 
 
 def write(folder: Path, models: list[str]) -> None:
@@ -61,7 +65,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("protocol", "path"), [("openai", "/v1"), ("anthropic", "/anthropic")])
 async def test_real_batches(protocol: str, path: str, llmock_server: Llmock, tmp_path: Path) -> None:
-    await add(tmp_path, "mine", protocol, f"{llmock_server.url}{path}", "--price-input", "2", "--price-output", "8")
+    add("mine", protocol, f"{llmock_server.url}{path}")
     write(tmp_path, ["mine"])
     submit = ("batch", "submit", "in.jsonl", "-o", "out.jsonl")
     planned = await kandil(tmp_path, *submit, "--dry-run", "--json")
@@ -102,7 +106,7 @@ async def test_killed_at_any_request_nothing_is_submitted_twice(number: int, whe
     victim: list[int] = []
     async with provider() as api:
         for model in ("one", "two"):
-            await add(tmp_path, model, "openai", f"{api.url}v1")
+            add(model, "openai", f"{api.url}v1")
         write(tmp_path, ["one", "two"])
         submit = ("batch", "submit", "in.jsonl", "-o", "out.jsonl", "--yes")
         came = 0
@@ -131,7 +135,7 @@ async def test_killed_while_it_fetches_every_row_is_there_once(number: int, when
     victim: list[int] = []
     async with provider() as api:
         for model in ("one", "two"):
-            await add(tmp_path, model, "openai", f"{api.url}v1")
+            add(model, "openai", f"{api.url}v1")
         write(tmp_path, ["one", "two"])
         assert (await kandil(tmp_path, "batch", "submit", "in.jsonl", "-o", "out.jsonl", "--yes")).returncode == 0
         for name, batch in api.batches.items():
@@ -155,6 +159,22 @@ async def test_killed_while_it_fetches_every_row_is_there_once(number: int, when
     assert len({one["custom_id"] for one in [*good, *bad]}) == 8
     assert {one["error"]["code"] for one in bad} == {"batch_expired"}
     assert names(tmp_path) == ["in.jsonl", "out.errors.jsonl", "out.jsonl", "out.jsonl.batches.json"]
+
+
+async def test_what_is_submitted_is_not_run_and_can_be_cancelled(tmp_path: Path) -> None:
+    async with provider() as api:
+        add("one", "openai", f"{api.url}v1")
+        write(tmp_path, ["one"])
+        assert (await kandil(tmp_path, "batch", "submit", "in.jsonl", "-o", "out.jsonl", "--yes")).returncode == 0
+        run = await kandil(tmp_path, "batch", "run", "in.jsonl", "-o", "out.jsonl")
+        assert run.returncode == 1, run.stderr
+        assert b"kandil batch fetch out.jsonl" in run.stderr
+        status = await kandil(tmp_path, "batch", "status", "out.jsonl")
+        assert b"batch_0, 4 rows, validating" in status.stdout
+        cancelled = await kandil(tmp_path, "batch", "cancel", "out.jsonl", "--json")
+        assert json.loads(cancelled.stdout)["batches"][0]["status"] == "cancelled"
+        assert (await kandil(tmp_path, "batch", "fetch", "out.jsonl")).returncode == 10
+        assert [one["error"]["code"] for one in lines(tmp_path / "out.errors.jsonl")] == ["batch_cancelled"] * 4
 
 
 async def test_what_cannot_be_submitted_says_what_can(tmp_path: Path) -> None:

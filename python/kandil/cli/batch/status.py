@@ -12,6 +12,7 @@ from kandil.cli.group import GivenPath, Settings, common_options
 
 if TYPE_CHECKING:
     from kandil.batch.state import State
+    from kandil.batch.submitted import Submission
 
 HELP = """Show how far the batch is that writes to a file, from any terminal.
 
@@ -36,17 +37,34 @@ _SAID = {
 @common_options
 @click.pass_context
 def command(ctx: click.Context, /, *, output: str) -> int:
-    from kandil.batch import state
+    from kandil.batch import state, submitted
     from kandil.cli.json_lines import write_report
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    if before := submitted.pending(Path(output)):
+        _show_submitted(before, settings)
+        return 0
     found = state.read(Path(output))
     if settings.json:
         write_report("kandil.batch-status/1", **asdict(found))
     else:
         _show(found)
     return 0
+
+
+def _show_submitted(found: Submission, settings: Settings) -> None:
+    """As `submit` and `fetch` have left it: nobody is asked."""
+    from kandil.cli.batch.submit import fields
+    from kandil.cli.escape import printable
+    from kandil.cli.json_lines import write_report
+
+    if settings.json:
+        write_report("kandil.batch-status/1", **fields(found))
+        return
+    print(printable(f"{found.output}: submitted on {found.created}; `kandil batch fetch` asks how far it is"))
+    for one in found.batches:
+        print(printable(f"{one.provider}: {one.batch_id or 'not submitted yet'}, {one.rows:,} rows, {one.status}"))
 
 
 def _show(found: State) -> None:

@@ -110,8 +110,11 @@ struct Outcome<'a> {
     custom_id: String,
     request_id: String,
     /// What was answered, or why nothing was; and what came, where something did.
-    result: Result<&'a RawValue, (Failure, Option<(u16, &'a RawValue)>)>,
+    result: Result<&'a RawValue, (Failure, Came<'a>)>,
 }
+
+/// A status and a body.
+type Came<'a> = Option<(u16, &'a RawValue)>;
 
 #[derive(Deserialize)]
 struct OpenAiLine<'a> {
