@@ -20,6 +20,8 @@ use crate::transport::{Client, Waker};
 
 /// How often it is told how far the run is, in nanoseconds.
 const NEWS: u64 = 100_000_000;
+/// Waking up costs more than a shorter one saves.
+const SHORTEST_REST: u64 = 100_000;
 /// How long the thread sleeps at most: clocks that go on while the machine sleeps are looked at again.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -190,6 +192,10 @@ pub async fn drive(client: Rc<Client>, mut run: Run, link: Arc<Link>) {
             }
         };
         link.tell(&mut run, &mut told);
+        let rest = run.rest();
+        if rest >= SHORTEST_REST {
+            std::thread::sleep(Duration::from_nanos(rest)); // all that this thread has to do can wait as long
+        }
         let Some(until) = until else { break };
         let nap = until.map_or(LONGEST_SLEEP, |until| Duration::from_nanos(until.saturating_sub(now())));
         let run = RefCell::new(&mut run);

@@ -183,7 +183,8 @@ pub(super) fn add_part(parts: &mut Vec<Range<u64>>, part: Range<u64>) {
     }
 }
 
-/// The line that begins at `offset`, into a buffer that is used again; it is read in pieces of this size, which double.
+/// The line that begins at `offset`. The buffer has what was read from there on: a piece of this size, or, for a longer
+/// line, of twice that, and so on.
 pub(super) fn line_at<'a>(
     file: &File,
     offset: u64,
@@ -200,6 +201,7 @@ pub(super) fn line_at<'a>(
         let end = memchr(b'\n', &buffer[filled..filled + read]).map(|at| filled + at);
         filled += read;
         if end.is_some() || filled < wanted || filled > longest {
+            buffer.truncate(filled);
             return Ok(&buffer[..end.unwrap_or(filled)]);
         }
         wanted *= 2;

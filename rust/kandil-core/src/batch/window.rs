@@ -43,6 +43,12 @@ impl Window {
         self.size as usize
     }
 
+    /// Nanoseconds to an answer, as of late.
+    #[must_use]
+    pub fn usual_time(&self) -> u64 {
+        self.lately as u64
+    }
+
     /// An answer came after so many nanoseconds (of a long one, its share), while `running` calls were under way.
     pub fn answered(&mut self, took: u64, running: usize) {
         let took = took as f64;

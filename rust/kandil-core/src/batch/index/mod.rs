@@ -100,6 +100,10 @@ pub struct Index {
     pub bad: Vec<Bad>,
     /// All that cannot be sent, and have no end yet.
     pub bad_rows: u64,
+    /// All that cannot be sent, and have their end.
+    pub bad_done: u64,
+    /// Rows whose recorded end is an error, these among them.
+    pub failed: u64,
     /// Rows of other shards.
     pub elsewhere: u64,
     /// Rows whose recorded end is of something else than what they say now; the first ones' `custom_id`s.
@@ -171,6 +175,8 @@ impl Index {
             lanes: Vec::new(),
             bad: Vec::new(),
             bad_rows: 0,
+            bad_done: 0,
+            failed: 0,
             elsewhere: 0,
             changed: Vec::new(),
             changed_rows: 0,
@@ -195,6 +201,7 @@ impl Index {
                 self.changed.push(row.custom_id.clone());
             }
         }
+        self.failed += u64::from(entry.is_some_and(|entry| entry.failed));
         let lane = &mut self.lanes[number];
         lane.rows += 1;
         if entry.is_some() {
@@ -211,6 +218,8 @@ impl Index {
 
     fn add_bad(&mut self, offset: u64, line: u64, wrong: RowError, done: bool) {
         self.rows.push(offset & OFFSET | BAD | if done { DONE } else { 0 });
+        self.bad_done += u64::from(done);
+        self.failed += u64::from(done);
         if !done {
             self.bad_rows += 1;
             if self.bad.len() < TOLD {

@@ -129,3 +129,15 @@ fn rows_that_are_wrong_have_names_too() {
     assert_eq!((index.bad_rows, drained(&index, &form, 0)), (0, vec!["row-2".to_owned()]));
     fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_last_line_without_its_line_feed_is_read_behind_any_number_of_others() {
+    for count in [1, 7, 6_000, 20_000, 20_001] {
+        let path = file("last", rows(count).trim_end());
+        let form = Arc::new(Form::default());
+        let index = Arc::new(Index::scan(&path, &form, &Recorded::default(), None).unwrap());
+        let found: usize = (0..index.lanes.len()).map(|lane| drained(&index, &form, lane).len()).sum();
+        assert_eq!(found, count);
+        fs::remove_file(path).unwrap();
+    }
+}

@@ -78,7 +78,7 @@ pub struct Job {
 
 impl Job {
     /// Translated into the lane's protocol; Err: it cannot be.
-    pub(super) fn new(task: Task, index: usize, lane: &Lane) -> Result<Job, (Task, Failure)> {
+    pub(super) fn new(task: Task, index: usize, lane: &Lane) -> Result<Job, Box<(Task, Failure)>> {
         let settings = &lane.settings;
         let mut body = Vec::with_capacity(task.body.len() + 64);
         let unsendable = if settings.urls[task.kind as usize].is_none() {
@@ -87,7 +87,7 @@ impl Job {
             protocol::encode(&settings.target, task.kind, &task.body, &mut body).err().map(|why| why.to_string())
         };
         if let Some(message) = unsendable {
-            return Err((task, Failure { code: "unsendable".to_owned(), message }));
+            return Err(Box::new((task, Failure { code: "unsendable".to_owned(), message })));
         }
         let cost = Cost { input: task.input_tokens, output: task.output_tokens.unwrap_or(settings.usual_output) };
         Ok(Job {

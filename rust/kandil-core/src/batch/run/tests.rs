@@ -274,6 +274,16 @@ fn a_rejected_key_ends_the_lane_and_fails_no_row() {
 }
 
 #[test]
+fn nobody_goes_while_a_refusal_that_may_be_for_all_is_undecided() {
+    for (status, goes) in [(400, true), (401, false), (404, false), (429, false), (500, true)] {
+        let mut run = Run::new(vec![lane(rows(2, "r"), 1, &[])], policy(), None, Box::new(Lines::default()));
+        let Step::Send(id, _) = run.step(SECOND) else { panic!("the first one goes") };
+        run.answered(id, 2 * SECOND, answer(status, "{}"));
+        assert_eq!(matches!(run.step(2 * SECOND), Step::Send(..)), goes, "{status}");
+    }
+}
+
+#[test]
 fn the_budget_is_never_exceeded() {
     for budget in [0, 50_000_000, 1_000_000_000] {
         let policy = Policy { budget: Some(budget), ..policy() };
