@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::file::{Replacement, line_at, sync_folder};
+use super::file::{Replacement, line_at, opened, sync_folder};
 use super::lines::Lines;
 use super::recorded::LONGEST_RESULT;
 use super::result::result;
@@ -16,12 +16,12 @@ const TAKEN: u64 = u64::MAX;
 /// Writes the results in `part` to `output`, in the order of the rows in `input`, and removes `part`.
 ///
 /// Results of rows that are not in the input any more come last; of several results of a row the first is kept. Until
-/// all is on the disk, `output` is as it was. How many there are.
+/// all is on the disk, `output` is as it was. Without `part` there is nothing to do. How many results there are.
 ///
 /// # Errors
 /// Of the file system; then `part` is as it was.
 pub fn order(input: &Path, form: &Form, part: &Path, output: &Path) -> io::Result<u64> {
-    let results = File::open(part)?;
+    let Some(results) = opened(part)? else { return Ok(0) };
     let mut places = places(&results)?;
     let mut new = Replacement::of(output)?;
     let (mut buffer, mut count) = (Vec::new(), 0);
@@ -81,6 +81,9 @@ mod tests {
         let expected = (0..50).chain((50..60).rev()).filter(|n| n % 7 != 0).map(|n| line(n, true));
         assert_eq!(fs::read_to_string(&output).unwrap(), expected.collect::<String>());
         assert_eq!((count, part.exists(), folder.file("out.new").exists()), (51, false, false));
+        let before = fs::read(&output).unwrap();
+        assert_eq!(order(&input, &Form::default(), &part, &output).unwrap(), 0);
+        assert_eq!(fs::read(&output).unwrap(), before, "a second time changes nothing");
     }
 
     #[test]
