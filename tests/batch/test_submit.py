@@ -59,6 +59,9 @@ async def submit(source: Path, *, skip_invalid: bool = False, retry_failed: bool
         input=source, output=output, errors=errors_file(output), model=profile, filling=Filling(body={"max_tokens": 9})
     )
     settings = config.load()
+    if before := submitted.pending(output):
+        await submission.resume(before, settings, keys=Keys(), notice=print)
+        return output
     made = await plan(order, settings, skip_invalid=skip_invalid, retry_failed=retry_failed, notice=print)
     with closing(made):
         await submission.submit(made, settings, keys=Keys(), skip_invalid=skip_invalid, notice=print)
@@ -312,6 +315,38 @@ async def test_cancelled_batches_give_what_they_have(tmp_path: Path) -> None:
         assert [one.status for one in now.batches] == ["cancelled"]
         found = await fetch(output)
     assert (found.is_whole, found.failed) == (True, 2)
+
+
+async def test_what_was_not_submitted_when_it_was_cancelled_never_is(tmp_path: Path) -> None:
+    def down(_request: str) -> None:
+        raise ConnectionResetError
+
+    source = rows(tmp_path, "a")
+    output = source.with_name("out.jsonl")
+    async with provider() as api:
+        add(api.url)
+        api.before = down
+        with pytest.raises(ConnectionLost):
+            await submit(source)
+        await fetching.cancel(output, config.load(), keys=Keys(), notice=print)
+        assert submitted.pending(output) is None
+        api.before = lambda _: None
+        await submit(source)
+        assert api.rows() == ["a"], "the row is as if nothing had been"
+
+
+async def test_files_that_are_moved_together_are_found(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    async with provider() as api:
+        add(api.url)
+        await submit(rows(before, "a", "b"))
+        before.rename(after)
+        api.end("batch_0", "completed", answered("a"))
+        found = await fetch(after / "out.jsonl")
+    assert (found.answered, found.failed) == (1, 1)
+    assert not before.exists()
+    assert sorted(lines(after / "out.errors.jsonl")) == ["b"]
 
 
 async def test_two_do_not_work_on_one_output(tmp_path: Path) -> None:

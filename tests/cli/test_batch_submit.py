@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 
-from kandil import registry
+from kandil import paths, registry
 from kandil.registry import Record
 from tests.support.servers.llmock import Llmock
 from tests.support.servers.provider_batches import answered, provider
@@ -97,6 +97,22 @@ async def test_real_batches(protocol: str, path: str, llmock_server: Llmock, tmp
         assert one["response"]["body"]["choices"][0]["message"]["content"]
     created = [one for one in llmock_server.requests() if one.method == "POST" and one.path.endswith("/batches")]
     assert len(created) == 1
+
+
+async def test_mistrals_real_batches(llmock_server: Llmock, tmp_path: Path) -> None:
+    """Its names for the same: jobs, and files of which each line is a body without the model."""
+    settings = paths.config_file()
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f'version = 2\n[api.mistral]\nbase_url = "{llmock_server.url}/mistral/v1"\n')
+    write(tmp_path, ["mistral-large-latest"])
+    done = await kandil(tmp_path, "batch", "submit", "in.jsonl", "-o", "out.jsonl", "--yes")
+    assert done.returncode == 0, done.stderr
+    fetched = await kandil(tmp_path, "batch", "fetch", "out.jsonl", "--wait")
+    assert fetched.returncode == 0, fetched.stderr
+    assert len(lines(tmp_path / "out.jsonl")) == 4
+    created = next(one for one in llmock_server.requests() if one.path.endswith("/batch/jobs") and one.method == "POST")
+    assert created.body["metadata"]["kandil"]
+    assert created.body["endpoint"] == "/v1/chat/completions"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -86,6 +86,7 @@ async def fetch(
 
 async def cancel(output: Path, settings: Config, *, keys: Keys, notice: Callable[[str], None]) -> Submission:
     """The providers were told to stop every batch of this output that has not ended; `fetch` has what they did by then.
+    What was not submitted yet never is.
 
     Raises: SubmissionMissing, KandilError.
     """
@@ -94,6 +95,8 @@ async def cancel(output: Path, settings: Config, *, keys: Keys, notice: Callable
         async with http.open_client() as connections:
             access = Access(connections, settings, keys, notice)
             for batch in ledger.submission.batches:
+                if batch.stage == "prepared":
+                    ledger.set(batch, stage="fetched", status="never submitted")
                 if batch.batch_id is None or batch.stage == "fetched":
                     continue
                 batches = (await access.opened(batch)).batches

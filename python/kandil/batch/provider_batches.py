@@ -145,7 +145,7 @@ class OpenAiBatches:
     async def newest(self) -> AsyncGenerator[Seen]:
         after = ""
         for _ in range(_MOST_PAGES):
-            page = await self.calls.get(f"/batches?limit=100{after}")
+            page = await self.calls.once("GET", f"/batches?limit=100{after}")
             batches = _list(self.calls.endpoint, page, "data")
             for one in batches:
                 yield self._seen(one)
@@ -194,7 +194,7 @@ class MistralBatches:
 
     async def newest(self) -> AsyncGenerator[Seen]:
         for page in range(_MOST_PAGES):
-            found = await self.calls.get(f"/batch/jobs?page_size=100&page={page}")
+            found = await self.calls.once("GET", f"/batch/jobs?page_size=100&page={page}")
             batches = _list(self.calls.endpoint, found, "data")
             for one in batches:
                 yield self._seen(one)
@@ -239,7 +239,7 @@ class AnthropicBatches:
     async def newest(self) -> AsyncGenerator[Seen]:
         after = ""
         for _ in range(_MOST_PAGES):
-            page = await self.calls.get(f"?limit=100{after}")
+            page = await self.calls.once("GET", f"?limit=100{after}")
             batches = _list(self.calls.endpoint, page, "data")
             for one in batches:
                 yield self._seen(one)
@@ -286,7 +286,7 @@ OF_DIALECT: Final[Mapping[str, type[OpenAiBatches | MistralBatches | AnthropicBa
 
 
 async def _uploaded(calls: ProviderCalls, requests: Path, name: str) -> str:
-    """One that was uploaded twice costs nothing: it may be tried again."""
+    """Sent once. One that was uploaded twice costs nothing."""
     boundary = f"----{name}"
     before = (
         f'--{boundary}\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
@@ -295,7 +295,7 @@ async def _uploaded(calls: ProviderCalls, requests: Path, name: str) -> str:
     )
     body = Upload(requests, before=before.encode(), after=f"\r\n--{boundary}--\r\n".encode())
     form = f"multipart/form-data; boundary={boundary}"
-    file = await calls.again(lambda: calls.once("POST", "/files", body, content_type=form))
+    file = await calls.once("POST", "/files", body, content_type=form)
     return _text(calls.endpoint, file, "id")
 
 

@@ -62,8 +62,7 @@ async def submit(
     Raises: RowsUnsendable, and nothing was sent; KandilError: `resume` does the rest.
     """
     with submitted.held(plan.order.output, plan.lock):
-        before = submitted.pending(plan.order.output)
-        ledger = Ledger(before) if before else await _prepared(plan, settings, notice, skip_invalid=skip_invalid)
+        ledger = await _prepared(plan, settings, notice, skip_invalid=skip_invalid)
         return await _submitted(ledger, settings, keys, notice)
 
 
@@ -175,7 +174,7 @@ async def _submitted(ledger: Ledger, settings: Config, keys: Keys, notice: Calla
     async with http.open_client() as connections:
         access = provider_access.Access(connections, settings, keys, notice)
         for batch in ledger.submission.batches:
-            if batch.batch_id is None:
+            if batch.batch_id is None and batch.stage != "fetched":
                 of = f" of {len(ledger.submission.batches)}" if len(ledger.submission.batches) > 1 else ""
                 size = f"{batch.rows:,} rows, {batch.size_bytes / 1e6:,.1f} MB"
                 notice(f"batch {batch.number}{of}: {size} to {batch.provider}")

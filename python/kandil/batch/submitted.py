@@ -8,6 +8,7 @@ are here. Whoever is killed between two steps leaves a state that says what may 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -77,8 +78,8 @@ class Submission:
 
     @property
     def is_submitted(self) -> bool:
-        """All of it is with its providers."""
-        return all(one.batch_id for one in self.batches)
+        """All of it is with its providers, or was given up before."""
+        return all(one.batch_id or one.stage == "fetched" for one in self.batches)
 
     @property
     def is_fetched(self) -> bool:
@@ -103,7 +104,7 @@ def find(output: Path) -> Submission | None:
     """None: nothing was submitted for this output. Raises: FileUnreadable, BatchUnusable."""
     path = state_file(output)
     try:
-        return _parsed(files.read(path, _LARGEST_BYTES))
+        return _placed(_parsed(files.read(path, _LARGEST_BYTES)), Path(os.path.abspath(output)))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -117,6 +118,14 @@ def _parsed(content: bytes) -> Submission:
     if fields.pop("schema") != _SCHEMA:
         raise ValueError
     return Submission(**{**fields, "batches": tuple(Batch(**one) for one in fields["batches"])})
+
+
+def _placed(found: Submission, output: Path) -> Submission:
+    """Where its files are now: they may have been moved together."""
+    before, errors = Path(found.output), Path(found.errors)
+    if errors.parent == before.parent:
+        errors = output.with_name(errors.name)
+    return replace(found, output=str(output), errors=str(errors))
 
 
 def pending(output: Path) -> Submission | None:
