@@ -13,6 +13,7 @@ import trio
 
 from kandil import _core
 from kandil.batch import order as orders
+from kandil.batch import submitted
 from kandil.batch.lanes import LONGEST_OUTPUT_TOKENS, USUAL_OUTPUT_TOKENS, pico
 from kandil.errors import (
     BatchUnusable,
@@ -21,9 +22,11 @@ from kandil.errors import (
     RowsInvalid,
     RowsMissing,
     RowsRepeated,
+    SubmissionPending,
 )
 from kandil.profiles import Profile
 from kandil.registry import choice
+from kandil.serving import listed_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from kandil.batch.order import Order
     from kandil.config import Config
     from kandil.credentials import Keys
-    from kandil.limits import Limits
 
 PICO: Final = 1_000_000_000_000
 
@@ -84,8 +86,12 @@ class LanePlan:
         shown, _, written = pico(price, self.largest_input_tokens)
         return (self.input_tokens * shown + output_tokens * written) / PICO
 
-    def seconds_at(self, limits: Limits) -> float | None:
-        """How long these rows take at least within those limits; None: none is known."""
+    @property
+    def seconds(self) -> float | None:
+        """How long these rows take at least, within the limits that are listed for the model; None: none is."""
+        if not isinstance(self.model, Profile):
+            return None
+        limits = listed_limits(self.model)
         minutes = [
             amount / limit
             for amount, limit in (
@@ -115,6 +121,10 @@ class Plan:
     """Rows of other shards."""
     invalid: int
     """Rows that cannot be sent, and go to the errors."""
+    failed: int
+    """Rows that have failed in former runs: they are done."""
+    invalid_done: int
+    """Of these, those that cannot be sent."""
     left_out: tuple[str, ...]
     """Fields of rows that are not sent."""
     spent_pico_usd: int
@@ -127,11 +137,11 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        return sum(lane.rows for lane in self.lanes) + self.invalid
+        return sum(lane.rows for lane in self.lanes) + self.invalid + self.invalid_done
 
     @property
     def done(self) -> int:
-        return sum(lane.done for lane in self.lanes)
+        return sum(lane.done for lane in self.lanes) + self.invalid_done
 
     @property
     def left(self) -> int:
@@ -171,6 +181,8 @@ async def plan(
         lock = None if dry_run else orders.locked(order.output)
         if lock:
             undone.callback(lock.release)
+        if submitted.pending(order.output):
+            raise SubmissionPending(order.output)
         recorded = await _recorded(order, mend=not dry_run)
         if retry_failed and recorded.failed and not dry_run:
             await trio.to_thread.run_sync(_core.batch_drop, order.errors, recorded, None)
@@ -191,6 +203,7 @@ async def plan(
             raise RowsMissing(order.source)
         lanes = [await _lane(order, settings, keys, notice, *found) for found in index.lanes]
         undone.pop_all()
+    failed, invalid_done = index.failed
     return Plan(
         order=order,
         form=form,
@@ -200,6 +213,8 @@ async def plan(
         lanes=tuple(lanes),
         elsewhere=index.elsewhere,
         invalid=invalid,
+        failed=failed,
+        invalid_done=invalid_done,
         left_out=tuple(index.left_out),
         spent_pico_usd=_spent(recorded, lanes),
     )

@@ -122,6 +122,8 @@ class Open:
     core: _core.BatchLane
     error: KandilError | None = None
     """Why none of its rows is sent any more."""
+    trouble: KandilError | None = None
+    """The newest of what came instead of an answer."""
 
 
 @dataclass(slots=True)
@@ -156,6 +158,7 @@ class Conversation:
         opened = self.lanes[lane]
         error = error_of(opened.target.endpoint, self.first_byte_seconds, refusal, malformed, fault)
         decision: Decision = decide(error, opened.bucket, retry_limited=self.retry_limited)
+        opened.trouble = error
         if decision.verdict == "stop":
             opened.error = opened.error or error
         return (
@@ -183,8 +186,9 @@ async def run(
     Raises: KandilError: nothing was sent.
     """
     order = plan.order
-    watch = _Watch(plan, progress)
-    async with opened(plan.lanes, order.sending, settings, keys, notice, may_ask_again=_asks(plan)) as lanes:
+    asked = plan.lanes if plan.left else ()  # nobody is asked for nothing
+    async with opened(asked, order.sending, settings, keys, notice, may_ask_again=_asks(plan)) as lanes:
+        watch = _Watch(plan, lanes, progress, notice)
         core = _started(plan, lanes)
         watch.keep("running")
         conversation = Conversation(
@@ -212,16 +216,16 @@ async def run(
     summary = _summary(ended, closed, lanes, watch.say_last(closed[0]))
     if order.ordered and summary.error is None and not summary.left:
         await trio.to_thread.run_sync(_core.batch_order, order.input, plan.form, order.written, order.output)
-    watch.keep(_state_of(summary), summary.error.message if summary.error else None)
+    watch.keep(_state_of(plan, summary), summary.error.message if summary.error else None)
     return summary
 
 
-def _state_of(summary: Summary) -> batch_state.End:
+def _state_of(plan: Plan, summary: Summary) -> batch_state.End:
     if summary.error:
         return "error"
     if summary.end == "budget":
         return "budget"
-    return "failed-in-part" if summary.progress.failed or summary.left else "done"
+    return "failed-in-part" if plan.failed or summary.progress.failed or summary.left else "done"
 
 
 def rescue_folder() -> Path:
@@ -314,8 +318,11 @@ def _power_of_two(tokens: int) -> int:
 class _Watch:
     """Keeps the newest progress, and tells of it."""
 
-    def __init__(self, plan: Plan, tell: Callable[[Progress], None]) -> None:
-        self._plan, self._tell = plan, tell
+    def __init__(
+        self, plan: Plan, lanes: Sequence[Open], tell: Callable[[Progress], None], notice: Callable[[str], None]
+    ) -> None:
+        self._plan, self._lanes, self._tell, self._notice = plan, lanes, tell, notice
+        self._down: set[str] = set()
         self._began = trio.current_time()
         self._kept_at = -_STATE_SECONDS
         self._owner = batch_state.Owner.this()
@@ -337,7 +344,7 @@ class _Watch:
                     quiet_seconds=quiet_ns / 1e9,
                     down_seconds=None if down_ns is None else down_ns / 1e9,
                 )
-                for name, (window, running, waiting, quiet_ns, down_ns) in zip(names, news["lanes"], strict=True)
+                for name, (window, running, waiting, quiet_ns, down_ns) in zip(names, news["lanes"], strict=False)
             ]
             counted = {
                 name: news[name]
@@ -356,9 +363,19 @@ class _Watch:
                 **counted,
             )
         self._tell(self.last)
+        self._say_who_is_down()
         if seconds - self._kept_at >= _STATE_SECONDS:
             self._kept_at = seconds
             self.keep("running")
+
+    def _say_who_is_down(self) -> None:
+        """Once, until it answers again."""
+        for lane, opened in zip(self.last.lanes, self._lanes, strict=False):
+            if lane.down_seconds is None:
+                self._down.discard(lane.model)
+            elif lane.model not in self._down and opened.trouble is not None:
+                self._down.add(lane.model)
+                self._notice(f"warning: {opened.trouble.message}; it is asked again now and then")
 
     def say_last(self, written: int) -> Progress:
         self.last = replace(self.last, written=written, running=0)
@@ -407,5 +424,6 @@ def _end_of(lane: Open, why: tuple[str, str, str] | None) -> KandilError | None:
     if why is None:
         return None
     if why[0] == "unreachable":
-        return ServerGivenUp(f"{lane.target.endpoint.origin} has not answered for too long")
+        origin = lane.target.endpoint.origin
+        return ServerGivenUp(lane.trouble.message if lane.trouble else f"{origin} has not answered for too long")
     return lane.error

@@ -116,7 +116,10 @@ async def target(
     if found.endpoint is not None:
         if found.endpoint.protocol == "ollama":
             request = replace(request, context_tokens=_context(request, profile.context_window))
-        yield Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=_limits(profile)), request
+        yield (
+            Target(model=profile.id, endpoint=found.endpoint, price=profile.price, limits=listed_limits(profile)),
+            request,
+        )
         return
     async with _served(found, request, notice, keep_alive_seconds, slots=slots, force=force) as served:
         endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
@@ -168,7 +171,7 @@ async def _served(
         yield served
 
 
-def _limits(profile: Profile) -> Limits:
+def listed_limits(profile: Profile) -> Limits:
     """As the catalogue has them for this model."""
     known = {one.name for one in fields(Limits)}
     return Limits(**{name: value for name, value in profile.limits.items() if name in known})

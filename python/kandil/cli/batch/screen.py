@@ -60,7 +60,7 @@ class Screen:
             self.say(f"not sent: the fields {', '.join(plan.left_out)} (with --template they make the prompt)")
         if self._quiet or self._json:
             return
-        done = f", {plan.done:,} of them done" if plan.done else ""
+        done = f", {plan.done:,} of them done{_failed_before(plan)}" if plan.left and plan.done else ""
         elsewhere = f"; {plan.elsewhere:,} are of other parts" if plan.elsewhere else ""
         invalid = f"; {plan.invalid:,} cannot be sent" if plan.invalid else ""
         self.say(f"{plan.rows:,} rows{done}{invalid}{elsewhere}")
@@ -105,12 +105,12 @@ class Screen:
             write_report("kandil.batch/1", **summary_fields(plan, summary))
         else:
             self._tell(plan, summary)
-        return exit_code(summary)
+        return exit_code(plan, summary)
 
     def _tell(self, plan: Plan, summary: Summary) -> None:
         progress = summary.progress
         if not plan.left:
-            self.say(f"nothing to send: each of the {plan.rows:,} rows has its result")
+            self.say(f"nothing to send: each of the {plan.rows:,} rows has its result{_failed_before(plan)}")
             return
         spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""
         rate = f"{progress.rows_per_second:,.0f} rows/s" if progress.rows_per_second >= 1 else ""
@@ -119,7 +119,9 @@ class Screen:
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         cached = f" ({progress.cached:,} from the cache)" if progress.cached else ""
         again = f", {progress.retried:,} sent again" if progress.retried else ""
-        self.say(f"{progress.answered:,} answered{cached}{failed}{again} in {human_time(progress.seconds)}: {speed}{spent}")
+        self.say(
+            f"{progress.answered:,} answered{cached}{failed}{again} in {human_time(progress.seconds)}: {speed}{spent}"
+        )
         if summary.latency_seconds:
             median, p90, p99, _, longest = summary.latency_seconds
             self.say(
@@ -142,11 +144,11 @@ class Screen:
             self._line = ""
 
 
-def exit_code(summary: Summary) -> int:
-    """Of what stopped it; else 10 where not every row was answered."""
+def exit_code(plan: Plan, summary: Summary) -> int:
+    """Of what stopped it; else 10 where not every row was answered, now or earlier."""
     if summary.error is not None:
         return summary.error.exit_code
-    return _PARTLY if summary.progress.failed or summary.left else 0
+    return _PARTLY if plan.failed or summary.progress.failed or summary.left else 0
 
 
 def in_a_line(progress: Progress) -> str:
@@ -180,6 +182,10 @@ def _holding(progress: Progress) -> list[str]:
     return told
 
 
+def _failed_before(plan: Plan) -> str:
+    return f" ({plan.failed:,} have failed: --retry-failed sends them again)" if plan.failed else ""
+
+
 def _lane(lane: LanePlan) -> str:
     parts = [
         f"{lane.left:,} rows",
@@ -188,6 +194,8 @@ def _lane(lane: LanePlan) -> str:
     ]
     if lane.cost_usd is not None:
         parts.append(f"${lane.cost_usd:,.2f}")
+    if lane.seconds is not None:
+        parts.append(f"at least {human_time(lane.seconds)} within its limits")
     return f"{printable(lane.name)}: {', '.join(parts)}"
 
 
@@ -201,6 +209,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "done": plan.done,
         "left": plan.left,
         "invalid": plan.invalid,
+        "failed": plan.failed,
         "other_shards": plan.elsewhere,
         "fields_not_sent": list(plan.left_out),
         "cost_usd": plan.cost_usd,
@@ -213,6 +222,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
                 "output_tokens": lane.likely_output_tokens,
                 "cost_usd": lane.cost_usd,
                 "most_cost_usd": lane.most_cost_usd,
+                "least_seconds": lane.seconds,
             }
             for lane in plan.lanes
         ],
@@ -240,6 +250,7 @@ def summary_fields(plan: Plan, summary: Summary) -> dict[str, Any]:
         "end": summary.end,
         **progress_fields(summary.progress),
         "left": summary.left,
+        "failed_earlier": plan.failed,
         "latency_seconds": latency,
         "error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
     }

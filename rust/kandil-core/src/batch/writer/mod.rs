@@ -16,7 +16,7 @@ use super::run::{Recorded as Line, Sink};
 /// What a power cut may take, at most.
 const SYNC: Duration = Duration::from_millis(250);
 /// Lines that come within so long go into one write: a write for each would cost more than all else of a row.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(10);
 /// More bytes than these are not waited for.
 const GROUP: usize = 256 << 10;
 /// Bytes that wait to be written, after which nothing new is sent.
