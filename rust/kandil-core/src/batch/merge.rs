@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::{Replacement, opened};
+use super::file::Replacement;
 use super::lines::Lines;
 use super::recorded::{LONGEST_RESULT, RecordedError, half, is_ours};
 use super::result::result;
@@ -51,8 +51,9 @@ struct End {
 /// # Errors
 /// See [`MergeError`]; nothing was changed.
 pub fn merge(inputs: &[PathBuf], output: &Path, errors: &Path) -> Result<Merged, MergeError> {
-    let own = [output, errors].into_iter().filter(|path| path.exists()).map(Path::to_owned);
-    let files: Vec<PathBuf> = own.chain(inputs.iter().cloned()).collect();
+    let own = [output, errors].into_iter().filter(|path| path.exists());
+    let others = inputs.iter().map(PathBuf::as_path).filter(|path| ![output, errors].contains(path) || !path.exists());
+    let files: Vec<PathBuf> = own.chain(others).map(Path::to_owned).collect();
     let (mut ends, mut merged) = (Vec::new(), Merged::default());
     for (number, path) in files.iter().enumerate() {
         is_ours(path).map_err(|error| match error {
@@ -128,7 +129,7 @@ fn write(ends: &[End], files: &[PathBuf], output: &Path, errors: &Path) -> Resul
     let mut new = [Replacement::of(output).map_err(failed(output))?, Replacement::of(errors).map_err(failed(errors))?];
     for ends in ends.chunk_by(|one, other| one.file == other.file) {
         let path = &files[ends[0].file as usize];
-        let Some(file) = opened(path).map_err(failed(path))? else { continue };
+        let file = File::open(path).map_err(failed(path))?;
         let (mut lines, mut ends) = (Lines::new(file, LONGEST_RESULT), ends.iter().peekable());
         while let Some(line) = lines.next().map_err(failed(path))? {
             if let Some(end) = ends.next_if(|end| end.offset == line.offset) {
@@ -136,6 +137,9 @@ fn write(ends: &[End], files: &[PathBuf], output: &Path, errors: &Path) -> Resul
                 let result = new[to].write_all(line.text).and_then(|()| new[to].write_all(b"\n"));
                 result.map_err(failed(paths[to]))?;
             }
+        }
+        if ends.next().is_some() {
+            return Err(failed(path)(io::Error::other("it was changed while it was read")));
         }
     }
     let [answers, refusals] = new;
@@ -173,7 +177,8 @@ mod tests {
         let expected = lines((0..10).chain([20, 21]), true);
         assert_eq!(fs::read_to_string(&output).unwrap(), expected);
         assert_eq!(fs::read_to_string(&errors).unwrap(), lines([30, 31], false));
-        for again in [&inputs[..], &inputs[1..2], &[]] {
+        let all = [&inputs[..], &[output.clone(), errors.clone()]].concat();
+        for again in [&inputs[..], &inputs[1..2], &[], &all] {
             let found = merge(again, &output, &errors).unwrap();
             assert_eq!((found.answered, found.failed), (12, 2));
             assert_eq!(fs::read_to_string(&output).unwrap(), expected);

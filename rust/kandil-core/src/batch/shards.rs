@@ -10,7 +10,7 @@ use super::file::Replacement;
 use super::lines::Lines;
 pub use super::names::Duplicate;
 use super::names::Names;
-use super::row::{Form, LONGEST_LINE, id_hash, prompt, stripped, unnamed};
+use super::row::{Form, LONGEST_LINE, id_hash, prompt, unnamed};
 
 /// So many files are open at once.
 const MOST_SHARDS: u64 = 500;
@@ -107,7 +107,7 @@ fn name(input: &Path, number: u64, count: u64) -> String {
 
 /// Appends the line with its `custom_id` in it. None: it is empty.
 fn named(form: &Form, line: &[u8], number: u64, to: &mut Vec<u8>) -> Result<Option<String>, String> {
-    let line = stripped(line, number);
+    let line = form.stripped(line, number);
     if line.is_empty() {
         return Ok(None);
     }
@@ -184,7 +184,7 @@ mod tests {
             let template = template.then(|| Template::new("say {{text}}").unwrap());
             Form { text, template, ..Form::default() }
         };
-        let lines: String = (0..120).map(|n| format!("line \"{n}\"\n")).collect();
+        let lines: String = (0..120).map(|n| format!("  line \"{n}\" \r\n")).collect();
         for template in [false, true] {
             split_like_its_whole(&text(template, true), &text(template, false), &lines);
         }

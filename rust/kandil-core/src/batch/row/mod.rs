@@ -109,7 +109,7 @@ impl Form {
     /// # Errors
     /// What is wrong with it.
     pub fn row(&self, line: &[u8], number: u64, left_out: &mut dyn FnMut(&str)) -> Result<Option<Row>, RowError> {
-        let line = stripped(line, number);
+        let line = self.stripped(line, number);
         if line.is_empty() {
             return Ok(None);
         }
@@ -132,9 +132,23 @@ impl Form {
 
     /// What the row of a line is called, whatever else is wrong with it. None: the line is empty.
     pub(super) fn custom_id<'a>(&self, line: &'a [u8], number: u64) -> Option<Cow<'a, str>> {
-        let line = stripped(line, number);
+        let line = self.stripped(line, number);
         let named = || self.named(line).ok().flatten();
         (!line.is_empty()).then(|| named().unwrap_or_else(|| Cow::Owned(unnamed(number))))
+    }
+
+    /// Without what ends it, and, where it is JSON, what is blank around it; the first line of a file without its byte
+    /// order mark. Empty: there is no row.
+    pub(super) fn stripped<'a>(&self, line: &'a [u8], number: u64) -> &'a [u8] {
+        let mut line = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(line);
+        let trimmed = line.trim_ascii();
+        if !self.text || trimmed.is_empty() {
+            return trimmed;
+        }
+        while let [rest @ .., b'\r' | b'\n'] = line {
+            line = rest;
+        }
+        line
     }
 
     /// What the row of a stripped line says that it is called.
@@ -237,11 +251,6 @@ impl Form {
         let said = body.iter().find(|(name, _)| name == "model");
         said.map(|(_, json)| string(json, "model").map(Cow::into_owned)).transpose()
     }
-}
-
-/// Without its line feed and what is blank around it; the first line of a file without its byte order mark.
-pub(super) fn stripped(line: &[u8], number: u64) -> &[u8] {
-    line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(line).trim_ascii()
 }
 
 /// A line of text that can be one.

@@ -24,6 +24,7 @@ fn all_forms_become_one() {
     let text = Form { text: true, ..Form::default() };
     assert_eq!(body(&text, "hi \"you\""), format!("{messages}}}"));
     assert!(text.row(b"  \r", 1, &mut |_| ()).unwrap().is_none());
+    assert!(body(&text, "\t indented \r").contains(r#""\t indented ""#));
     let template = Form { template: Template::new("hi {{who}}").ok(), ..Form::default() };
     assert_eq!(body(&template, r#"{"who":"\"you\"","id":1}"#), format!("{messages}}}"));
 }
