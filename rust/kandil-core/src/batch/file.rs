@@ -17,10 +17,12 @@ pub(super) fn private(path: &Path, anew: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// None: it is not there.
+/// None: it is not there, or a device or a pipe, which has nothing to be read again.
 pub(super) fn opened(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
+    match fs::metadata(path) {
+        Ok(known) if known.is_file() => File::open(path).map(Some),
+        Ok(known) if known.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

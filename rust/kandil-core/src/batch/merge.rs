@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::Replacement;
+use super::file::{Replacement, opened};
 use super::lines::Lines;
 use super::recorded::{LONGEST_RESULT, RecordedError, half, is_ours};
 use super::result::result;
@@ -77,7 +77,8 @@ pub fn merge(inputs: &[PathBuf], output: &Path, errors: &Path) -> Result<Merged,
 
 /// All ends in a file; how many of its lines are none.
 fn add(ends: &mut Vec<End>, path: &Path, file: u32) -> io::Result<u64> {
-    let (mut lines, mut damaged) = (Lines::new(File::open(path)?, LONGEST_RESULT), 0);
+    let file = opened(path)?.ok_or(io::ErrorKind::NotFound)?;
+    let (mut lines, mut damaged) = (Lines::new(file, LONGEST_RESULT), 0);
     while let Some(line) = lines.next()? {
         match result(line.text) {
             Some(found) => ends.push(End {

@@ -106,3 +106,13 @@ fn an_answer_goes_before_an_error_of_the_same_row() {
     drop_rows(&errors, &|id| *id == id_hash("r-0")).unwrap();
     assert_eq!(fs::read_to_string(&errors).unwrap(), line(1));
 }
+
+#[test]
+fn a_device_holds_nothing_and_a_folder_is_an_error() {
+    let folder = Folder::new("devices");
+    for device in ["/dev/full", "/dev/null", "/dev/zero"] {
+        let found = Recorded::read(Path::new(device), &folder.file("errors")).unwrap();
+        assert!(found.entries.is_empty());
+    }
+    assert!(matches!(Recorded::read(&folder.0, &folder.file("errors")), Err(RecordedError::Io(..))));
+}
