@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kandil import _core, completions, profiles, registry, serving
-from kandil.batch import provider_batches
+from kandil.batch import provider_batches, provider_dialects
 from kandil.batch.provider_calls import ProviderCalls
 from kandil.completions import Target
 from kandil.errors import BatchesElsewhere, BatchesNotOffered
@@ -85,4 +85,4 @@ class Access:
             secret=await completions.secret_for(Target(model=batch.model, endpoint=endpoint), self.keys),
             notice=self.notice,
         )
-        return Opened(provider_batches.OF_DIALECT[offer.dialect](calls), requests_of(endpoint, offer))
+        return Opened(provider_dialects.OF_DIALECT[offer.dialect](calls), requests_of(endpoint, offer))
