@@ -3,8 +3,9 @@
 use super::chat::{Chat, Setting};
 use super::completion::{Completion, Said, Stop, Usage};
 use super::json::{Beside, Json};
-use super::message::{Call, Content, Image, Message, Part, Role, data_url};
+use super::message::{Call, Message, Role};
 use super::object::Object;
+use super::part::{Content, Image, Part, data_url};
 use super::tools::{Choice, Format};
 use super::{Answered, Malformed, Target, Unsendable};
 

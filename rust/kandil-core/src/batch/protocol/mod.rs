@@ -14,6 +14,7 @@ mod message;
 mod object;
 mod ollama;
 mod openai;
+mod part;
 mod responses;
 #[cfg(test)]
 mod tests;
