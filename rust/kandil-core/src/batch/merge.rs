@@ -77,8 +77,8 @@ pub fn merge(inputs: &[PathBuf], output: &Path, errors: &Path) -> Result<Merged,
 
 /// All ends in a file; how many of its lines are none.
 fn add(ends: &mut Vec<End>, path: &Path, file: u32) -> io::Result<u64> {
-    let file = opened(path)?.ok_or(io::ErrorKind::NotFound)?;
-    let (mut lines, mut damaged) = (Lines::new(file, LONGEST_RESULT), 0);
+    let results = opened(path)?.ok_or(io::ErrorKind::NotFound)?;
+    let (mut lines, mut damaged) = (Lines::new(results, LONGEST_RESULT), 0);
     while let Some(line) = lines.next()? {
         match result(line.text) {
             Some(found) => ends.push(End {
