@@ -2,7 +2,9 @@
 //!
 //! * [`row`]: the lines of all forms of input; [`estimate`]: how many tokens they have.
 //! * [`index`]: where in a file the rows of each model are, and which are done.
-//! * [`recorded`]: what the outputs already hold, after a run that ended in whatever way.
+//! * [`recorded`]: what the outputs already hold, after a run that ended in whatever way; [`lock`]: whose they are.
+//! * [`order`], [`shards`], [`merge`]: results in the order of rows, and batches that are spread over machines.
+//! * [`cache`]: answers by what was asked.
 //! * [`protocol`]: bodies of requests and answers, between OpenAI's form and the provider's.
 //! * [`submission`]: the providers' own batches: files of requests for them, files of results from them.
 //! * [`writer`]: lines that are appended whole and synced in groups.
