@@ -1,175 +1,37 @@
-"""A plan carried out: the core sends and writes; here is decided what becomes of rows without an answer."""
+"""A plan carried out: the core sends and writes, and it is told how far it is."""
 
 from __future__ import annotations
 
-import math
+import json
 import random
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from kandil import _core, paths, serving
+from kandil import _core, paths
 from kandil.batch import lanes as batch_lanes
 from kandil.batch import state as batch_state
-from kandil.batch.deciding import Decision, decide
-from kandil.batch.failures import Fault, Refusal, error_of
-from kandil.errors import BatchStopped, KandilError, OutputBusy, OutputUnwritable, ServerGivenUp
-from kandil.limits import Limiter
-from kandil.providers import Request
-from kandil.secret import redacted
+from kandil.batch.conversation import Conversation, opened, stopped_by
+from kandil.batch.plan import PICO
+from kandil.batch.progress import LaneProgress, Progress, Summary
+from kandil.errors import OutputBusy, OutputUnwritable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from kandil.batch.order import Sending
-    from kandil.batch.plan import LanePlan, Plan
-    from kandil.completions import Target
+    from kandil.batch.conversation import Open
+    from kandil.batch.plan import Plan
     from kandil.config import Config
     from kandil.credentials import Keys
-    from kandil.limits import Bucket
 
-PICO: Final = 1_000_000_000_000
-_LOOK_SECONDS: Final = 0.1
 _STATE_SECONDS: Final = 1.0
 Closed = tuple[int, str | None, "list[Path]", int]
 """Of `_core.BatchRun.close`."""
 GRACE_SECONDS: Final = 30.0
 """After a stop, so long is waited for answers that are under way: they are paid for."""
-_LOCAL_SLOTS: Final = 8
-_ROOM_FOR_ANSWER: Final = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneProgress:
-    """What one model's rows do just now."""
-
-    model: str
-    window: int
-    """Requests at once, at most, for now."""
-    running: int
-    waiting: int
-    """Rows that failed and are sent again later."""
-    quiet_seconds: float
-    """For so long nothing is sent, because of limits or an open circuit."""
-    down_seconds: float | None
-    """Since when its server does not answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run is. Counts are of this run, `done` of former runs, too."""
-
-    rows: int
-    done: int = 0
-    """Rows with an end."""
-    answered: int = 0
-    failed: int = 0
-    written: int = 0
-    """Lines that are in the files."""
-    running: int = 0
-    sent: int = 0
-    retried: int = 0
-    cached: int = 0
-    """Answers that were paid for before, in a batch with `Sending.cache`."""
-    reasked: int = 0
-    limited: int = 0
-    """Refusals for too many requests."""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    spent_usd: float = 0.0
-    """Former runs' too, by the listed prices."""
-    seconds: float = 0.0
-    lanes: tuple[LaneProgress, ...] = ()
-
-    @property
-    def rows_per_second(self) -> float:
-        return (self.answered + self.failed) / self.seconds if self.seconds else 0.0
-
-    @property
-    def left_seconds(self) -> float | None:
-        """At the speed so far; None: nothing is known of it."""
-        rate = self.rows_per_second
-        return (self.rows - self.done) / rate if rate else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What became of a batch. `latency_seconds`: median, 90, 99, 99.9 per cent and all, of answers of this run."""
-
-    progress: Progress
-    end: str
-    """``finished``, ``stopped`` or ``budget``; or ``error``: see `error`."""
-    latency_seconds: tuple[float, float, float, float, float] | None
-    error: KandilError | None = None
-
-    @property
-    def left(self) -> int:
-        """Rows that have no end yet: the same command goes on with them."""
-        return self.progress.rows - self.progress.done
-
-
-@dataclass(slots=True)
-class Open:
-    """A model of a run: whom it asks, and what holds it back."""
-
-    name: str
-    target: Target
-    bucket: Bucket
-    core: _core.BatchLane
-    error: KandilError | None = None
-    """Why none of its rows is sent any more."""
-    trouble: KandilError | None = None
-    """The newest of what came instead of an answer."""
-
-
-@dataclass(slots=True)
-class Conversation:
-    """With a run of the core: what it asks is decided, what it learns is kept, until it ends."""
-
-    core: _core.BatchRun
-    lanes: Sequence[Open]
-    retry_limited: bool
-    first_byte_seconds: float
-    took: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
-    """Told everything that is taken."""
-
-    async def until_ended(self) -> dict[str, Any]:
-        """What the core says at its end."""
-        while True:
-            with trio.move_on_after(_LOOK_SECONDS):
-                await trio.lowlevel.wait_readable(self.core.fileno())
-            taken: dict[str, Any] = self.core.take()
-            for lane, headers in taken["learned"]:
-                self.lanes[lane].bucket.learn(dict(headers))
-            if taken["troubles"]:
-                self.core.decide([self._decided(*trouble) for trouble in taken["troubles"]])
-            self.took(taken)
-            if "ended" in taken:
-                ended: dict[str, Any] = taken["ended"]
-                return ended
-
-    def _decided(
-        self, number: int, lane: int, refusal: Refusal | None, malformed: str | None, fault: Fault | None
-    ) -> tuple[int, str, str, float, float | None, str, str]:
-        opened = self.lanes[lane]
-        error = error_of(opened.target.endpoint, self.first_byte_seconds, refusal, malformed, fault)
-        decision: Decision = decide(error, opened.bucket, retry_limited=self.retry_limited)
-        opened.trouble = error
-        if decision.verdict == "stop":
-            opened.error = opened.error or error
-        return (
-            number,
-            decision.verdict,
-            decision.health,
-            decision.wait_seconds,
-            decision.floor_seconds,
-            error.code.replace("-", "_"),
-            redacted(error.message),
-        )
 
 
 async def run(
@@ -239,8 +101,6 @@ def _asks(plan: Plan) -> bool:
 
 def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
     """Raises: OutputBusy, OutputUnwritable."""
-    import json  # noqa: PLC0415
-
     order, sending = plan.order, plan.order.sending
     if order.kept != order.written and order.kept.exists():
         order.kept.rename(order.written)  # it is put in order again at the end
@@ -268,51 +128,6 @@ def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
                 raise
     except OSError as error:
         raise OutputUnwritable(f"{error.filename}: {error.strerror}") from error
-
-
-@asynccontextmanager
-async def opened(
-    plans: Sequence[LanePlan],
-    sending: Sending,
-    settings: Config,
-    keys: Keys,
-    notice: Callable[[str], None],
-    *,
-    may_ask_again: bool = False,
-) -> AsyncGenerator[list[Open]]:
-    """Every model's server is known, its key read, its limits open; what is started for it ends with the context.
-
-    Raises: KandilError.
-    """
-    shared, own = Limiter(), Limiter(shared=False)
-    configured = settings.limits.max_concurrent_requests
-    usual = configured if settings.origin("limits.max_concurrent_requests").kind != "default" else None
-    async with AsyncExitStack() as stack:
-        lanes = []
-        for one in plans:
-            place = await serving.place(one.model, settings, notice)
-            local = place.endpoint is None
-            slots = min(sending.concurrency or _LOCAL_SLOTS, _LOCAL_SLOTS) if local else 1
-            wanted = one.largest_input_tokens + (one.output_tokens or _ROOM_FOR_ANSWER)
-            request = Request(messages=(), context_tokens=_power_of_two(wanted) if local else None)
-            target, _ = await stack.enter_async_context(serving.target(place, request, notice, slots=slots))
-            limiter = own if local else shared
-            core = await batch_lanes.lane(
-                target,
-                sending,
-                keys,
-                limiter,
-                usual_concurrency=2 * slots if local else usual,
-                largest_input_tokens=one.largest_input_tokens,
-                may_ask_again=may_ask_again,
-            )
-            bucket = limiter.bucket(f"{target.endpoint.provider}/{target.endpoint.model}", target.limits)
-            lanes.append(Open(one.name, target, bucket, core))
-        yield lanes
-
-
-def _power_of_two(tokens: int) -> int:
-    return max(1 << math.ceil(math.log2(max(tokens, 1))), 512)
 
 
 class _Watch:
@@ -370,12 +185,12 @@ class _Watch:
 
     def _say_who_is_down(self) -> None:
         """Once, until it answers again."""
-        for lane, opened in zip(self.last.lanes, self._lanes, strict=False):
+        for lane, asked in zip(self.last.lanes, self._lanes, strict=False):
             if lane.down_seconds is None:
                 self._down.discard(lane.model)
-            elif lane.model not in self._down and opened.trouble is not None:
+            elif lane.model not in self._down and asked.trouble is not None:
                 self._down.add(lane.model)
-                self._notice(f"warning: {opened.trouble.message}; it is asked again now and then")
+                self._notice(f"warning: {asked.trouble.message}; it is asked again now and then")
 
     def say_last(self, written: int) -> Progress:
         self.last = replace(self.last, written=written, running=0)
@@ -410,20 +225,3 @@ def _summary(ended: dict[str, Any], closed: Closed, lanes: Sequence[Open], progr
         latency_seconds=tuple(ended["seconds"]) if ended["seconds"] else None,
         error=error,
     )
-
-
-def stopped_by(ended: dict[str, Any], lanes: Sequence[Open]) -> KandilError | None:
-    """Why there are rows without an end, where something is wrong."""
-    if ended["end"] in ("source", "bug"):
-        return BatchStopped(ended["why"] or "its thread ended before its time: please report it")
-    each = (_end_of(lane, why) for lane, why in zip(lanes, ended["lanes"], strict=False))
-    return next((error for error in each if error is not None), None)
-
-
-def _end_of(lane: Open, why: tuple[str, str, str] | None) -> KandilError | None:
-    if why is None:
-        return None
-    if why[0] == "unreachable":
-        origin = lane.target.endpoint.origin
-        return ServerGivenUp(lane.trouble.message if lane.trouble else f"{origin} has not answered for too long")
-    return lane.error

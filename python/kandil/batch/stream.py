@@ -16,9 +16,10 @@ import trio
 
 from kandil import _core, config
 from kandil.batch import lanes as batch_lanes
+from kandil.batch.conversation import Conversation, opened, stopped_by
 from kandil.batch.order import USUAL_REASKS, USUAL_RETRIES, Filling, Sending
-from kandil.batch.plan import LanePlan
-from kandil.batch.run import PICO, Conversation, opened, rescue_folder, stopped_by
+from kandil.batch.plan import PICO, LanePlan
+from kandil.batch.run import rescue_folder
 from kandil.credentials import Keys
 from kandil.profiles import Profile
 from kandil.providers import Message
@@ -27,7 +28,7 @@ from kandil.registry import choice
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
-    from kandil.batch.run import Open
+    from kandil.batch.conversation import Open
 
 Row = str | Mapping[str, Any] | Sequence[Message]
 """A prompt; a conversation; or an object as a line of `kandil batch run` has it."""
@@ -115,7 +116,9 @@ async def batch(
         body={name: value for name, value in body.items() if value is not None},
         json_schema=json_schema,
     )
-    sending = Sending(concurrency=concurrency, most_retries=max_retries, most_reasks=max_reasks, budget_usd=budget_usd)
+    sending = Sending(
+        concurrency=concurrency, most_retries=max_retries, most_reasks=max_reasks, budget_usd=budget_usd, cache=cache
+    )
     window = found.context_window if isinstance(found, Profile) else None
     plan = LanePlan(
         model=found,
