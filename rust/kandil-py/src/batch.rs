@@ -175,6 +175,12 @@ impl BatchIndex {
         (self.0.bad_rows, self.0.bad.iter().map(|bad| (bad.line, bad.reason.clone())).collect())
     }
 
+    /// How many rows have failed in former runs; of these, those that cannot be sent.
+    #[getter]
+    fn failed(&self) -> (u64, u64) {
+        (self.0.failed, self.0.bad_done)
+    }
+
     /// How many rows were changed since they were answered; the first ones' names.
     #[getter]
     fn changed(&self) -> (u64, Vec<String>) {
@@ -593,7 +599,7 @@ impl BatchRun {
                     let body = PyBytes::new(py, &answer.body);
                     (number, lane, Some((answer.status, pairs(&answer.headers), body)), None, None)
                 }
-                What::Malformed(why) => (number, lane, None, Some(why.clone()), None),
+                What::Malformed(why, _) => (number, lane, None, Some(why.clone()), None),
                 What::Fault(fault) => {
                     (number, lane, None, None, Some(crate::transport::said(py, fault)?.into_any().unbind()))
                 }

@@ -330,7 +330,7 @@ impl Lane {
     }
 }
 
-/// Too many requests, the key, the account, the model: most likely every other row would get the same.
+/// Too many requests, the key, the account, the model, another address: most likely every other row would get the same.
 fn may_be_for_all(what: &What) -> bool {
-    matches!(what, What::Refused(answer) if matches!(answer.status, 401..=404 | 429 | 503 | 529))
+    matches!(what, What::Refused(answer) if matches!(answer.status, 300..=399 | 401..=404 | 429 | 503 | 529))
 }

@@ -143,12 +143,9 @@ impl Run {
         let what = match result {
             Ok(answer) if (200..300).contains(&answer.status) => match self.read(id, &answer, now, took) {
                 Ok(()) => return,
-                Err(why) => What::Malformed(why),
+                Err(why) => What::Malformed(why, begun(answer.body)),
             },
-            Ok(mut answer) => {
-                answer.body.truncate(LARGEST_REFUSAL);
-                What::Refused(answer)
-            }
+            Ok(answer) => What::Refused(Answer { body: begun(answer.body), ..answer }),
             Err(fault) => What::Fault(fault),
         };
         self.trouble(id, lane, now, what);
@@ -435,7 +432,8 @@ impl Run {
     fn fail(&mut self, id: u32, failure: &Failure, what: Option<What>) {
         let received = match what {
             Some(What::Refused(answer)) => Some((answer.status, answer.body)),
-            _ => None,
+            Some(What::Malformed(_, body)) => Some((200, body)),
+            Some(What::Fault(_)) | None => None,
         };
         self.fail_with(id, failure, received);
     }
@@ -488,6 +486,12 @@ impl Sink for Nowhere {
     fn room(&self) -> bool {
         true
     }
+}
+
+/// Of a body that is no answer, so much is kept.
+fn begun(mut body: Bytes) -> Bytes {
+    body.truncate(LARGEST_REFUSAL);
+    body
 }
 
 fn violation(schema: Option<&Schema>, read: &Answered, body: &[u8]) -> Option<String> {

@@ -1,5 +1,7 @@
 //! What a run speaks of with whoever drives it, decides for it, gives it rows and takes its lines.
 
+use bytes::Bytes;
+
 use super::job::Task;
 use crate::transport::{Answer, Fault, Request};
 
@@ -88,8 +90,8 @@ pub struct Trouble {
 pub enum What {
     /// Another status than 2xx.
     Refused(Answer),
-    /// A 2xx that cannot be read, and why.
-    Malformed(String),
+    /// A 2xx that cannot be read, why, and what came.
+    Malformed(String, Bytes),
     /// Nothing, or not all of it.
     Fault(Fault),
 }

@@ -116,7 +116,7 @@ fn decision(what: &What) -> Decision {
             500.. => decided(Verdict::Retry, Health::Failing, None),
             _ => decided(Verdict::Fail, Health::Working, None),
         },
-        What::Malformed(_) => decided(Verdict::Retry, Health::Working, None),
+        What::Malformed(..) => decided(Verdict::Retry, Health::Working, None),
         What::Fault(_) => decided(Verdict::Retry, Health::Failing, None),
     }
 }
@@ -275,7 +275,7 @@ fn a_rejected_key_ends_the_lane_and_fails_no_row() {
 
 #[test]
 fn nobody_goes_while_a_refusal_that_may_be_for_all_is_undecided() {
-    for (status, goes) in [(400, true), (401, false), (404, false), (429, false), (500, true)] {
+    for (status, goes) in [(307, false), (400, true), (401, false), (404, false), (429, false), (500, true)] {
         let mut run = Run::new(vec![lane(rows(2, "r"), 1, &[])], policy(), None, Box::new(Lines::default()));
         let Step::Send(id, _) = run.step(SECOND) else { panic!("the first one goes") };
         run.answered(id, 2 * SECOND, answer(status, "{}"));
@@ -340,6 +340,9 @@ fn malformed_answers_are_tried_again_and_then_fail() {
     let server: Server = Box::new(|_, _, _| (10 * MS, answer(200, "<html>")));
     let world = World::new(vec![lane(rows(3, "r"), 2, &[])], policy(), None, server).run();
     assert_eq!((world.ends(), world.sent.len()), ((0, 3), 18));
+    let lines = world.lines.0.lock().unwrap();
+    let failed: serde_json::Value = serde_json::from_slice(&lines[0].line).unwrap();
+    assert_eq!(failed["response"]["body"], "<html>", "what came is kept");
 }
 
 #[test]
