@@ -412,9 +412,7 @@ class BatchIndex:
     """Where in a file the rows of each model are, and which are done."""
 
     @staticmethod
-    def scan(
-        path: Path, form: BatchForm, recorded: BatchRecorded, shard: tuple[int, int] | None = None
-    ) -> BatchIndex:
+    def scan(path: Path, form: BatchForm, recorded: BatchRecorded, shard: tuple[int, int] | None = None) -> BatchIndex:
         """One pass over the file. Without the GIL.
 
         Raises ValueError with ``("duplicate", custom_id, line, line)``, ``too-many-models`` or ``not-a-file``; OSError.
@@ -429,6 +427,9 @@ class BatchIndex:
     def bad(self) -> tuple[int, list[tuple[int, str]]]:
         """How many rows cannot be sent; line and reason of the first ones."""
     @property
+    def failed(self) -> tuple[int, int]:
+        """How many rows have failed in former runs; of these, those that cannot be sent."""
+    @property
     def changed(self) -> tuple[int, list[str]]:
         """How many rows are not what they were when they were answered; the first ones' names."""
     @property
@@ -439,12 +440,12 @@ class BatchIndex:
 def batch_drop(path: Path, recorded: BatchRecorded, changed: tuple[Path, BatchForm] | None) -> None:
     """Takes rows out of a file of results: those that failed, or those of an input that have changed."""
 
-def batch_order(input: Path, form: BatchForm, part: Path, output: Path) -> int:
-    """Writes the results in ``part`` to ``output``, in the order of the rows of ``input``; ``part`` is removed. How
+def batch_order(rows: Path, form: BatchForm, part: Path, output: Path) -> int:
+    """Writes the results in ``part`` to ``output``, in the order of those in ``rows``; ``part`` is removed. How
     many there are. Without the GIL. Raises OSError.
     """
 
-def batch_split(input: Path, form: BatchForm, count: int, folder: Path) -> list[tuple[Path, int]]:
+def batch_split(rows: Path, form: BatchForm, count: int, folder: Path) -> list[tuple[Path, int]]:
     """Divides rows by their names: the new files and how many rows each has. Without the GIL.
 
     Raises ValueError with ``("duplicate", custom_id, line, line)``, ``("row", line, reason)`` or ``("count", most)``;
@@ -454,7 +455,8 @@ def batch_split(input: Path, form: BatchForm, count: int, folder: Path) -> list[
 def batch_merge(inputs: list[Path], output: Path, errors: Path) -> tuple[int, int, int, int]:
     """Joins results: rows answered, failed, with more than one end; damaged lines, which are left out. Without the GIL.
 
-    Raises ValueError with ``("foreign", path, line)`` or ``("conflict", custom_id, (path, line), (path, line))``; OSError.
+    Raises ValueError with ``("foreign", path, line)`` or ``("conflict", custom_id, (path, line), (path, line))``;
+    OSError.
     """
 
 @final
@@ -638,9 +640,7 @@ class Transport:
         """Can be read from when :meth:`take` has something to give."""
     def submit(
         self,
-        requests: Sequence[
-            tuple[str, str, list[tuple[bytes, bytes]], bytes, tuple[float, float, float, float | None]]
-        ],
+        requests: Sequence[tuple[str, str, list[tuple[bytes, bytes]], bytes, tuple[float, float, float, float | None]]],
     ) -> int:
         """Each is method, URL, headers, body; seconds to connect, to the first byte, of idleness, and, or None, in all.
 
@@ -656,9 +656,9 @@ class Transport:
         """All that is new: the request's number; once, status, version and headers; what has come of the body, as it
         was sent; whether that is all; and why, if it was not all.
         """
-    def consumed(self, id: int, size_bytes: int) -> None:
+    def consumed(self, number: int, size_bytes: int) -> None:
         """So much of a body was used: as much more may come. Until then, 256 KiB lie here, and no more."""
-    def cancel(self, id: int) -> None:
+    def cancel(self, number: int) -> None:
         """Ends a request, and frees its connection. Nothing more is told of it."""
     def set_proxy(
         self,

@@ -57,8 +57,8 @@ async def serve(
 
     One that was kept and serves is used. With `keep_alive_seconds` one that is started stays, until nobody has used it
     for so long. `slots` requests are answered at once, each within `context_tokens`; a server with more than one is for
-    its caller alone. `verified`: the files as they were when they were verified; none but these is loaded. `memory_bytes`:
-    what it is thought to need, so that it gets no more than a multiple of it.
+    its caller alone. `verified`: the files as they were when they were verified; none but these is loaded.
+    `memory_bytes`: what it is thought to need, so that it gets no more than a multiple of it.
 
     Raises:
         ExtraMissing: there is no llama.cpp: the extra ``local`` brings one.

@@ -10,22 +10,22 @@ use pyo3::prelude::*;
 
 use crate::batch::{BatchForm, os_error};
 
-/// Writes the results in `part` to `output`, in the order of the rows in `input`; `part` is removed.
+/// Writes the results in `part` to `output`, in the order of those in `rows`; `part` is removed.
 #[pyfunction]
-fn batch_order(py: Python<'_>, input: PathBuf, form: &BatchForm, part: PathBuf, output: PathBuf) -> PyResult<u64> {
-    py.detach(|| order(&input, &form.0, &part, &output)).map_err(|error| os_error(error, &output))
+fn batch_order(py: Python<'_>, rows: PathBuf, form: &BatchForm, part: PathBuf, output: PathBuf) -> PyResult<u64> {
+    py.detach(|| order(&rows, &form.0, &part, &output)).map_err(|error| os_error(error, &output))
 }
 
 /// Paths, and how many rows each has.
 #[pyfunction]
 fn batch_split(
     py: Python<'_>,
-    input: PathBuf,
+    rows: PathBuf,
     form: &BatchForm,
     count: u64,
     folder: PathBuf,
 ) -> PyResult<Vec<(PathBuf, u64)>> {
-    py.detach(|| split(&input, &form.0, count, &folder)).map_err(|error| match error {
+    py.detach(|| split(&rows, &form.0, count, &folder)).map_err(|error| match error {
         SplitError::Io(path, error) => os_error(error, &path),
         SplitError::Duplicate(found) => {
             PyValueError::new_err(("duplicate", found.custom_id, found.lines[0], found.lines[1]))

@@ -42,12 +42,12 @@ impl Transport {
         PyList::new(py, news.into_iter().map(|(id, news)| told(py, id, news)).collect::<PyResult<Vec<_>>>()?)
     }
 
-    fn consumed(&self, id: u64, size_bytes: usize) {
-        self.0.consumed(id, size_bytes);
+    fn consumed(&self, number: u64, size_bytes: usize) {
+        self.0.consumed(number, size_bytes);
     }
 
-    fn cancel(&self, id: u64) {
-        self.0.cancel(id);
+    fn cancel(&self, number: u64) {
+        self.0.cancel(number);
     }
 
     #[pyo3(signature = (origin, scheme, host, port, user = None))]
