@@ -18,7 +18,7 @@ import trio
 
 from tests.support.servers import raw
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 20
 _START = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
     "from kandil.cli import main; sys.exit(main())"
@@ -175,6 +175,8 @@ class Folder:
                     await process.wait()
             finally:
                 process.kill()
+                with trio.CancelScope(shield=True):
+                    await process.wait()
         assert process.returncode is not None
         return Done(process.returncode, *("".join(lines) for lines in told.values()))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from kandil import providers
-from kandil.errors import KandilError, ReplyUnreadable
-from kandil.http import faults
+from kandil.errors import KandilError, RedirectRefused, ReplyUnreadable, UrlUnusable
+from kandil.http import faults, urls
 
 if TYPE_CHECKING:
     from kandil.providers import Endpoint
@@ -29,6 +29,8 @@ def error_of(
     """Of the last three, one is not None."""
     if refusal is not None:
         status, headers, body = refusal
+        if 300 <= status < 400:  # noqa: PLR2004 - redirects
+            return _redirected(endpoint, dict(headers).get("location", ""))
         return providers.refusal(endpoint, status, dict(headers), body)
     if fault is not None:
         url = urlsplit(endpoint.url)
@@ -41,3 +43,13 @@ def error_of(
         )
         return faults.error(asked, fault)
     return ReplyUnreadable(endpoint.provider, malformed or "it is empty")
+
+
+def _redirected(endpoint: Endpoint, location: str) -> RedirectRefused:
+    """What was sent is sent nowhere else."""
+    here = urls.parse(endpoint.url)
+    try:
+        to = str(urls.joined(here, location))
+    except UrlUnusable as error:
+        return RedirectRefused(here.host, error.url, error.reason)
+    return RedirectRefused(here.host, to, "what was sent is not sent elsewhere")

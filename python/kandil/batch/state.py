@@ -61,7 +61,9 @@ class State:
 
 
 def write(path: Path, state: State) -> None:
-    """Never raises: that a batch cannot say how far it is does not stop it."""
+    """Never raises: that a batch cannot say how far it is does not stop it. A folder that is gone stays gone."""
+    if not path.parent.is_dir():
+        return
     with suppress(FileUnwritable):
         files.write(path, json.dumps({"schema": _SCHEMA, **asdict(state)}).encode())
 

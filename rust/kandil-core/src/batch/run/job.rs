@@ -74,6 +74,8 @@ pub struct Job {
     pub(super) again: bool,
     /// It finds out whether the server works again.
     pub(super) probing: bool,
+    /// Its trouble came when there were so many answers.
+    pub(super) came_after: u64,
 }
 
 impl Job {
@@ -105,6 +107,7 @@ impl Job {
             asks: 0,
             again: false,
             probing: false,
+            came_after: 0,
         })
     }
 

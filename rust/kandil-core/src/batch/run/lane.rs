@@ -151,6 +151,10 @@ pub struct Lane {
     /// A refusal that may be for everybody is undecided: nobody goes.
     held: usize,
     down_since: Option<u64>,
+    /// Answers so far.
+    answers: u64,
+    /// How many there were when the failure came that was told last.
+    failed_after: u64,
     /// The newest that speak of limits.
     pub(super) headers: Option<HeaderMap>,
 }
@@ -175,6 +179,8 @@ impl Lane {
             cache: None,
             held: 0,
             down_since: None,
+            answers: 0,
+            failed_after: 0,
             headers: None,
         }
     }
@@ -266,6 +272,7 @@ impl Lane {
     /// An answer came, and was read.
     pub(super) fn succeeded(&mut self, job: &mut Job, now: u64, read: &Answered) {
         self.down_since = None;
+        self.answers += 1;
         self.settings.breaker.with(now, |breaker, _| breaker.succeeded());
         if let Some(token) = job.token.take() {
             let cost = Cost {
@@ -282,6 +289,7 @@ impl Lane {
     /// None came: what was not sent is given back, what was refused took no tokens, all else counts.
     pub(super) fn unanswered(&mut self, job: &mut Job, now: u64, what: &What) {
         self.held += usize::from(may_be_for_all(what));
+        job.came_after = self.answers;
         let Some(token) = job.token.take() else { return };
         self.settings.bucket.with(now, |bucket, _| {
             match what {
@@ -293,10 +301,19 @@ impl Lane {
         });
     }
 
-    /// What was decided about the server; gives whether it does not work.
-    pub(super) fn told(&mut self, what: &What, health: Health, now: u64) -> bool {
+    /// What was decided about the server, of what came when there were `came_after` answers; gives whether it does not
+    /// work. Decisions come late and in groups: failures with an answer between them are not one after another.
+    pub(super) fn told(&mut self, what: &What, health: Health, came_after: u64, now: u64) -> bool {
         self.held -= usize::from(may_be_for_all(what));
+        let failing = health == Health::Failing;
+        let answered_between = failing && came_after > self.failed_after;
+        if failing {
+            self.failed_after = came_after;
+        }
         let act = |breaker: &mut Breaker, caller: &crate::bucket::Caller<'_>| {
+            if answered_between && breaker.state().1.is_none() {
+                breaker.succeeded();
+            }
             match health {
                 Health::Working => breaker.succeeded(),
                 Health::Failing => breaker.failed(now),

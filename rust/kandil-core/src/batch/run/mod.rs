@@ -162,8 +162,9 @@ impl Run {
         self.undecided -= 1;
         let lane = &mut self.lanes[index];
         lane.undecided -= 1;
-        let probing = std::mem::take(&mut self.jobs.get_mut(id).probing);
-        let down = lane.told(&what, decision.health, now) || probing;
+        let job = self.jobs.get_mut(id);
+        let probing = std::mem::take(&mut job.probing);
+        let down = lane.told(&what, decision.health, job.came_after, now) || probing;
         if let Some(floor) = decision.floor {
             self.counts.limited += 1;
             lane.refused(now, floor);

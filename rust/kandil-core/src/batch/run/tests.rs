@@ -284,6 +284,23 @@ fn nobody_goes_while_a_refusal_that_may_be_for_all_is_undecided() {
 }
 
 #[test]
+fn failures_between_answers_do_not_open_the_circuit_when_they_are_decided_together() {
+    for (every, opens) in [(2, false), (1, true)] {
+        let mut run = Run::new(vec![lane(rows(20, "r"), 20, &[])], policy(), None, Box::new(Lines::default()));
+        for number in 0..20 {
+            let Step::Send(id, _) = run.step(SECOND) else { panic!("all go") };
+            let fails = number % every == 0;
+            run.answered(id, SECOND, if fails { answer(500, "{}") } else { good("yes") });
+        }
+        for trouble in run.take_troubles() {
+            let decision = decision(&trouble.what);
+            run.decide(trouble, SECOND, decision);
+        }
+        assert_eq!(run.lanes()[0].stats().down_since.is_some(), opens);
+    }
+}
+
+#[test]
 fn the_budget_is_never_exceeded() {
     for budget in [0, 50_000_000, 1_000_000_000] {
         let policy = Policy { budget: Some(budget), ..policy() };
