@@ -378,7 +378,7 @@ class BatchForm:
 class BatchLock:
     """An output that no other process writes to, or mends, until `release`, or the end of this process."""
 
-    def __init__(self, output: Path) -> None:
+    def __new__(cls, output: Path) -> Self:
         """Raises ValueError with ``("busy", process)``, of which the number may not be known; OSError."""
 
     def release(self) -> None: ...
