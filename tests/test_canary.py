@@ -142,6 +142,7 @@ class World:
 def world(home: Path, tmp_path: Path) -> Iterator[World]:
     (home / "tmp").mkdir()
     (tmp_path / "tiny.gguf").write_bytes(answering.model())
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "hi"}\n{"prompt": "ho"}\n')
     with secret_service.secret_service() as bus:
         yield World(home, tmp_path, bus)
 
@@ -164,6 +165,16 @@ COMMANDS = {
     "auth rm": [],  # at the end
     "auth set": [],  # at the beginning
     "auth test": ["auth test canary", "auth test canary --json"],
+    "batch run": [
+        "batch run rows.jsonl -o results.jsonl -m canary",
+        "--debug batch run rows.jsonl -o others.jsonl -m canary --progress json --json",
+    ],
+    "batch cancel": ["batch cancel results.jsonl", "batch cancel results.jsonl --json"],
+    "batch fetch": ["batch fetch submitted.jsonl"],
+    "batch merge": ["batch merge results.jsonl others.jsonl -o merged.jsonl"],
+    "batch split": ["batch split rows.jsonl --shards 2"],
+    "batch status": ["batch status results.jsonl", "batch status results.jsonl --json"],
+    "batch submit": ["batch submit rows.jsonl -o submitted.jsonl -m canary --yes"],
     "config edit": [],  # starts an editor; it reads and writes as `set` does
     "config get": ["config get defaults.model"],
     "config keys": ["config keys"],
@@ -263,6 +274,34 @@ async def test_no_failure_tells_the_key(kind: str, key: str, world: World) -> No
             done = await world.run(*line.split())
             accepted = kind == "limited" and "auth test" in line  # who is limited has a good key
             assert done.returncode not in ((70,) if accepted else (0, 70)), (line, done)
+        await world.run("config", "set", "limits.rate_limit_retry", "false")  # else a batch waits until it may go
+        batch = "batch run rows.jsonl -o results.jsonl -m canary --max-retries 1 --give-up-after 1s --timeout 2s"
+        for line in (f"--debug {batch} --json", batch, "batch status results.jsonl"):
+            done = await world.run(*line.split())
+            assert done.returncode not in ((70,) if "status" in line else (0, 70)), (line, done)
+    world.search()
+
+
+@pytest.mark.parametrize("key", [KEY, WORDS], ids=["key", "words"])
+async def test_no_answer_of_a_batch_tells_the_key(key: str, world: World) -> None:
+    """A server says it in its answers, as JSON may write it."""
+    said = [key, json.dumps(key)[1:-1].replace("/", "\\/"), urllib.parse.quote(key, safe="")]
+    answers = [b'{"id":"x","choices":[{"message":{"content":"your key: %b"}}]}' % one.encode() for one in said]
+
+    async def answer(stream: trio.abc.Stream, _asked: bytes) -> None:
+        head = b"content-type: application/json\r\nx-request-id: %b\r\n" % key.encode()
+        await stream.send_all(raw.reply(answers[0], head))
+        answers.append(answers.pop(0))
+
+    async with raw.serving(answer) as server:
+        await plant(world, f"{server.url}v1", key)
+        (world.folder / "rows.jsonl").write_text('{"prompt": "hi"}\n' * 6)
+        line = "--debug batch run rows.jsonl -o results.jsonl -m canary --json"
+        done = await world.run(*line.split())
+        assert done.returncode == 0, done.stderr
+    lines = (world.folder / "results.jsonl").read_text().splitlines()
+    assert len(lines) == 6
+    assert not holds("".join(str(json.loads(line)) for line in lines).encode())
     world.search()
 
 

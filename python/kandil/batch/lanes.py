@@ -73,7 +73,7 @@ async def lane(
         temperature_allowed=endpoint.temperature_allowed,
         context_tokens=None,
         lacks=sorted(endpoint.lacks),
-        secrets=[] if secret is None else [form.encode() for form in forms(secret.reveal())],
+        secrets=[] if secret is None else _written(secret),
         may_ask_again=may_ask_again,
         cache=_cache(target) if sending.cache else None,
     )
@@ -84,6 +84,14 @@ def _cache(target: Target) -> tuple[Path, bytes, int]:
     endpoint = target.endpoint
     known = f"{endpoint.provider}\n{endpoint.url}\n{endpoint.model}"
     return paths.cache_dir() / "batch", known.encode(), _LARGEST_CACHE_BYTES
+
+
+def _written(secret: Secret) -> list[bytes]:
+    """As a server may say it again in JSON, where slashes may be escaped."""
+    import json  # noqa: PLC0415
+
+    plain = {form for one in forms(secret.reveal()) for form in (one, json.dumps(one)[1:-1])}
+    return sorted(form.encode() for form in plain | {form.replace("/", "\\/") for form in plain})
 
 
 def _urls(target: Target) -> tuple[str | None, str | None, str | None, str | None]:

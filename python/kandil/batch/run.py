@@ -17,6 +17,7 @@ from kandil.batch.conversation import Conversation, opened, stopped_by
 from kandil.batch.plan import PICO
 from kandil.batch.progress import LaneProgress, Progress, Summary
 from kandil.errors import OutputBusy, OutputUnwritable
+from kandil.secret import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -209,7 +210,7 @@ class _Watch:
                 models=tuple(lane.name for lane in self._plan.lanes),
                 owner=self._owner,
                 end=end,
-                why=why,
+                why=None if why is None else redacted(why),
                 changed=datetime.now(UTC).isoformat(timespec="seconds"),
                 progress=asdict(self.last),
             ),

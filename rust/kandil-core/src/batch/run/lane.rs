@@ -80,17 +80,25 @@ impl Prices {
 
 impl Settings {
     /// A body as it may be written down. What a server says again of its key is not.
-    pub(super) fn hidden(&self, body: Bytes) -> Bytes {
-        if self.secrets.iter().all(|secret| secret.find(&body).is_none()) {
-            return body;
-        }
-        let mut clean = body.to_vec();
+    pub(super) fn hidden(&self, mut body: Bytes) -> Bytes {
         for secret in &self.secrets {
-            while let Some(at) = secret.find(&clean) {
-                clean.splice(at..at + secret.needle().len(), *b"****");
+            let (mut clean, mut from) = (Vec::new(), 0);
+            for at in secret.find_iter(&body) {
+                clean.extend_from_slice(&body[from..at]);
+                clean.extend_from_slice(b"****");
+                from = at + secret.needle().len();
+            }
+            if from > 0 {
+                clean.extend_from_slice(&body[from..]);
+                body = clean.into();
             }
         }
-        clean.into()
+        body
+    }
+
+    /// The same of what is short and need not be written down.
+    pub(super) fn unless_secret<'a>(&self, text: &'a str) -> &'a str {
+        if self.secrets.iter().any(|secret| secret.find(text.as_bytes()).is_some()) { "" } else { text }
     }
 
     pub(super) fn request(&self, job: &Job) -> Request {
@@ -265,7 +273,8 @@ impl Lane {
             self.stop(LaneEnd::Unreachable);
             return None;
         }
-        self.quiet_until = until.max(now + SECOND / 10);
+        let given_up = since.saturating_add(patience).saturating_add(1);
+        self.quiet_until = until.max(now + SECOND / 10).min(given_up);
         Some(self.quiet_until)
     }
 

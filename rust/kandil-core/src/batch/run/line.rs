@@ -9,13 +9,12 @@ use crate::transport::Answer;
 const REQUEST_IDS: [&str; 3] = ["x-request-id", "request-id", "x-goog-request-id"];
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// Of an answer; `body` is one line of JSON.
-pub(super) fn answer(row: &Named<'_>, answer: &Answer, body: &[u8]) -> Vec<u8> {
-    let request_id = REQUEST_IDS.iter().find_map(|name| answer.headers.get(*name)?.to_str().ok());
-    answered(row, request_id.unwrap_or_default(), body)
+/// What the provider calls the request; empty: it does not say.
+pub(super) fn request_id(answer: &Answer) -> &str {
+    REQUEST_IDS.iter().find_map(|name| answer.headers.get(*name)?.to_str().ok()).unwrap_or_default()
 }
 
-/// Of an answer that came with this id.
+/// Of an answer that came with this id; `body` is one line of JSON.
 pub(in crate::batch) fn answered(row: &Named<'_>, request_id: &str, body: &[u8]) -> Vec<u8> {
     let mut line = begun(row, body.len() + 256);
     line.extend_from_slice(b",\"response\":{\"status_code\":200,\"request_id\":");

@@ -389,7 +389,8 @@ impl Run {
         self.times.add(took);
         self.counts.answered += 1;
         let job = self.jobs.remove(id);
-        let line = line::answer(&job.task(), answer, &self.scratch);
+        let request_id = self.lanes[job.lane].settings.unless_secret(line::request_id(answer));
+        let line = line::answered(&job.task(), request_id, &self.scratch);
         let cache = &mut self.lanes[job.lane].cache;
         if cache.as_mut().is_some_and(|cache| cache.put(&job.content, &line).is_err()) {
             *cache = None; // which does not stop the batch

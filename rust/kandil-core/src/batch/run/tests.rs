@@ -274,6 +274,15 @@ fn a_rejected_key_ends_the_lane_and_fails_no_row() {
 }
 
 #[test]
+fn a_server_is_given_up_when_patience_ends_not_when_the_circuit_is_tried_next() {
+    let policy = Policy { patience: 2 * SECOND, ..policy() };
+    let server: Server = Box::new(|_, _, _| (MS, answer(500, "{}")));
+    let world = World::new(vec![lane(rows(20, "r"), 5, &[])], policy, None, server).run();
+    assert_eq!(world.run.lanes()[0].end(), Some(&LaneEnd::Unreachable));
+    assert!(world.now < 6 * SECOND, "it is open for five seconds");
+}
+
+#[test]
 fn nobody_goes_while_a_refusal_that_may_be_for_all_is_undecided() {
     for (status, goes) in [(307, false), (400, true), (401, false), (404, false), (429, false), (500, true)] {
         let mut run = Run::new(vec![lane(rows(2, "r"), 1, &[])], policy(), None, Box::new(Lines::default()));
@@ -365,7 +374,11 @@ fn malformed_answers_are_tried_again_and_then_fail() {
 #[test]
 fn a_key_that_the_server_says_again_is_not_written_down() {
     let server: Server = Box::new(|number, _, _| match number {
-        0 => (MS, good("your key is sk-secret, yes sk-secret")),
+        0 => {
+            let headers = [("x-request-id".parse().unwrap(), "for-sk-secret".parse().unwrap())];
+            let answer = good("your key is sk-secret, yes sk-secret");
+            (MS, answer.map(|answer| Answer { headers: HeaderMap::from_iter(headers), ..answer }))
+        }
         _ => (MS, answer(400, r#"{"error":{"message":"bad key sk-secret"}}"#)),
     });
     let world = World::new(vec![lane(rows(2, "r"), 1, &[])], policy(), None, server).run();
