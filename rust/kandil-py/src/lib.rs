@@ -4,6 +4,8 @@ use pyo3::prelude::*;
 
 mod batch;
 mod batch_files;
+mod batch_lane;
+mod batch_run;
 mod bucket;
 mod gguf;
 mod library;
