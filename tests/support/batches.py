@@ -18,7 +18,7 @@ import trio
 
 from tests.support.servers import raw
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 _START = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
     "from kandil.cli import main; sys.exit(main())"
