@@ -207,9 +207,9 @@ impl Index {
         if entry.is_some() {
             lane.done += 1;
         } else {
-            lane.input_tokens += row.input_tokens;
+            lane.input_tokens = lane.input_tokens.saturating_add(row.input_tokens);
             lane.largest_input = lane.largest_input.max(row.input_tokens);
-            lane.output_tokens += row.output_tokens.unwrap_or(0);
+            lane.output_tokens = lane.output_tokens.saturating_add(row.output_tokens.unwrap_or(0));
             lane.unbounded += u64::from(row.output_tokens.is_none());
         }
         self.rows.push(offset & OFFSET | (number as u64) << LANE | if entry.is_some() { DONE } else { 0 });

@@ -138,9 +138,9 @@ impl Recorded {
             }
             let part = line.offset..line.offset + line.length;
             if let Some(found) = result(line.text) {
-                self.input_tokens += found.usage.input();
-                self.cached_tokens += found.usage.cached();
-                self.output_tokens += found.usage.output();
+                self.input_tokens = self.input_tokens.saturating_add(found.usage.input());
+                self.cached_tokens = self.cached_tokens.saturating_add(found.usage.cached());
+                self.output_tokens = self.output_tokens.saturating_add(found.usage.output());
                 self.entries.push(Entry::new(found.id(), &found.content, failed));
                 faults.unended |= !line.ended;
             } else if !line.ended && is_torn(line.text) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Failure, Lane};
+use super::{Failure, Lane, Prices};
 use crate::batch::protocol::{self, Kind, Target};
 use crate::batch::row::Row;
 use crate::bucket::{Cost, Token};
@@ -113,6 +113,12 @@ impl Job {
 
     pub(super) fn task(&self) -> Named<'_> {
         Named { custom_id: Cow::Borrowed(&self.custom_id), content: self.content }
+    }
+
+    /// Its prompt has so many tokens more.
+    pub(super) fn grows(&mut self, tokens: u64, prices: &Prices) {
+        self.cost.input = self.cost.input.saturating_add(tokens);
+        self.worst = self.worst.saturating_add(prices.worst(tokens, 0));
     }
 
     /// Adds to the conversation what is wrong with the answer. False: it is none to which something can be added.

@@ -45,6 +45,10 @@ const RESTS: u64 = 256;
 const LONGEST_REST: u64 = SECOND / 1000;
 /// Of a refusal's body, so much is kept.
 const LARGEST_REFUSAL: usize = 64 << 10;
+/// Rows of one lane that wait to be sent again, after which no new ones are read: each is kept in memory.
+const MOST_WAITING: usize = 4096;
+/// Tokens of the words around what is wrong with an answer, at most.
+const COMPLAINT: u64 = 64;
 /// Rows with answers in a cache that are taken in one go.
 const AT_ONCE: u32 = 256;
 
@@ -327,7 +331,7 @@ impl Run {
         let mut cached = 0;
         loop {
             let lane = &mut self.lanes[index];
-            if lane.dry || lane.read_out {
+            if lane.dry || lane.read_out || lane.waiting.len() >= MOST_WAITING {
                 return due.map_or(Next::Nothing, |due| Next::Until(due.max(self.allowance.next())));
             }
             match lane.source.next() {
@@ -375,15 +379,18 @@ impl Run {
         let read = protocol::decode(&lane.settings.target, job.kind, &answer.body, &mut self.scratch)
             .map_err(|malformed| malformed.to_string())?;
         job.probing = false;
+        if job.again {
+            self.allowance.give_back();
+        }
         lane.succeeded(job, now, &read);
         let output = read.output_tokens.unwrap_or(0);
         lane.window.answered(took / (1 + output / 64), lane.running + 1);
         lane.learn(&answer.headers);
         self.spending.settle(job.worst, lane.settings.prices.cost(job, &read));
-        self.counts.input_tokens += read.input_tokens.unwrap_or(0);
-        self.counts.output_tokens += output;
+        self.counts.input_tokens = self.counts.input_tokens.saturating_add(read.input_tokens.unwrap_or(0));
+        self.counts.output_tokens = self.counts.output_tokens.saturating_add(output);
         if let Some(violation) = violation(self.schema.as_ref(), &read, &self.scratch) {
-            self.ask_again(id, now, &violation);
+            self.ask_again(id, now, &violation, output);
             return Ok(());
         }
         self.times.add(took);
@@ -412,12 +419,14 @@ impl Run {
     }
 
     /// The answer does not match the schema: the row goes again, with what is wrong, or fails.
-    fn ask_again(&mut self, id: u32, now: u64, violation: &str) {
+    fn ask_again(&mut self, id: u32, now: u64, violation: &str, output: u64) {
         let job = self.jobs.get_mut(id);
         job.asks += 1;
         let again = job.asks <= self.policy.most_reasks;
         let text = String::from_utf8_lossy(&self.scratch).into_owned();
-        if again && job.complain(&self.lanes[job.lane].settings.target, &text, violation) {
+        let settings = &self.lanes[job.lane].settings;
+        if again && job.complain(&settings.target, &text, violation) {
+            job.grows(output.saturating_add(violation.len() as u64).saturating_add(COMPLAINT), &settings.prices);
             job.again = true;
             self.counts.reasked += 1;
             self.lanes[job.lane].waiting.push(Reverse((now, id)));

@@ -131,23 +131,31 @@ impl World {
     /// To the end, which comes within so many requests.
     fn run(mut self) -> World {
         for _ in 0..1_000_000 {
-            match self.run.step(self.now) {
-                Step::Send(id, request) => {
-                    let (after, result) = (self.server)(self.sent.len(), self.now, &request);
-                    self.sent.push(self.now);
-                    self.under_way.insert((self.now + after.max(1), id), result);
-                    self.most_at_once = self.most_at_once.max(self.under_way.len());
-                }
-                Step::Wait(until) => {
-                    let first = self.under_way.first_key_value().map(|((time, _), _)| *time);
-                    let next = [until, first].into_iter().flatten().min().expect("something will happen");
-                    self.now = self.now.max(next);
-                    self.deliver();
-                }
-                Step::Done => return self,
+            if self.turn() {
+                return self;
             }
         }
         panic!("it does not end");
+    }
+
+    /// One step; gives whether it was the last.
+    fn turn(&mut self) -> bool {
+        match self.run.step(self.now) {
+            Step::Send(id, request) => {
+                let (after, result) = (self.server)(self.sent.len(), self.now, &request);
+                self.sent.push(self.now);
+                self.under_way.insert((self.now + after.max(1), id), result);
+                self.most_at_once = self.most_at_once.max(self.under_way.len());
+            }
+            Step::Wait(until) => {
+                let first = self.under_way.first_key_value().map(|((time, _), _)| *time);
+                let next = [until, first].into_iter().flatten().min().expect("something will happen");
+                self.now = self.now.max(next);
+                self.deliver();
+            }
+            Step::Done => return true,
+        }
+        false
     }
 
     fn deliver(&mut self) {
@@ -211,6 +219,47 @@ fn a_server_that_fails_now_and_then_loses_nothing_and_sees_few_repetitions() {
     let world = World::new(vec![lane(rows(5000, "r"), 32, &[])], policy(), None, server).run();
     assert_eq!(world.ends(), (5000, 0));
     assert!(world.run.counts().retried * 10 <= 5000 + 100, "{:?}", world.run.counts());
+}
+
+#[test]
+fn a_repetition_that_is_answered_costs_nothing() {
+    let server: Server =
+        Box::new(|number, _, _| (100 * MS, if number % 5 == 3 { answer(500, "{}") } else { good("yes") }));
+    let policy = Policy { most_retries: 20, ..policy() };
+    let world = World::new(vec![lane(rows(20_000, "r"), 32, &[])], policy, None, server).run();
+    assert_eq!(world.ends(), (20_000, 0));
+    assert!(world.now < 180 * SECOND, "as fast as the server, and the last one's rest: {} s", world.now / SECOND);
+}
+
+#[test]
+fn so_many_rows_wait_and_no_more() {
+    let server: Server = Box::new(|number, now, _| {
+        (100 * MS, if now < 600 * SECOND && number % 2 > 0 { answer(500, "{}") } else { good("yes") })
+    });
+    let (read, all) = (Arc::new(Mutex::new(0)), 50_000);
+    let counted = Counted { rows: Rows(rows(all, "r").into()), read: Arc::clone(&read) };
+    let mut lane = lane(Vec::new(), 32, &[]);
+    lane.source = Box::new(counted);
+    let policy = Policy { most_retries: 1000, ..policy() };
+    let mut world = World::new(vec![lane], policy, None, server);
+    while world.now < 600 * SECOND {
+        world.turn();
+        let ended = usize::try_from(world.run.counts().answered).unwrap();
+        assert!(*read.lock().unwrap() <= ended + MOST_WAITING + 64, "rows are left where they are");
+    }
+    assert_eq!(world.run().ends(), (all, 0));
+}
+
+struct Counted {
+    rows: Rows,
+    read: Arc<Mutex<usize>>,
+}
+
+impl Source for Counted {
+    fn next(&mut self) -> Result<Pulled, String> {
+        *self.read.lock().unwrap() += 1;
+        self.rows.next()
+    }
 }
 
 #[test]
@@ -319,6 +368,23 @@ fn the_budget_is_never_exceeded() {
         assert_eq!(world.run.end(), &End::Budget);
         assert!(budget - world.run.counts().spent < 35_000_000 + 16 * 18_000_000, "and used: {budget}");
     }
+}
+
+#[test]
+fn what_is_added_to_a_conversation_is_in_the_budget() {
+    let usage = |prompt| good("bad").map(|it| Answer { body: with_usage(&it.body, prompt), ..it });
+    let server: Server = Box::new(move |number, _, _| (10 * MS, usage(if number == 0 { 8 } else { 48 })));
+    let schema = Schema::new(br#"{"type":"object","required":["a"]}"#).ok();
+    let policy = Policy { budget: Some(60_000_000), ..policy() };
+    let world = World::new(vec![lane(rows(1, "r"), 1, &[])], policy, schema, server).run();
+    assert_eq!((world.run.end(), world.ends()), (&End::Budget, (0, 0)));
+    assert!(world.run.counts().spent <= 60_000_000);
+}
+
+fn with_usage(body: &[u8], prompt_tokens: u64) -> Bytes {
+    let mut said: serde_json::Value = serde_json::from_slice(body).unwrap();
+    said["usage"]["prompt_tokens"] = prompt_tokens.into();
+    said.to_string().into()
 }
 
 #[test]
