@@ -35,7 +35,7 @@ async def test_kill_9_at_any_moment_loses_nothing_and_sends_nothing_recorded_aga
     rows, moments = batches.prompts(ROWS), random.Random(6)
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         for _ in range(KILLS):
             before, start, moment = recorded(here), len(server.asked), moments.randrange(1, 200)
             done = await here.batch("-c", "16", began=lambda process, moment=moment: server.at(moment, process.kill))
@@ -70,7 +70,7 @@ async def test_a_signal_waits_for_what_is_paid_for(number: signal.Signals, here:
             stopping.set()
 
     async with batches.serving(late) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch(
             "-c", "20", began=lambda process: server.at(20, partial(process.send_signal, number)), hears=heard
         )
@@ -97,7 +97,7 @@ async def test_a_second_ctrl_c_waits_for_nothing(here: Folder) -> None:
         return batches.answer(asked)
 
     async with batches.serving(half) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         started: list[trio.Process] = []
 
         def began(process: trio.Process) -> None:
@@ -114,7 +114,7 @@ async def test_a_second_ctrl_c_waits_for_nothing(here: Folder) -> None:
         status = await here.kandil("batch", "status", "results.jsonl", "--json")
         assert status.report["end"] == "killed"
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 0
     assert here.texts() == batches.answers(rows)
 
@@ -129,7 +129,7 @@ async def test_cancel_from_another_terminal(here: Folder) -> None:
         return batches.answer(asked)
 
     async with batches.serving(late) as server, trio.open_nursery() as nursery:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
 
         async def cancel() -> None:
             done = await here.kandil("batch", "status", "results.jsonl", "--json")

@@ -38,7 +38,7 @@ async def test_a_bad_network_loses_nothing(kind: str, here: Folder) -> None:
     rows = batches.prompts(60)
     here.write(rows)
     async with batches.serving() as server, network(server.url, *[BAD[kind]] * 4) as way:
-        await here.add("mine", f"{way.url}/v1")
+        here.add("mine", f"{way.url}/v1")
         done = await here.batch("-c", "8", "--json")
         assert done.code == 0, done.err
     assert here.texts() == batches.answers(rows)
@@ -56,7 +56,7 @@ async def test_an_answer_that_stalls_is_asked_for_again(here: Folder) -> None:
         return batches.answer(asked)
 
     async with batches.serving(stalling) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--timeout", "1s", "--json")
         assert done.code == 0, done.err
         assert len(server.asked) == 11
@@ -67,7 +67,7 @@ async def test_nobody_listens(here: Folder) -> None:
     rows = batches.prompts(10)
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
     done = await here.batch("--give-up-after", "1s", "--max-retries", "100", "--json")
     assert (done.code, done.report["error"]["code"], done.report["left"]) == (6, "server-given-up", 10), done
     assert here.names() == {"rows.jsonl", "results.jsonl.state.json"}
@@ -96,7 +96,7 @@ async def test_an_answer_that_is_none_is_a_failed_row(kind: str, here: Folder) -
         return batches.reply(200, MALFORMED[kind]) if asked.prompt.startswith("5 ") else batches.answer(asked)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--max-retries", "1")
         assert done.code == 10, done.err
         assert sum(server.times.values()) == 13
@@ -116,7 +116,7 @@ async def test_an_answer_of_any_length_stays_one_line(here: Folder) -> None:
         return batches.reply(200, spread.replace("\n", "\r\n").encode())
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 0
         assert here.texts() == {"x": said, "row-2": said}
         assert len((here.path / "results.jsonl").read_bytes().split(b"\n")) == 3
@@ -128,7 +128,7 @@ async def test_what_is_no_text_is_replaced(here: Folder) -> None:
     here.write([{"prompt": "a"}])
     wrong = json.dumps(GOOD).encode().replace(b'"x"', b'"\xff\xfe"')
     async with batches.serving(lambda _: batches.reply(200, wrong)) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 0
     assert set(here.texts()["row-1"]) == {"\ufffd"}
 
@@ -148,7 +148,7 @@ async def test_an_endless_answer_and_an_endless_head_end(here: Folder) -> None:
         return True
 
     async with raw.serving(answer) as server:
-        await here.add("mine", f"{server.url}v1")
+        here.add("mine", f"{server.url}v1")
         done = await here.batch("--max-retries", "0", "--json")
         assert done.code == 10, done.err
     assert here.texts() == {"row-3": "re: good"}
@@ -165,7 +165,7 @@ async def test_what_a_server_says_cannot_move_the_cursor(here: Folder) -> None:
         return batches.refusal(401 if asked.prompt == "3" else 400, evil, evil)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("-c", "1")
         assert done.code == 5, done.err
     status = await here.kandil("batch", "status", "results.jsonl")
@@ -180,7 +180,7 @@ async def test_a_full_disk_keeps_everything_elsewhere(here: Folder, home: Path) 
     largest = 150_000  # of each file: what is saved elsewhere is smaller
 
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch(
             "-c", "16", "--json",
             began=lambda process: resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest)),
@@ -211,7 +211,7 @@ async def test_a_folder_that_is_removed_keeps_everything_elsewhere(here: Folder,
     out.mkdir()
 
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         server.at(100, partial(shutil.rmtree, out))
         done = await here.batch("-c", "16", "-o", "there/results.jsonl", "--json")
         assert (done.code, done.report["error"]["code"]) == (7, "output-unwritable"), done
@@ -231,7 +231,7 @@ async def test_an_output_that_cannot_be_opened(here: Folder) -> None:
     here.write(batches.prompts(3))
     (here.path / "results.jsonl").mkdir()
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch()
         assert done.code in (1, 7), done
         assert "results.jsonl" in done.err

@@ -36,7 +36,7 @@ async def test_a_limit_of_the_servers_is_kept_and_remembered(here: Folder) -> No
             started.clear()
 
     with llmock(requests_per_minute=40) as server:
-        await here.add("mine", f"{server.url}/v1")
+        here.add("mine", f"{server.url}/v1")
         done = await here.batch("--progress", "json", began=started.append, hears=heard)
         assert done.code == 130, done.err
         statuses = [one.status for one in server.requests()]
@@ -51,7 +51,7 @@ async def test_a_limit_of_the_servers_is_kept_and_remembered(here: Folder) -> No
 async def test_retry_after_holds_everybody_back(llmock_server: Llmock, here: Folder) -> None:
     here.write(batches.prompts(60))
     llmock_server.will(Reply("fine", times=10), Fail(429, retry_after=1.5, times=3), Reply("fine", times=100))
-    await here.add("mine", f"{llmock_server.url}/v1")
+    here.add("mine", f"{llmock_server.url}/v1")
     done = await here.batch("-c", "4", "--json")
     assert done.code == 0, done.err
     requests = llmock_server.requests()
@@ -77,7 +77,7 @@ async def test_a_storm_of_refusals_loses_nothing(here: Folder) -> None:
         return batches.answer(asked)
 
     async with batches.serving(stormy) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("-c", "64", "--json")
         assert done.code == 0, done.err
         refused = len(server.asked) - len(rows)
@@ -97,7 +97,7 @@ async def test_a_burst_of_failures_is_not_answered_with_more_traffic(here: Folde
         return batches.answer(asked)
 
     async with batches.serving(failing) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--json")
         assert done.code == 0, done.err
         again = len(server.asked) - len(rows)
@@ -113,7 +113,7 @@ async def test_a_row_that_always_fails_ends_and_holds_nobody_back(here: Folder) 
         return batches.refusal(500, "never") if asked.prompt.startswith("7 ") else batches.answer(asked)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--max-retries", "2")
         assert done.code == 10, done.err
         assert {times for prompt, times in server.times.items() if prompt.startswith("7 ")} == {3}
@@ -140,7 +140,7 @@ async def test_bad_rows_fail_for_their_own_reasons_and_are_sent_once(here: Folde
         return batches.answer(asked)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch()
         assert done.code == 10, done.err
         assert set(server.times.values()) == {1}
@@ -169,14 +169,14 @@ async def test_what_is_true_for_all_rows_stops_and_fails_none(
     rows = batches.prompts(300)
     here.write(rows)
     async with batches.serving(lambda _: refusal) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("-c", "8", "--json")
         assert (done.code, done.report["error"]["code"]) == (code, said), done
         assert len(server.asked) <= 8
         assert done.report["left"] == 300
     assert here.names() == {"rows.jsonl", "results.jsonl.state.json"}, "no row has failed"
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 0
     assert here.texts() == batches.answers(rows)
 
@@ -184,7 +184,7 @@ async def test_what_is_true_for_all_rows_stops_and_fails_none(
 async def test_a_server_that_stays_away_is_given_up(here: Folder) -> None:
     here.write(batches.prompts(60))
     async with batches.serving(lambda _: batches.refusal(500, "never")) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("-c", "8", "--give-up-after", "1s", "--json")
         assert (done.code, done.report["error"]["code"]) == (6, "server-given-up"), done
     assert done.report["left"] + done.report["failed"] == 60
@@ -206,7 +206,7 @@ async def test_the_spent_money_never_exceeds_the_budget(here: Folder) -> None:
         return tokens / 1e6
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url, "--price-input", "1", "--price-output", "10")
+        here.add("mine", server.url, price=(1, 10))
         for budget in (0.02, 0.06):
             done = await here.batch("--budget", str(budget), "--json")
             assert (done.code, done.report["end"]) == (10, "budget"), done
@@ -221,7 +221,7 @@ async def test_the_spent_money_never_exceeds_the_budget(here: Folder) -> None:
 async def test_what_may_cost_much_needs_a_word(here: Folder) -> None:
     here.write([{"prompt": f"{n}", "max_tokens": 50_000} for n in range(30)])
     async with batches.serving() as server:
-        await here.add("mine", server.url, "--price-input", "1", "--price-output", "10")
+        here.add("mine", server.url, price=(1, 10))
         done = await here.batch("--json")
         assert (done.code, done.report["error"]["code"]) == (2, "batch-too-dear"), done
         assert "15." in done.report["error"]["message"]

@@ -21,7 +21,7 @@ async def answered(here: Folder, rows: list[dict[str, str]]) -> bytes:
     """All rows are, and the output is given."""
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch()
         assert done.code == 0, done.err
     return (here.path / "results.jsonl").read_bytes()
@@ -33,7 +33,7 @@ async def test_a_torn_last_line_is_asked_for_again_wherever_it_is_torn(here: Fol
     output = here.path / "results.jsonl"
     last = whole.rstrip(b"\n").rindex(b"\n") + 1
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         for end in (last + 1, last + 20, last + 60, len(whole) - 20, len(whole) - 2, len(whole) - 1):
             output.write_bytes(whole[:end])
             start = len(server.asked)
@@ -52,7 +52,7 @@ async def test_damage_in_the_middle_is_moved_aside(here: Folder) -> None:
     lines[3], lines[5], lines[7] = damaged
     (here.path / "results.jsonl").write_bytes(b"".join(lines))
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         before = {path: path.read_bytes() for path in here.path.iterdir()}
         assert (await here.batch("--dry-run")).code == 0
         assert {path: path.read_bytes() for path in here.path.iterdir()} == before, "looking changes nothing"
@@ -70,7 +70,7 @@ async def test_damage_in_the_middle_is_moved_aside(here: Folder) -> None:
 async def test_somebody_elses_file_is_not_touched(content: str, here: Folder) -> None:
     here.write(batches.prompts(3))
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         for name in ("results.jsonl", "results.errors.jsonl"):
             (here.path / name).write_text(content)
             done = await here.batch("--json")
@@ -88,7 +88,7 @@ async def test_rows_that_have_changed_are_asked_for_again_if_so_wanted(here: Fol
     rows[9]["prompt"] = "and this"
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--json")
         assert (done.code, done.report["error"]["code"]) == (2, "rows-changed"), done
         assert "row-3" in done.report["error"]["message"]
@@ -106,7 +106,7 @@ async def test_more_rows_may_come_and_others_go(here: Folder) -> None:
     await answered(here, rows[:10])
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 0
         assert len(server.asked) == 2
         here.write(rows[:5])
@@ -131,7 +131,7 @@ async def test_an_input_that_changes_under_the_run_stops_it(here: Folder) -> Non
         changed.set()
 
     async with batches.serving(held) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         server.at(16, change)
         done = await here.batch("-c", "16", "--json")
         assert (done.code, done.report["error"]["code"]) == (1, "batch-stopped"), done
@@ -158,7 +158,7 @@ async def test_a_second_run_touches_nothing_of_the_first(here: Folder) -> None:
         return batches.answer(asked)
 
     async with batches.serving(answer) as server, trio.open_nursery() as nursery:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
 
         async def second() -> None:
             await written.wait()
@@ -188,7 +188,7 @@ async def test_results_are_for_their_owner_alone(name: str, here: Folder) -> Non
         return batches.refusal(400, "no") if asked.prompt == "b" else batches.answer(asked)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         assert (await here.batch()).code == 10
     assert (here.path / name).stat().st_mode & 0o077 == 0
     json.loads((here.path / name).read_text())

@@ -34,7 +34,7 @@ async def sent(here: Folder, lines: list[object], *args: str, **more: Any) -> li
 
     here.write(lines)
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch(*args, **more)
         assert done.code == 0, done.err
     return sorted(bodies, key=lambda body: str(body["messages"][-1]["content"]))
@@ -87,7 +87,7 @@ async def test_text_through_a_pipe_and_a_template(here: Folder) -> None:
     assert [body["messages"] for body in bodies] == [messages("Translate: one"), messages("Translate: two")]
     assert here.names() == {"rows.jsonl", "results.jsonl", "results.jsonl.state.json"}, "what came is not kept"
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--text", "--template", "Translate: {{text}}", rows="-", stdin=b"one\n\ntwo\nthree\n")
         assert done.code == 0, done.err
         assert server.asked == ["Translate: three"]
@@ -97,8 +97,8 @@ async def test_several_models_in_one_file_each_at_its_own_server(here: Folder) -
     rows = [{"prompt": f"{model} {number}", "model": model} for number in range(30) for model in ("one", "two")]
     here.write(rows)
     async with batches.serving() as first, batches.serving() as second:
-        await here.add("one", first.url)
-        await here.add("two", second.url)
+        here.add("one", first.url)
+        here.add("two", second.url)
         done = await here.kandil("batch", "run", "rows.jsonl", "-o", "results.jsonl", "--json")
         assert done.code == 0, done.err
         assert sorted(first.asked) == sorted(f"one {number}" for number in range(30))
@@ -110,8 +110,8 @@ async def test_several_models_in_one_file_each_at_its_own_server(here: Folder) -
 async def test_one_model_without_a_server_does_not_hold_the_other(here: Folder) -> None:
     here.write([{"prompt": f"{model} {number}", "model": model} for number in range(9) for model in ("one", "two")])
     async with batches.serving() as first, batches.serving(lambda _: batches.refusal(401, "who?")) as second:
-        await here.add("one", first.url)
-        await here.add("two", second.url)
+        here.add("one", first.url)
+        here.add("two", second.url)
         done = await here.kandil("batch", "run", "rows.jsonl", "-o", "results.jsonl", "-c", "1", "--json")
         assert done.code == 5, done.err
         assert len(second.asked) == 1
@@ -124,7 +124,7 @@ async def test_parts_together_are_the_whole(here: Folder) -> None:
     rows = batches.prompts(120)
     here.write(rows)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         for part in range(1, 4):
             done = await here.kandil(
                 "batch", "run", "rows.jsonl", "-m", "mine", "--shard", f"{part}/3", "-o", f"part{part}.jsonl", "--json"
@@ -163,7 +163,7 @@ async def test_what_cannot_be_sent_is_said_before_anything_is(
 ) -> None:
     here.write(lines)
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch(*args)
         assert (done.code, done.out) == (code, ""), done
         assert said in done.err
@@ -174,7 +174,7 @@ async def test_what_cannot_be_sent_is_said_before_anything_is(
 
 async def test_a_file_that_is_not_there(here: Folder) -> None:
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch(rows="none.jsonl")
         assert (done.code, "none.jsonl" in done.err) == (1, True), done
         done = await here.batch(rows=".")
@@ -185,7 +185,7 @@ async def test_a_file_that_is_not_there(here: Folder) -> None:
 async def test_rows_that_cannot_be_sent_may_be_skipped(here: Folder) -> None:
     here.write([{"prompt": "a"}, "{", {"custom_id": "named", "prompt": 5}])
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--skip-invalid", "--json")
         assert done.code == 10, done.err
         again = await here.batch("--skip-invalid")
@@ -199,7 +199,7 @@ async def test_rows_that_cannot_be_sent_may_be_skipped(here: Folder) -> None:
 async def test_a_dry_run_changes_nothing(here: Folder) -> None:
     here.write([{"prompt": "a", "max_tokens": 10}, {"prompt": "b" * 400}])
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         plan = (await here.batch("--dry-run", "--json")).report
         assert here.names() == {"rows.jsonl"}
         assert (await here.batch()).code == 0
@@ -220,7 +220,7 @@ async def test_a_dry_run_changes_nothing(here: Folder) -> None:
 async def test_the_report_and_the_progress_are_json(here: Folder) -> None:
     here.write(batches.prompts(5))
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--json", "--progress", "json")
     assert len(done.out.splitlines()) == 1
     report = done.report
@@ -237,7 +237,7 @@ async def test_the_report_and_the_progress_are_json(here: Folder) -> None:
 async def test_quiet_says_nothing(here: Folder) -> None:
     here.write(batches.prompts(5))
     async with batches.serving() as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("-q")
     assert (done.code, done.out, done.err) == (0, "", "")
 
@@ -251,7 +251,7 @@ async def test_ordered(here: Folder) -> None:
         return batches.refusal(400, "no") if bad else batches.answer(asked)
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--ordered")
         assert done.code == 10, done.err
         done = await here.batch("--ordered", "--retry-failed")

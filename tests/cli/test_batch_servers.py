@@ -44,15 +44,14 @@ async def test_llama_cpp(protocol: str, llama_server: Llama, here: Folder) -> No
     rows = batches.prompts(12)
     here.write(rows)
     base = llama_server.url + ("/v1" if protocol == "openai" else "")
-    await here.add("mine", base, protocol=protocol)
+    here.add("mine", base, protocol=protocol)
     with secret_service.secret_service() as bus:
-        environment = {"DBUS_SESSION_BUS_ADDRESS": bus}
-        done = await here.batch("--json", **environment)
+        done = await here.batch("--json", DBUS_SESSION_BUS_ADDRESS=bus)
         assert (done.code, done.report["error"]["code"], here.errors()) == (5, "key-rejected", {}), done
         key = f"{llama_server.key}\n".encode()
-        done = await here.kandil("auth", "set", "mine", "--key-stdin", stdin=key, **environment)
+        done = await here.kandil("auth", "set", "mine", "--key-stdin", stdin=key, DBUS_SESSION_BUS_ADDRESS=bus)
         assert done.code == 0, done.err
-        done = await here.batch("--max-tokens", "16", "-s", "be brief", "--json", **environment)
+        done = await here.batch("--max-tokens", "16", "-s", "be brief", "--json", DBUS_SESSION_BUS_ADDRESS=bus)
     assert done.code == 0, done
     assert here.texts() == dict.fromkeys(batches.answers(rows), llama_server.answer)
     assert done.report["input_tokens"] > 0
@@ -63,7 +62,7 @@ async def test_llama_cpp(protocol: str, llama_server: Llama, here: Folder) -> No
 async def test_each_protocol_gives_the_same_form(protocol: str, llmock_server: Llmock, here: Folder) -> None:
     rows = batches.prompts(20)
     here.write(rows)
-    await here.add("mine", llmock_server.url + PATHS[protocol], protocol=protocol)
+    here.add("mine", llmock_server.url + PATHS[protocol], protocol=protocol)
     done = await here.batch()
     assert done.code == 0, done
     assert [one.status for one in llmock_server.requests()] == [200] * 20
@@ -76,7 +75,7 @@ async def test_each_protocol_gives_the_same_form(protocol: str, llmock_server: L
 
 async def test_ollama(ollama_server: OllamaApi, here: Folder) -> None:
     here.write(batches.prompts(5))
-    await here.add("mine", ollama_server.url, protocol="ollama")
+    here.add("mine", ollama_server.url, protocol="ollama")
     done = await here.batch()
     assert done.code == 0, done.err
     assert set(here.texts().values()) == {ANSWER}
@@ -96,7 +95,7 @@ async def test_answers_that_are_to_be_json(here: Folder) -> None:
         return batches.chat('{"n": 1}' if good else '{"n": "one"}')
 
     async with batches.serving(answer) as server:
-        await here.add("mine", server.url)
+        here.add("mine", server.url)
         done = await here.batch("--json-schema", "schema.json", "--json")
         assert done.code == 10, done.err
     assert here.texts() == {"row-1": '{"n": 1}', "row-2": '{"n": 1}'}

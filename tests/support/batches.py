@@ -16,6 +16,7 @@ from typing import Any
 
 import trio
 
+from kandil import registry
 from tests.support.servers import raw
 
 DEADLINE_SECONDS = 60
@@ -180,11 +181,14 @@ class Folder:
         assert process.returncode is not None
         return Done(process.returncode, *("".join(lines) for lines in told.values()))
 
-    async def add(self, name: str, url: str, *more: str, protocol: str = "openai") -> None:
-        """A model that the user has described; it has no key."""
-        described = ("--manual", "--provider", name, "--replace", "--protocol", protocol, "--api-model", "m")
-        done = await self.kandil("model", "add", name, *described, "--base-url", url, "--yes", *more)
-        assert done.code == 0, done.err
+    def add(self, name: str, url: str, *, protocol: str = "openai", price: tuple[float, float] | None = None) -> None:
+        """A model that the user has described; it has no key. Its price is of a million tokens in, and out."""
+        profile = {"provider": name, "protocol": protocol, "api_model": "m", "base_url": url}
+        priced = {"price": {"input": price[0], "output": price[1]}} if price else {}
+        described = registry.Record(
+            name=name, source="manual", added_at="2026-01-01T00:00:00Z", provider=name, profile=profile | priced
+        )
+        registry.add(described, replacing=True)
 
     async def batch(self, *args: str | Path, rows: str = "rows.jsonl", **more: Any) -> Done:
         """`kandil batch run rows.jsonl -o results.jsonl -m mine ARGS`."""
