@@ -180,6 +180,24 @@ async def test_a_second_run_touches_nothing_of_the_first(here: Folder) -> None:
     assert len(lines) >= 39
 
 
+async def test_what_a_killed_run_left_half_written_goes(here: Folder) -> None:
+    """And nothing that only looks like it."""
+    left = {".results.jsonl.state.json.abcd_123", ".results.jsonl.abcd_123.rows"}
+    others = {
+        ".results.jsonl.rows",
+        ".results.jsonl.state.json",
+        "results.jsonl.abcd_123.rows",
+        ".x.jsonl.abcd_123.rows",
+    }
+    for name in left | others:
+        (here.path / name).touch()
+    async with batches.serving() as server:
+        here.add("mine", server.url)
+        done = await here.batch(rows="-", stdin=b'{"prompt": "a"}\n')
+        assert done.code == 0, done.err
+    assert here.names() == others | {"results.jsonl", "results.jsonl.state.json"}
+
+
 @pytest.mark.parametrize("name", ["results.jsonl", "results.errors.jsonl"])
 async def test_results_are_for_their_owner_alone(name: str, here: Folder) -> None:
     here.write([{"prompt": "a"}, {"prompt": "b"}])

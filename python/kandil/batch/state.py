@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -66,6 +67,15 @@ def write(path: Path, state: State) -> None:
         return
     with suppress(FileUnwritable):
         files.write(path, json.dumps({"schema": _SCHEMA, **asdict(state)}).encode())
+
+
+def clear(output: Path, kept: Path) -> None:
+    """What killed runs have left half written beside the output goes, but for the file `kept`. Never raises."""
+    left = re.compile(rf"\.{re.escape(output.name)}\.(state\.json\.\w{{8}}|\w{{8}}\.rows)")
+    with suppress(OSError):
+        for path in output.parent.iterdir():
+            if left.fullmatch(path.name) and path.name != kept.name:
+                path.unlink()
 
 
 def read(output: Path) -> State:
