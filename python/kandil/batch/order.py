@@ -95,12 +95,17 @@ class Order:
     @property
     def written(self) -> Path:
         """Where answers go while they come."""
-        return self.output.with_name(f"{self.output.name}.part") if self.ordered else self.output
+        return self._part if self.ordered else self.output
 
     @property
     def kept(self) -> Path:
-        """Where the answers of former runs are."""
-        return self.output if self.ordered and not self.written.exists() else self.written
+        """Where the answers of former runs are, which may have been asked for in another order."""
+        other = self.output if self.ordered else self._part
+        return other if other.exists() and not self.written.exists() else self.written
+
+    @property
+    def _part(self) -> Path:
+        return self.output.with_name(f"{self.output.name}.part")
 
     @property
     def state(self) -> Path:

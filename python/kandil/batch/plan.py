@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kandil.credentials import Keys
 
 PICO: Final = 1_000_000_000_000
+MOST_PICO: Final = 1 << 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,7 @@ async def plan(
             recorded = await _recorded(order, mend=True)
             index = await _scanned(order, form, recorded)
         invalid, rows = index.bad
-        if invalid and not skip_invalid:
+        if invalid and not (skip_invalid and index.lanes):  # there is nothing to be sent
             raise RowsInvalid(order.source, invalid, rows)
         if not len(index):
             raise RowsMissing(order.source)
@@ -218,6 +219,11 @@ async def plan(
         left_out=tuple(index.left_out),
         spent_pico_usd=_spent(recorded, lanes),
     )
+
+
+def budget_pico(usd: float | None) -> int | None:
+    """As the core counts; what it cannot count is no bound, and what is no number is nothing."""
+    return None if usd is None else round(min(max(0.0, usd * PICO), float(MOST_PICO)))
 
 
 def _check_places(order: Order) -> None:
@@ -283,4 +289,5 @@ def _spent(recorded: _core.BatchRecorded, lanes: list[LanePlan]) -> int:
     if not prices:
         return 0
     dearest = max(prices, key=sum)
-    return (shown - cached) * dearest[0] + cached * dearest[1] + written * dearest[2]
+    cached = min(cached, shown)
+    return min((shown - cached) * dearest[0] + cached * dearest[1] + written * dearest[2], MOST_PICO)

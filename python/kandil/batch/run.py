@@ -14,7 +14,7 @@ from kandil import _core, paths
 from kandil.batch import lanes as batch_lanes
 from kandil.batch import state as batch_state
 from kandil.batch.conversation import Conversation, opened, stopped_by
-from kandil.batch.plan import PICO
+from kandil.batch.plan import PICO, budget_pico
 from kandil.batch.progress import LaneProgress, Progress, Summary
 from kandil.errors import OutputBusy, OutputUnwritable
 from kandil.secret import redacted
@@ -53,6 +53,7 @@ async def run(
     async with opened(asked, order.sending, settings, keys, notice, may_ask_again=_asks(plan)) as lanes:
         watch = _Watch(plan, lanes, progress, notice)
         core = _started(plan, lanes)
+        batch_state.clear(order.output, order.input)
         watch.keep("running")
         conversation = Conversation(
             core, lanes, settings.limits.rate_limit_retry, order.sending.first_byte_seconds, watch.took
@@ -75,10 +76,15 @@ async def run(
         except trio.Cancelled:
             watch.say_last(closed[0])
             watch.keep("stopped")
+            if (unwritten := _unwritten(closed)) is not None:
+                notice(f"error: {unwritten.message}; {unwritten.hint}")
             raise
     summary = _summary(ended, closed, lanes, watch.say_last(closed[0]))
     if order.ordered and summary.error is None and not summary.left:
-        await trio.to_thread.run_sync(_core.batch_order, order.input, plan.form, order.written, order.output)
+        try:
+            await trio.to_thread.run_sync(_core.batch_order, order.input, plan.form, order.written, order.output)
+        except OSError as error:
+            summary = replace(summary, end="error", error=OutputUnwritable(f"{error.filename}: {error.strerror}"))
     watch.keep(_state_of(plan, summary), summary.error.message if summary.error else None)
     return summary
 
@@ -103,10 +109,10 @@ def _asks(plan: Plan) -> bool:
 def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
     """Raises: OutputBusy, OutputUnwritable."""
     order, sending = plan.order, plan.order.sending
-    if order.kept != order.written and order.kept.exists():
-        order.kept.rename(order.written)  # it is put in order again at the end
     schema = order.filling.json_schema
     try:
+        if order.kept != order.written:
+            order.kept.rename(order.written)  # where it is to be in order, it is put so again at the end
         return _core.BatchRun(
             [lane.core for lane in lanes],
             plan.form,
@@ -115,7 +121,7 @@ def _started(plan: Plan, lanes: Sequence[Open]) -> _core.BatchRun:
             most_retries=sending.most_retries,
             most_reasks=sending.most_reasks,
             schema=None if schema is None else json.dumps(schema).encode(),
-            budget=None if sending.budget_usd is None else round(sending.budget_usd * PICO),
+            budget=budget_pico(sending.budget_usd),
             spent=plan.spent_pico_usd,
             patience_seconds=sending.patience_seconds,
             seed=random.getrandbits(63),
@@ -217,9 +223,13 @@ class _Watch:
         )
 
 
-def _summary(ended: dict[str, Any], closed: Closed, lanes: Sequence[Open], progress: Progress) -> Summary:
+def _unwritten(closed: Closed) -> OutputUnwritable | None:
     _, failure, rescued, lost = closed
-    error = stopped_by(ended, lanes) if failure is None else OutputUnwritable(failure, rescued=rescued, lost=lost)
+    return None if failure is None else OutputUnwritable(failure, rescued=rescued, lost=lost)
+
+
+def _summary(ended: dict[str, Any], closed: Closed, lanes: Sequence[Open], progress: Progress) -> Summary:
+    error = _unwritten(closed) or stopped_by(ended, lanes)
     return Summary(
         progress=progress,
         end="error" if error else ended["end"],

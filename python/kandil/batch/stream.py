@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import deque
 from collections.abc import AsyncIterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +20,7 @@ from kandil import _core, config
 from kandil.batch import lanes as batch_lanes
 from kandil.batch.conversation import Conversation, opened, stopped_by
 from kandil.batch.order import USUAL_REASKS, USUAL_RETRIES, Filling, Sending
-from kandil.batch.plan import PICO, LanePlan
+from kandil.batch.plan import LanePlan, budget_pico
 from kandil.batch.run import rescue_folder
 from kandil.credentials import Keys
 from kandil.profiles import Profile
@@ -131,15 +133,19 @@ async def batch(
         unbounded=0,
     )
     asks = json_schema is not None
-    async with (
-        opened([plan], sending, settings, Keys(), lambda _: None, may_ask_again=asks) as lanes,
-        trio.open_nursery() as nursery,
-    ):
-        made = Batch(lanes, filling, sending, nursery, retry_limited=settings.limits.rate_limit_retry)
-        try:
-            yield made
-        finally:
-            nursery.cancel_scope.cancel()
+    failure = None
+    async with opened([plan], sending, settings, Keys(), lambda _: None, may_ask_again=asks) as lanes:
+        async with trio.open_nursery() as nursery:
+            made = Batch(lanes, filling, sending, nursery, retry_limited=settings.limits.rate_limit_retry)
+            try:
+                yield made
+            except Exception as error:  # noqa: BLE001 - it is raised below, as itself: a nursery would wrap it
+                failure = error
+            finally:
+                nursery.cancel_scope.cancel()
+                await made.close()
+        if failure is not None:
+            raise failure
 
 
 async def complete_many(
@@ -148,14 +154,17 @@ async def complete_many(
     model: str | Path | Profile | None = None,
     **options: Any,  # noqa: ANN401 - those of `batch`
 ) -> list[Result]:
-    """All results, in the order of the rows; `options` and errors are those of `batch`."""
+    """All results, in the order of the rows; `options` and errors are those of `batch`. Rows that were not sent because
+    of ``budget_usd`` have the error ``budget``.
+    """
     wanted = list(rows)
     found: dict[str, Result] = {}
     async with batch(model, **options) as ready:
         async for result in ready.run(wanted):
             found[result.custom_id] = result
     names = [_name(row, number) for number, row in enumerate(wanted, 1)]
-    return [found[name] for name in names]
+    unsent = Failure("budget", "it might have cost more than was left of the budget")
+    return [found.get(name) or Result(custom_id=name, body=None, error=unsent) for name in names]
 
 
 class Batch:
@@ -166,9 +175,9 @@ class Batch:
     ) -> None:
         self._lanes, self._filling, self._sending = lanes, filling, sending
         self._nursery, self._retry_limited = nursery, retry_limited
-        self._used = False
+        self._core: _core.BatchRun | None = None
 
-    async def run(self, rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Result]:
+    def run(self, rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Result]:
         """Results as they come, in any order; a row that fails has an `error`, and the others go on.
 
         Rows are taken as they are needed: there may be more of them than memory holds. Once for each `Batch`.
@@ -177,36 +186,30 @@ class Batch:
             KandilError: what would fail for every row, as a rejected key; what was answered before has been given.
             ValueError: a row is none, or two have one `custom_id`.
         """
-        if self._used:
+        if self._core is not None:
             raise RuntimeError("a batch runs once: open another")
-        self._used = True
-        core = self._started()
+        self._core = self._started()
+        feeding = _Feeding(self._core, rows)
         give, taken = trio.open_memory_channel[dict[str, Any]](math.inf)
-        feeding = _Feeding(core, rows)
-        try:
-            self._nursery.start_soon(self._driven, core, feeding, give)
-            async with taken:
-                async for batch in taken:
-                    for ok, line in batch["lines"]:
-                        feeding.ended_rows += 1
-                        yield _result(line, ok=ok)
-                    feeding.wanted.set()
-                    if "ended" in batch and (error := stopped_by(batch["ended"], self._lanes)):
-                        raise error
-        finally:
-            core.abort()
+        self._nursery.start_soon(self._driven, self._core, feeding, give)
+        return _Results(self._lanes, feeding, taken)
+
+    async def close(self) -> None:
+        """What is under way ends."""
+        if self._core is not None:
+            self._core.abort()
             with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(core.close, rescue_folder())
+                await trio.to_thread.run_sync(self._core.close, rescue_folder())
 
     def _started(self) -> _core.BatchRun:
-        schema, budget = self._filling.json_schema, self._sending.budget_usd
+        schema = self._filling.json_schema
         return _core.BatchRun(
             [lane.core for lane in self._lanes],
             self._filling.form(None),
             most_retries=self._sending.most_retries,
             most_reasks=self._sending.most_reasks,
             schema=None if schema is None else json.dumps(schema).encode(),
-            budget=None if budget is None else round(budget * PICO),
+            budget=budget_pico(self._sending.budget_usd),
             patience_seconds=self._sending.patience_seconds,
             seed=random.getrandbits(63),
             proxies=batch_lanes.proxies(lane.target for lane in self._lanes),
@@ -217,13 +220,42 @@ class Batch:
     ) -> None:
         def took(taken: dict[str, Any]) -> None:
             if taken["lines"] or "ended" in taken:
-                give.send_nowait(taken)
+                with suppress(trio.BrokenResourceError):  # nobody wants them
+                    give.send_nowait(taken)
 
         conversation = Conversation(core, self._lanes, self._retry_limited, self._sending.first_byte_seconds, took)
         async with give, trio.open_nursery() as nursery:
             nursery.start_soon(feeding.feed)
             await conversation.until_ended()
             nursery.cancel_scope.cancel()
+
+
+class _Results:
+    """Of a run, to its end; whoever wants no more just leaves."""
+
+    def __init__(
+        self, lanes: Sequence[Open], feeding: _Feeding, taken: trio.MemoryReceiveChannel[dict[str, Any]]
+    ) -> None:
+        self._lanes, self._feeding, self._taken = lanes, feeding, taken
+        self._lines: deque[tuple[bool, bytes]] = deque()
+        self._ended: dict[str, Any] | None = None
+
+    def __aiter__(self) -> _Results:
+        return self
+
+    async def __anext__(self) -> Result:
+        while not self._lines:
+            if self._ended is not None:
+                if (error := self._feeding.failure or stopped_by(self._ended, self._lanes)) is not None:
+                    raise error
+                raise StopAsyncIteration
+            self._feeding.wanted.set()
+            taken = await self._taken.receive()
+            self._lines.extend(taken["lines"])
+            self._ended = taken.get("ended")
+        ok, line = self._lines.popleft()
+        self._feeding.ended_rows += 1
+        return _result(line, ok=ok)
 
 
 @dataclass(slots=True)
@@ -236,17 +268,27 @@ class _Feeding:
     ended_rows: int = 0
     wanted: trio.Event = field(default_factory=trio.Event)
     names: set[str] = field(default_factory=set)
+    failure: Exception | None = None
+    """Why there are no more rows, though there should be."""
 
     async def feed(self) -> None:
-        chunk: list[bytes] = []
-        async for line in self._lines():
-            chunk.append(line)
-            self.fed += 1
-            if len(chunk) >= _CHUNK or isinstance(self.rows, AsyncIterable):
-                self.core.feed(0, chunk, ended=False)
-                chunk = []
+        try:
+            await self._feed()
+        except Exception as error:  # noqa: BLE001 - it is raised where results are asked for
+            self.failure = error
+            self.core.stop()
+
+    async def _feed(self) -> None:
+        if isinstance(self.rows, AsyncIterable):
+            async for row in self.rows:
+                self.core.feed(0, [self._line(row)], ended=False)
                 await self._room()
-        self.core.feed(0, chunk, ended=True)
+        else:
+            rows = iter(self.rows)
+            while chunk := [self._line(row) for row in islice(rows, _CHUNK)]:
+                self.core.feed(0, chunk, ended=False)
+                await self._room()
+        self.core.feed(0, [], ended=True)
 
     async def _room(self) -> None:
         while self.fed - self.ended_rows >= _STORE:
@@ -254,24 +296,13 @@ class _Feeding:
             await self.wanted.wait()
         await trio.lowlevel.checkpoint()
 
-    async def _lines(self) -> AsyncIterator[bytes]:
-        number = 0
-        async for row in _each(self.rows):
-            number += 1
-            name = _name(row, number)
-            if name in self.names:
-                raise ValueError(f"two rows have the custom_id {name!r}")
-            self.names.add(name)
-            yield _line(row, name)
-
-
-async def _each(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[Row]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-    else:
-        for row in rows:
-            yield row
+    def _line(self, row: Row) -> bytes:
+        self.fed += 1
+        name = _name(row, self.fed)
+        if name in self.names:
+            raise ValueError(f"two rows have the custom_id {name!r}")
+        self.names.add(name)
+        return _line(row, name)
 
 
 def _name(row: Row, number: int) -> str:
