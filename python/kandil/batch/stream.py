@@ -8,8 +8,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,23 +18,19 @@ import trio
 from kandil import _core, config
 from kandil.batch import lanes as batch_lanes
 from kandil.batch.conversation import Conversation, opened, stopped_by
+from kandil.batch.feeding import Feeding, name_of
 from kandil.batch.order import USUAL_REASKS, USUAL_RETRIES, Filling, Sending
 from kandil.batch.plan import LanePlan, budget_pico
 from kandil.batch.run import rescue_folder
 from kandil.credentials import Keys
 from kandil.profiles import Profile
-from kandil.providers import Message
 from kandil.registry import choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
     from kandil.batch.conversation import Open
-
-Row = str | Mapping[str, Any] | Sequence[Message]
-"""A prompt; a conversation; or an object as a line of `kandil batch run` has it."""
-_STORE: Final = 2048
-_CHUNK: Final = 256
+    from kandil.batch.feeding import Row
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -162,7 +157,7 @@ async def complete_many(
     async with batch(model, **options) as ready:
         async for result in ready.run(wanted):
             found[result.custom_id] = result
-    names = [_name(row, number) for number, row in enumerate(wanted, 1)]
+    names = [name_of(row, number) for number, row in enumerate(wanted, 1)]
     unsent = Failure("budget", "it might have cost more than was left of the budget")
     return [found.get(name) or Result(custom_id=name, body=None, error=unsent) for name in names]
 
@@ -189,7 +184,7 @@ class Batch:
         if self._core is not None:
             raise RuntimeError("a batch runs once: open another")
         self._core = self._started()
-        feeding = _Feeding(self._core, rows)
+        feeding = Feeding(self._core, rows)
         give, taken = trio.open_memory_channel[dict[str, Any]](math.inf)
         self._nursery.start_soon(self._driven, self._core, feeding, give)
         return _Results(self._lanes, feeding, taken)
@@ -216,7 +211,7 @@ class Batch:
         )
 
     async def _driven(
-        self, core: _core.BatchRun, feeding: _Feeding, give: trio.MemorySendChannel[dict[str, Any]]
+        self, core: _core.BatchRun, feeding: Feeding, give: trio.MemorySendChannel[dict[str, Any]]
     ) -> None:
         def took(taken: dict[str, Any]) -> None:
             if taken["lines"] or "ended" in taken:
@@ -234,7 +229,7 @@ class _Results:
     """Of a run, to its end; whoever wants no more just leaves."""
 
     def __init__(
-        self, lanes: Sequence[Open], feeding: _Feeding, taken: trio.MemoryReceiveChannel[dict[str, Any]]
+        self, lanes: Sequence[Open], feeding: Feeding, taken: trio.MemoryReceiveChannel[dict[str, Any]]
     ) -> None:
         self._lanes, self._feeding, self._taken = lanes, feeding, taken
         self._lines: deque[tuple[bool, bytes]] = deque()
@@ -256,76 +251,6 @@ class _Results:
         ok, line = self._lines.popleft()
         self._feeding.ended_rows += 1
         return _result(line, ok=ok)
-
-
-@dataclass(slots=True)
-class _Feeding:
-    """Gives rows to a run as fast as it takes them."""
-
-    core: _core.BatchRun
-    rows: Iterable[Row] | AsyncIterable[Row]
-    fed: int = 0
-    ended_rows: int = 0
-    wanted: trio.Event = field(default_factory=trio.Event)
-    names: set[str] = field(default_factory=set)
-    failure: Exception | None = None
-    """Why there are no more rows, though there should be."""
-
-    async def feed(self) -> None:
-        try:
-            await self._feed()
-        except Exception as error:  # noqa: BLE001 - it is raised where results are asked for
-            self.failure = error
-            self.core.stop()
-
-    async def _feed(self) -> None:
-        if isinstance(self.rows, AsyncIterable):
-            async for row in self.rows:
-                self.core.feed(0, [self._line(row)], ended=False)
-                await self._room()
-        else:
-            rows = iter(self.rows)
-            while chunk := [self._line(row) for row in islice(rows, _CHUNK)]:
-                self.core.feed(0, chunk, ended=False)
-                await self._room()
-        self.core.feed(0, [], ended=True)
-
-    async def _room(self) -> None:
-        while self.fed - self.ended_rows >= _STORE:
-            self.wanted = trio.Event()
-            await self.wanted.wait()
-        await trio.lowlevel.checkpoint()
-
-    def _line(self, row: Row) -> bytes:
-        self.fed += 1
-        name = _name(row, self.fed)
-        if name in self.names:
-            raise ValueError(f"two rows have the custom_id {name!r}")
-        self.names.add(name)
-        return _line(row, name)
-
-
-def _name(row: Row, number: int) -> str:
-    given = row.get("custom_id") if isinstance(row, Mapping) else None
-    return given if isinstance(given, str) else f"row-{number}"
-
-
-def _line(row: Row, name: str) -> bytes:
-    if isinstance(row, str):
-        return msgspec.json.encode({"custom_id": name, "prompt": row})
-    if isinstance(row, Mapping):
-        return msgspec.json.encode({**row, "custom_id": name})
-    messages = [{"role": turn.role, "content": turn.text} for turn in _turns(row)]
-    return msgspec.json.encode({"custom_id": name, "messages": messages})
-
-
-def _turns(row: Sequence[Message]) -> Iterator[Message]:
-    for turn in row:
-        if not isinstance(turn, Message):
-            raise TypeError("a row is a prompt, an object or a sequence of kandil.Message")
-        if turn.images:
-            raise ValueError("pictures in rows are given as objects in OpenAI's form")
-        yield turn
 
 
 def _result(line: bytes, *, ok: bool) -> Result:

@@ -116,3 +116,14 @@ fn a_device_holds_nothing_and_a_folder_is_an_error() {
     }
     assert!(matches!(Recorded::read(&folder.0, &folder.file("errors")), Err(RecordedError::Io(..))));
 }
+
+#[test]
+fn what_servers_claim_to_have_used_does_not_overflow() {
+    let folder = Folder::new("claims");
+    let output = folder.file("out");
+    let usage =
+        |number| line(number).replace("\"completion_tokens\":2", &format!("\"completion_tokens\":{}", u64::MAX));
+    fs::write(&output, usage(1) + &usage(2)).unwrap();
+    let found = Recorded::look(&output, &folder.file("errors")).unwrap();
+    assert_eq!((found.entries.len(), found.output_tokens), (2, u64::MAX));
+}
