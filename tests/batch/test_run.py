@@ -67,3 +67,13 @@ async def test_where_no_row_can_be_sent_that_is_said(here: Folder) -> None:
         done = await here.batch("--skip-invalid")
     assert done.code == 2
     assert "line 1" in done.err
+
+
+async def test_a_cache_that_cannot_be_is_said(here: Folder) -> None:
+    here.write(batches.prompts(3))
+    (here.path / "file").touch()
+    async with batches.serving() as server:
+        here.add("mine", server.url)
+        done = await here.batch("--cache", XDG_CACHE_HOME=str(here.path / "file"))
+    assert done.code == 1, done.err
+    assert "cannot write" in done.err

@@ -8,6 +8,7 @@ from kandil import _core, paths
 from kandil.batch.failures import CONNECT_SECONDS, IDLE_SECONDS
 from kandil.batch.order import LARGEST_ANSWER_BYTES
 from kandil.completions import secret_for
+from kandil.errors import FileUnwritable
 from kandil.http import urls
 from kandil.http.key import key_header
 from kandil.http.proxies import proxy_for
@@ -49,34 +50,37 @@ async def lane(
     largest_input_tokens: int = 0,
     may_ask_again: bool = False,
 ) -> _core.BatchLane:
-    """Raises: KeyMissing, KeyUnsendable, and what keyrings fail with."""
+    """Raises: KeyMissing, KeyUnsendable, FileUnwritable, and what keyrings fail with."""
     endpoint = target.endpoint
     secret = await secret_for(target, keys)
     most = min(sending.concurrency or usual_concurrency or _USUAL_CONCURRENCY, MOST_CONCURRENCY)
-    return _core.BatchLane(
-        target.model,
-        protocol=endpoint.protocol,
-        model=endpoint.model,
-        urls=_urls(target),
-        headers=await _headers(target, keys, secret),
-        bucket=limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits()).core,
-        breaker=limiter.breaker(endpoint.origin).core,
-        first=most if sending.concurrency else min(most, _FIRST_CONCURRENCY),
-        most=most,
-        deadlines=(CONNECT_SECONDS, sending.first_byte_seconds, IDLE_SECONDS, None),
-        largest_body_bytes=LARGEST_ANSWER_BYTES,
-        prices=pico(target.price, largest_input_tokens),
-        usual_output_tokens=USUAL_OUTPUT_TOKENS,
-        most_output_tokens=endpoint.max_output_tokens or LONGEST_OUTPUT_TOKENS,
-        responses=endpoint.style == "responses",
-        reasons=endpoint.reasons,
-        temperature_allowed=endpoint.temperature_allowed,
-        context_tokens=None,
-        lacks=sorted(endpoint.lacks),
-        secrets=[] if secret is None else _written(secret),
-        may_ask_again=may_ask_again,
-        cache=_cache(target) if sending.cache else None,
-    )
+    try:
+        return _core.BatchLane(
+            target.model,
+            protocol=endpoint.protocol,
+            model=endpoint.model,
+            urls=_urls(target),
+            headers=await _headers(target, keys, secret),
+            bucket=limiter.bucket(f"{endpoint.provider}/{endpoint.model}", target.limits or Limits()).core,
+            breaker=limiter.breaker(endpoint.origin).core,
+            first=most if sending.concurrency else min(most, _FIRST_CONCURRENCY),
+            most=most,
+            deadlines=(CONNECT_SECONDS, sending.first_byte_seconds, IDLE_SECONDS, None),
+            largest_body_bytes=LARGEST_ANSWER_BYTES,
+            prices=pico(target.price, largest_input_tokens),
+            usual_output_tokens=USUAL_OUTPUT_TOKENS,
+            most_output_tokens=endpoint.max_output_tokens or LONGEST_OUTPUT_TOKENS,
+            responses=endpoint.style == "responses",
+            reasons=endpoint.reasons,
+            temperature_allowed=endpoint.temperature_allowed,
+            context_tokens=None,
+            lacks=sorted(endpoint.lacks),
+            secrets=[] if secret is None else _written(secret),
+            may_ask_again=may_ask_again,
+            cache=_cache(target) if sending.cache else None,
+        )
+    except OSError as error:  # of the cache
+        raise FileUnwritable(str(error.filename), error.strerror or str(error)) from error
 
 
 def _cache(target: Target) -> tuple[Path, bytes, int]:

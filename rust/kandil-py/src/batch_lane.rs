@@ -36,6 +36,7 @@ impl BatchLane {
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
+        py: Python<'_>,
         name: String,
         protocol: &str,
         model: String,
@@ -100,7 +101,8 @@ impl BatchLane {
             may_ask_again,
         };
         let cache = cache.map(|(folder, fingerprint, largest_bytes)| {
-            Cache::open(&folder, &fingerprint, largest_bytes).map_err(|error| os_error(error, &folder))
+            let opened = py.detach(|| Cache::open(&folder, &fingerprint, largest_bytes));
+            opened.map_err(|error| os_error(error, &folder))
         });
         Ok(BatchLane { settings: Mutex::new(Some(settings)), cache: Mutex::new(cache.transpose()?), first, most })
     }
