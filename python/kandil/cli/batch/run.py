@@ -82,7 +82,7 @@ def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("-c", "--concurrency", type=click.IntRange(1, 1000), metavar="N", help="At most so many at once.")
 @click.option("--max-retries", type=click.IntRange(0, 100), metavar="N", help="Of a row that fails (5).")
 @click.option("--timeout", callback=_duration, metavar="TIME", help="For an answer to begin (10m).")
-@click.option("--give-up-after", callback=_duration, metavar="TIME", help="Without any answer (30m).")
+@click.option("--give-up-after", callback=_duration, metavar="TIME", help="A server that answers nothing (30m).")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before more is spent.")
 @click.option("--cache", is_flag=True, help="Send nothing that was answered before, in any batch with --cache.")
 @click.option("--shard", callback=_shard, metavar="I/N", help="Only this part, by custom_id.")

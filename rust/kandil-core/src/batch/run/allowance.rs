@@ -40,11 +40,6 @@ impl Allowance {
         true
     }
 
-    /// A repetition was answered: the server can take them, and what it cost comes back.
-    pub(super) fn give_back(&mut self) {
-        self.balance += 1.0;
-    }
-
     /// When one may go at the latest.
     pub(super) fn next(&self) -> u64 {
         if self.balance >= 1.0 { 0 } else { self.next }

@@ -379,9 +379,6 @@ impl Run {
         let read = protocol::decode(&lane.settings.target, job.kind, &answer.body, &mut self.scratch)
             .map_err(|malformed| malformed.to_string())?;
         job.probing = false;
-        if job.again {
-            self.allowance.give_back();
-        }
         lane.succeeded(job, now, &read);
         let output = read.output_tokens.unwrap_or(0);
         lane.window.answered(took / (1 + output / 64), lane.running + 1);
