@@ -175,9 +175,9 @@ async def test_what_a_server_says_cannot_move_the_cursor(here: Folder) -> None:
 
 
 async def test_a_full_disk_keeps_everything_elsewhere(here: Folder, home: Path) -> None:
-    rows = batches.prompts(600)
+    rows = [{"prompt": f"{number} " + "word " * 8_000} for number in range(600)]
     here.write(rows)
-    largest = 150_000  # of each file: what is saved elsewhere is smaller
+    largest = 10_000_000  # of each file: 24 MB of answers, of which 8 MiB may wait and are saved elsewhere
 
     async with batches.serving() as server:
         here.add("mine", server.url)
