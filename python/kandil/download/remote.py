@@ -1,0 +1,24 @@
+"""A file that somebody offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A file that can be fetched, as its source describes it. None is not known."""
+
+    url: str
+    """Where asking for it begins; its server may point elsewhere."""
+    name: str
+    """Where it is kept, below its model's folder: relative, with ``/``."""
+    size_bytes: int | None = None
+    sha256: str | None = None
+    """As published; lower-case hex."""
+    digest_source: str | None = None
+    """Who published `sha256`, for people: ``huggingface.co``."""
+    revision: str | None = None
+    """The commit of its repository, or the digest of its manifest."""
+    key_name: str | None = None
+    """Whose key in the keyring may go to the origin of `url`, and to no other."""
