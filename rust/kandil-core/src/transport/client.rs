@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, Uri, Version};
-use http_body_util::Full;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use super::http1::{Body, Http1};
+use super::http1::Http1;
 use super::http2::{Http2, Stream};
 use super::origin::Origin;
 use super::reply::{Limits, Reply};
 use super::tls::{Store, Trust, secured};
 use super::tunnel::{Proxy, ProxyScheme, lead};
-use super::wire::{self, Wire};
+use super::wire::Wire;
 use super::{Answer, Came, Fault, Phase, Request, dial};
 
 /// Connections that a request is tried on. Further ones only where the server has surely not looked at it.
@@ -88,16 +87,13 @@ impl Client {
         let mut tries = 1;
         loop {
             let (fault, untouched) = match self.connection(&origin, request.deadlines.connect, total, fresh).await? {
-                Connection::One(mut one) => {
-                    let sent = for_http1(&request, &origin);
-                    match one.head(sent, &request.deadlines, total).await {
-                        Ok(response) => return Ok(Reply::one(one, response, origin, Limits::new(&request, total))),
-                        Err(no) => {
-                            fresh = true;
-                            (no.fault, no.untouched && one.reused)
-                        }
+                Connection::One(mut one) => match one.head(&request, &origin.authority, total).await {
+                    Ok(response) => return Ok(Reply::one(one, response, origin, Limits::new(&request, total))),
+                    Err(no) => {
+                        fresh = true;
+                        (no.fault, no.untouched && one.reused)
                     }
-                }
+                },
                 Connection::Many(shared) => {
                     let (sender, stream) = shared.stream();
                     let sent = for_http2(&request);
@@ -218,7 +214,7 @@ impl Client {
             Connection::Many(origin.share(Http2::open(wire).await?))
         } else {
             origin.speaks_http1.set(true);
-            Connection::One(Box::new(Http1::open(wire).await?))
+            Connection::One(Box::new(Http1::new(wire)))
         };
         drop(first);
         Ok(opened)
@@ -229,12 +225,12 @@ impl Client {
         let Some(proxy) = &origin.proxy else {
             let stream = stream?;
             if origin.plain {
-                return Ok(Wire::new(wire::Stream::Plain(stream)));
+                return Ok(Wire::Plain(stream));
             }
             phase.set(Phase::Tls);
             let trust = self.trust.as_ref().map_err(Clone::clone)?;
             let stream = secured(stream, &origin.host, &trust.server).await?;
-            return Ok(Wire::new(wire::Stream::Tls(Box::new(stream))));
+            return Ok(Wire::Tls(Box::new(stream)));
         };
         let unreached = |fault: Fault| Fault::Proxy { reason: fault.to_string(), status: None };
         let mut stream = stream.map_err(unreached)?;
@@ -245,11 +241,11 @@ impl Client {
             let mut stream = secured(stream, &proxy.host, &trust.proxy).await.map_err(unreached)?;
             lead(&mut stream, proxy, to, origin.port).await?;
             phase.set(Phase::Tls);
-            return Ok(Wire::new(wire::Stream::Nested(Box::new(secured(stream, to, &trust.server).await?))));
+            return Ok(Wire::Nested(Box::new(secured(stream, to, &trust.server).await?)));
         }
         lead(&mut stream, proxy, to, origin.port).await?;
         phase.set(Phase::Tls);
-        Ok(Wire::new(wire::Stream::Tls(Box::new(secured(stream, to, &trust.server).await?))))
+        Ok(Wire::Tls(Box::new(secured(stream, to, &trust.server).await?)))
     }
 
     /// To the server, or its proxy.
@@ -286,22 +282,6 @@ fn retire_if_silent(fault: &Fault, stream: &Stream) {
     if matches!(fault, Fault::FirstByteTimeout | Fault::SendTimeout) {
         stream.retire();
     }
-}
-
-/// The path alone, and the host as a header.
-fn for_http1(request: &Request, origin: &Origin) -> http::Request<Body> {
-    let mut sent = http::Request::new(Full::new(request.body.clone()));
-    *sent.method_mut() = request.method.clone();
-    *sent.uri_mut() = request.uri.path_and_query().map_or_else(|| Uri::from_static("/"), |path| path.clone().into());
-    let headers = sent.headers_mut();
-    *headers = request.headers.clone();
-    headers.insert(HOST, origin.authority.clone());
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(CONTENT_LENGTH);
-    if request.body.is_empty() && ![Method::GET, Method::HEAD].contains(&request.method) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    }
-    sent
 }
 
 /// Without what is of HTTP/1.1 alone (RFC 9113, 8.2.2).

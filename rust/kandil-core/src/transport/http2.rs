@@ -15,8 +15,9 @@ use tokio::task::spawn_local;
 use tokio::time::sleep_until;
 
 use super::fault::How;
+use super::framing::LARGEST_HEAD;
 use super::http1::BadBody;
-use super::wire::{LARGEST_HEAD, Wire};
+use super::wire::Wire;
 use super::{Came, Deadlines, Fault};
 
 /// What most servers allow (RFC 9113 asks for no fewer), until this one has said.
@@ -57,7 +58,6 @@ impl Drop for Stream {
 
 impl Http2 {
     pub(super) async fn open(wire: Wire) -> Result<Http2, Fault> {
-        wire.meter().head_has_come(); // heads are bounded by frames here
         let (sender, connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)

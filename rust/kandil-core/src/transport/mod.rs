@@ -12,6 +12,7 @@ mod certificate;
 mod client;
 mod dial;
 mod fault;
+mod framing;
 mod http1;
 mod http2;
 mod origin;

@@ -7,7 +7,6 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response, Version};
-use hyper::body::Incoming;
 use tokio::time::timeout_at;
 
 use super::http1::Http1;
@@ -44,21 +43,15 @@ impl Limits {
 }
 
 enum Body {
-    One(Box<Http1>, Incoming),
+    One(Box<Http1>),
     Many(h2::RecvStream, #[allow(dead_code, reason = "it counts while it is there")] http2::Stream),
     Over,
 }
 
 impl Reply {
-    pub(super) fn one(
-        connection: Box<Http1>,
-        response: Response<Incoming>,
-        origin: Rc<Origin>,
-        limits: Limits,
-    ) -> Reply {
-        let (head, body) = response.into_parts();
+    pub(super) fn one(connection: Box<Http1>, response: Response<()>, origin: Rc<Origin>, limits: Limits) -> Reply {
         let reused = connection.reused;
-        Reply::new(head, Body::One(connection, body), reused, origin, limits)
+        Reply::new(response.into_parts().0, Body::One(connection), reused, origin, limits)
     }
 
     pub(super) fn many(
@@ -95,7 +88,7 @@ impl Reply {
         let until = self.limits.total.map_or(idle, |total| total.min(idle));
         let body = &mut self.body;
         let next = poll_fn(|cx| match body {
-            Body::One(connection, body) => connection.poll_part(body, cx),
+            Body::One(connection) => connection.poll_part(cx),
             Body::Many(body, _) => http2::poll_part(body, cx),
             Body::Over => std::task::Poll::Ready(None),
         });
@@ -105,7 +98,7 @@ impl Reply {
                 Ok(Some(part))
             }
             Ok(None) => {
-                if let Body::One(connection, _) = std::mem::replace(&mut self.body, Body::Over) {
+                if let Body::One(connection) = std::mem::replace(&mut self.body, Body::Over) {
                     self.origin.keep(connection);
                 }
                 Ok(None)
