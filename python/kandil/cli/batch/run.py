@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import stat
-import sys
-import tempfile
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kandil.cli.batch.rows import readable
 from kandil.cli.group import GivenPath, Settings, common_options
 from kandil.cli.naming import naming_options
 from kandil.cli.sizes import duration_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from kandil.batch import Order, Plan, Summary
     from kandil.cli.batch.screen import Screen
@@ -35,7 +31,7 @@ Examples:
   kandil batch run prompts.jsonl -o results.jsonl --dry-run      rows, tokens, cost, time
   kandil batch run prompts.jsonl -o results.jsonl --budget 5.00
   kandil batch run questions.txt --text -o answers.jsonl -m ./model.gguf
-  kandil batch run people.jsonl --template "Greet {{name}}" -o out.jsonl -m gpt-5-mini
+  kandil batch run people.csv --template "Greet {{name}}" -o out.jsonl -m gpt-5-mini
   kandil batch run all.jsonl --shard 2/8 -o part2.jsonl          the second of eight parts
 
 \b
@@ -44,7 +40,9 @@ A line of the input is one of
   {"messages": [{"role": "user", "content": "…"}], "max_tokens": 100}
   {"prompt": "…"}
   any object, of which --template makes a prompt; text, with --text
+and INPUT may be a table, .csv, .tsv or .parquet, whose columns are the fields of such objects.
 
+\b
 A line of the output is OpenAI's batch result, with the row's custom_id; rows that fail go to RESULTS.errors.jsonl. Rows
 without a custom_id are row-1, row-2 and so on. The same command goes on after a crash, a full disk or Ctrl-C, and sends
 no row again that has its result. Rows of several models go to each one's own limits, side by side.
@@ -106,7 +104,7 @@ def command(ctx: click.Context, /, *, source: str, **asked: Any) -> int:
     loaded = config.load()
     screen = Screen(settings, how="none" if asked["quiet"] else asked["progress"], quiet=asked["quiet"])
     model = _model(asked)
-    with _readable(source, Path(asked["output"])) as path:
+    with readable(source, Path(asked["output"]).parent) as path:
         return _run(_order(source, path, model, asked), loaded, screen, settings, asked)
 
 
@@ -219,28 +217,3 @@ def _schema(name: str | None) -> dict[str, Any] | None:
     from kandil.batch import schema
 
     return schema(Path(name))
-
-
-@contextmanager
-def _readable(name: str, output: Path) -> Iterator[Path]:
-    """A file that can be read twice: what comes through a pipe is kept beside the output for as long as it takes."""
-    path = Path(name)
-    if name != "-" and not _is_pipe(path):
-        yield path
-        return
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", suffix=".rows") as kept:
-        if name == "-":
-            shutil.copyfileobj(sys.stdin.buffer, kept)
-        else:
-            with path.open("rb") as pipe:
-                shutil.copyfileobj(pipe, kept)
-        kept.flush()
-        yield Path(kept.name)
-
-
-def _is_pipe(path: Path) -> bool:
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)

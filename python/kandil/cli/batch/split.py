@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kandil.cli.batch.rows import readable
 from kandil.cli.group import GivenPath, Settings, common_options
 
 HELP = """Divide a file of requests into parts, for several machines or accounts.
@@ -35,7 +36,8 @@ def command(ctx: click.Context, /, *, source: str, shards: int, folder: str | No
     settings = ctx.find_object(Settings)
     assert settings is not None
     place = Path(source).parent if folder is None else Path(folder)
-    made = parts.split(Path(source), shards, place, text=text)
+    with readable(source, place) as path:
+        made = parts.split(path, shards, place, text=text)
     if settings.json:
         write_report("kandil.batch-split/1", parts=[{"path": path, "rows": rows} for path, rows in made])
     else:

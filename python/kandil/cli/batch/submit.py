@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kandil.cli.batch.rows import readable
 from kandil.cli.group import GivenPath, Settings, common_options
 from kandil.cli.naming import naming_options
 
@@ -63,15 +64,23 @@ SCHEMA = "kandil.batch-submission/1"
 @common_options
 @click.pass_context
 def command(ctx: click.Context, /, *, source: str, **asked: Any) -> int:
-    from kandil import config
-    from kandil.batch import submitted
     from kandil.cli.batch.screen import Screen
-    from kandil.cli.keys import open_keys
 
+    if source == "-" and not asked["output"]:
+        raise click.UsageError("where rows come through a pipe, say where the answers go: -o FILE", ctx)
     settings = ctx.find_object(Settings)
     assert settings is not None
     screen = Screen(settings, how="none", quiet=asked["quiet"])
-    order = _order(source, asked)
+    output = Path(asked["output"] or Path(source).with_name(f"{Path(source).stem}.results.jsonl"))
+    with readable(source, output.parent) as path:
+        return _submit(_order(source, path, output, asked), screen, settings, asked)
+
+
+def _submit(order: Order, screen: Screen, settings: Settings, asked: dict[str, Any]) -> int:
+    from kandil import config
+    from kandil.batch import submitted
+    from kandil.cli.keys import open_keys
+
     loaded, keys = config.load(), open_keys(no_input=asked["no_input"])
     before = submitted.pending(order.output)
     if before is None:
@@ -146,13 +155,12 @@ async def _planned(
         raise
 
 
-def _order(source: str, asked: dict[str, Any]) -> Order:
+def _order(source: str, path: Path, output: Path, asked: dict[str, Any]) -> Order:
     from kandil.batch import Filling, Order, errors_file
     from kandil.cli.naming import resolved
     from kandil.registry import choice
 
-    path, name = Path(source), asked["model"]
-    output = Path(asked["output"]) if asked["output"] else path.with_name(f"{path.stem}.results.jsonl")
+    name = asked["model"]
     model: Any = None
     if name is not None:
         model = (
@@ -171,6 +179,7 @@ def _order(source: str, asked: dict[str, Any]) -> Order:
             system=asked["system"],
             body={name: asked[name] for name in ("max_tokens", "temperature") if asked[name] is not None},
         ),
+        shown="standard input" if source == "-" else source,
     )
 
 
