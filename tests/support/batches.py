@@ -139,6 +139,7 @@ class Folder:
         stdin: bytes = b"",
         began: Callable[[trio.Process], object] = lambda _: None,
         hears: Callable[[str], object] = lambda _: None,
+        deadline_seconds: float = DEADLINE_SECONDS,
         **environment: str,
     ) -> Done:
         """`kandil ARGS`, here. `began` gets the process, for signals; `hears` each line of its standard error."""
@@ -172,7 +173,7 @@ class Folder:
                 with trio.fail_after(DEADLINE_SECONDS), contextlib.suppress(trio.BrokenResourceError):
                     await process.stdin.send_all(stdin)
                     await process.stdin.aclose()
-                with trio.fail_after(DEADLINE_SECONDS):
+                with trio.fail_after(deadline_seconds):
                     await process.wait()
             finally:
                 process.kill()
