@@ -63,6 +63,31 @@ async def test_an_answer_that_stalls_is_asked_for_again(here: Folder) -> None:
     assert here.texts() == batches.answers(rows)
 
 
+async def test_an_answer_that_drips_for_ever_is_asked_for_again(here: Folder) -> None:
+    """Each byte comes in time, and there is always one more: until six times `--timeout` are over."""
+    here.write([{"prompt": "hi"}])
+    dripped = 0
+
+    async def answer(stream: trio.abc.Stream, _request: bytes) -> bool:
+        nonlocal dripped
+        if dripped:
+            await stream.send_all(batches.chat("re: hi"))
+            return False
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while True:
+            await stream.send_all(b" ")
+            dripped += 1
+            await trio.sleep(0.05)
+
+    async with raw.serving(answer) as server:
+        here.add("mine", f"{server.url}v1")
+        done = await here.batch("--timeout", "250ms", "--json")
+        assert done.code == 0, done.err
+    assert here.texts() == {"row-1": "re: hi"}
+    assert dripped > 1
+    assert done.report["retried"] == 1
+
+
 async def test_nobody_listens(here: Folder) -> None:
     rows = batches.prompts(10)
     here.write(rows)

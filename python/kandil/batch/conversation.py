@@ -54,7 +54,7 @@ class Conversation:
     core: _core.BatchRun
     lanes: Sequence[Open]
     retry_limited: bool
-    first_byte_seconds: float
+    sending: Sending
     took: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
     """Told everything that is taken."""
 
@@ -77,7 +77,7 @@ class Conversation:
         self, number: int, lane: int, refusal: Refusal | None, malformed: str | None, fault: Fault | None
     ) -> tuple[int, str, str, float, float | None, str, str]:
         opened = self.lanes[lane]
-        error = error_of(opened.target.endpoint, self.first_byte_seconds, refusal, malformed, fault)
+        error = error_of(opened.target.endpoint, self.sending, refusal, malformed, fault)
         decision: Decision = decide(error, opened.bucket, retry_limited=self.retry_limited)
         opened.trouble = error
         if decision.verdict == "stop":

@@ -10,6 +10,7 @@ from kandil.errors import KandilError, RedirectRefused, ReplyUnreadable, UrlUnus
 from kandil.http import faults, urls
 
 if TYPE_CHECKING:
+    from kandil.batch.order import Sending
     from kandil.providers import Endpoint
 
 CONNECT_SECONDS: Final = 10.0
@@ -21,7 +22,7 @@ Fault = tuple[str, dict[str, Any]]
 
 def error_of(
     endpoint: Endpoint,
-    first_byte_seconds: float,
+    sending: Sending,
     refusal: Refusal | None,
     malformed: str | None,
     fault: Fault | None,
@@ -38,8 +39,9 @@ def error_of(
             host=url.hostname or "",
             port=url.port or (443 if url.scheme == "https" else 80),
             connect_seconds=CONNECT_SECONDS,
-            first_byte_seconds=first_byte_seconds,
+            first_byte_seconds=sending.first_byte_seconds,
             idle_seconds=IDLE_SECONDS,
+            total_seconds=sending.total_seconds,
         )
         return faults.error(asked, fault)
     return ReplyUnreadable(endpoint.provider, malformed or "it is empty")

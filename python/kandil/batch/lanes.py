@@ -65,7 +65,7 @@ async def lane(
             breaker=limiter.breaker(endpoint.origin).core,
             first=most if sending.concurrency else min(most, _FIRST_CONCURRENCY),
             most=most,
-            deadlines=(CONNECT_SECONDS, sending.first_byte_seconds, IDLE_SECONDS, None),
+            deadlines=(CONNECT_SECONDS, sending.first_byte_seconds, IDLE_SECONDS, sending.total_seconds),
             largest_body_bytes=LARGEST_ANSWER_BYTES,
             prices=pico(target.price, largest_input_tokens),
             usual_output_tokens=USUAL_OUTPUT_TOKENS,

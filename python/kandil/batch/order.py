@@ -19,6 +19,8 @@ USUAL_RETRIES: Final = 5
 USUAL_REASKS: Final = 2
 PATIENCE_SECONDS: Final = 1800.0
 FIRST_BYTE_SECONDS: Final = 600.0
+_WHOLE: Final = 6
+"""So many times as long as an answer may take to begin, it may take in all: one that drips for ever is none."""
 LARGEST_ANSWER_BYTES: Final = 32 << 20
 _LARGEST_SCHEMA_BYTES: Final = 1 << 20
 
@@ -67,6 +69,11 @@ class Sending:
     """An answer that has not begun after so long is asked for again."""
     patience_seconds: float = PATIENCE_SECONDS
     """A server that answers nothing for so long is given up."""
+
+    @property
+    def total_seconds(self) -> float:
+        """An answer that is not whole after so long is asked for again."""
+        return _WHOLE * self.first_byte_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,7 +218,7 @@ class Batch:
                 with suppress(trio.BrokenResourceError):  # nobody wants them
                     give.send_nowait(taken)
 
-        conversation = Conversation(core, self._lanes, self._retry_limited, self._sending.first_byte_seconds, took)
+        conversation = Conversation(core, self._lanes, self._retry_limited, self._sending, took)
         async with give, trio.open_nursery() as nursery:
             nursery.start_soon(feeding.feed)
             await conversation.until_ended()

@@ -45,8 +45,8 @@ class Screen:
         self._wipe()
         print(shortened(redacted(text), _LONGEST_NOTICE), file=sys.stderr)
 
-    def plan(self, plan: Plan) -> None:
-        """What is about to happen, in a few lines."""
+    def plan(self, plan: Plan, *, at_once: bool = True) -> None:
+        """What is about to happen, in a few lines; what it costs and takes, if it is to happen `at_once`."""
         recorded = plan.recorded
         if recorded.torn_bytes:
             self.say(f"{plan.order.written}: a last line that was cut off was removed ({recorded.torn_bytes:,} bytes)")
@@ -66,7 +66,7 @@ class Screen:
         self.say(f"{plan.rows:,} rows{done}{invalid}{elsewhere}")
         for lane in plan.lanes:
             if lane.left:
-                self.say(f"  {_lane(lane)}")
+                self.say(f"  {_lane(lane, at_once=at_once)}")
 
     def report_plan(self, plan: Plan) -> None:
         """`--dry-run --json`."""
@@ -186,15 +186,15 @@ def _failed_before(plan: Plan) -> str:
     return f" ({plan.failed:,} have failed: --retry-failed sends them again)" if plan.failed else ""
 
 
-def _lane(lane: LanePlan) -> str:
+def _lane(lane: LanePlan, *, at_once: bool) -> str:
     parts = [
         f"{lane.left:,} rows",
         f"about {human_count(lane.input_tokens)} tokens in",
         f"{human_count(lane.likely_output_tokens)} out" + (" (guessed)" if lane.unbounded else ""),
     ]
-    if lane.cost_usd is not None:
+    if at_once and lane.cost_usd is not None:
         parts.append(f"${lane.cost_usd:,.2f}")
-    if lane.seconds is not None:
+    if at_once and lane.seconds is not None:
         parts.append(f"at least {human_time(lane.seconds)} within its limits")
     return f"{printable(lane.name)}: {', '.join(parts)}"
 

@@ -103,7 +103,7 @@ def _anew(order: Order, loaded: Config, keys: Keys, screen: Screen, asked: dict[
 
     plan, costs = run_async(partial(_planned, order, loaded, keys, screen.say, asked))
     with closing(plan):
-        screen.plan(plan)
+        screen.plan(plan, at_once=False)
         if not asked["quiet"] and not asked["json"]:
             _show_costs(plan, costs)
         if asked["dry_run"]:
