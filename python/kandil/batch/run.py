@@ -55,9 +55,7 @@ async def run(
         core = _started(plan, lanes)
         batch_state.clear(order.output, order.input)
         watch.keep("running")
-        conversation = Conversation(
-            core, lanes, settings.limits.rate_limit_retry, order.sending, watch.took
-        )
+        conversation = Conversation(core, lanes, settings.limits.rate_limit_retry, order.sending, watch.took)
         ended: dict[str, Any] = {"end": "stopped", "why": None, "lanes": [], "done": [], "seconds": None}
         closed: Closed = (0, None, [], 0)
         try:
