@@ -82,6 +82,19 @@ def test_nothing_asked_is_an_error(run: type_of_run) -> None:
     assert "nothing was asked" in done.stderr
 
 
+def test_what_a_project_tells_the_model_is_said(run: type_of_run, tmp_path: Path) -> None:
+    (tmp_path / ".kandil.toml").write_text('[models.tiny]\nsystem = "say yes"\n')
+    done = run("ask", "-m", "tiny.gguf", "hello")
+    assert f"the system prompt is of {tmp_path}/.kandil.toml:2\n" in done.stderr
+    assert "system prompt" not in run("ask", "-m", "tiny.gguf", "hello", "-s", "be brief").stderr
+
+
+def test_a_context_that_the_model_does_not_have_is_said(run: type_of_run) -> None:
+    done = run("ask", "-m", "tiny.gguf", "hello", "--ctx", "100000")
+    assert (done.returncode, done.stdout) == (0, f"{answering.ANSWER}\n")
+    assert "warning: the model's context is 2,048 tokens; more is not loaded\n" in done.stderr
+
+
 def test_a_file_with_nothing_in_it_is_told_of(run: type_of_run, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_bytes(b"\n")
     done = run("ask", "-m", "tiny.gguf", "hello", "-q", "-f", "empty.txt")

@@ -91,6 +91,8 @@ async def begun(
 ) -> Answer:
     """As `answering`, with a client that is there already; what is started ends with `stack`."""
     request = _request(question, settings)
+    if question.system is None and request.system:
+        _say_whose(("models", _name(question.model), "system"), settings, notice)
     place = await serving.place(question.model, settings, notice)
     check(question, request, place)
     target, request = await stack.enter_async_context(
@@ -115,6 +117,13 @@ def _request(question: Question, settings: Config) -> Request:
         context_tokens=question.context_tokens or said.context,
         stream=question.stream,
     )
+
+
+def _say_whose(system: tuple[str, ...], settings: Config, notice: Callable[[str], None]) -> None:
+    """A cloned repository may say what the model is told, and not behind its user's back."""
+    origin = settings.origin(system)
+    if origin.kind == "project":
+        notice(f"the system prompt is of {origin}")
 
 
 def _name(model: Profile | Path) -> str:

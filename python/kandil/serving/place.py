@@ -143,7 +143,10 @@ async def _served(
     assert found.located is not None
     files = found.located.files
     projector = found.located.projector if any(message.images for message in request.messages) else None
-    context = _context(request, found.profile.context_window)
+    window = found.profile.context_window
+    context = _context(request, window)
+    if window and (request.context_tokens or 0) > window:
+        notice(f"warning: the model's context is {window:,} tokens; more is not loaded")
     verified = {path: os.stat(path) for path in [*files, *([projector] if projector else [])]}
     await trusted(files, notice, projector=projector)
     if _TEMPLATE not in found.located.headers[0]:
