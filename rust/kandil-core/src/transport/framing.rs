@@ -357,6 +357,33 @@ mod tests {
         }
     }
 
+    /// Where a server's bytes are cut is the network's doing, and must not decide what they mean.
+    #[test]
+    fn what_is_damaged_is_the_same_however_it_is_cut() {
+        let whole = [
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nhello, world".as_slice(),
+            &[CHUNKED, b"5\r\nhello\r\n2;x\r\n, \r\n5\r\nworld\r\n0\r\nx: y\r\n\r\n"].concat(),
+        ];
+        let mut random = 6_u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % below
+        };
+        for round in 0..20_000 {
+            let mut damaged = whole[round % 2].to_vec();
+            for _ in 0..=next(3) {
+                let at = next(damaged.len());
+                match next(3) {
+                    0 => damaged[at] = b"\r\n: ;0129azHTP\0\xff"[next(16)],
+                    1 => drop(damaged.remove(at)),
+                    _ => damaged.insert(at, b"\r\n:;0"[next(5)]),
+                }
+            }
+            let parts: Vec<&[u8]> = damaged.chunks(1 + next(7)).collect();
+            assert_eq!(answer(&parts), answer(&[&damaged]), "{}", damaged.escape_ascii());
+        }
+    }
+
     #[test]
     fn what_is_not_as_http_says_is_refused() {
         let refused: [(&[u8], &str); 12] = [
