@@ -1,0 +1,160 @@
+//! What is there of a file, beside it: lines that are only added, so that a crash costs the last one.
+//!
+//! ```text
+//! {"etag": …}      the first line: what the file is a part of, in its writer's words
+//! @5f0c…           what follows was written since this start of the system
+//! +17              block 17 is written
+//! =40              the first 40 of these are on the disk, too
+//! ```
+//!
+//! What is written is there after a crash of the process; after a power cut, what is on the disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// No file has so many blocks.
+const LARGEST: u64 = 64 << 20;
+
+/// Open for adding to it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    /// Blocks that it has.
+    count: usize,
+}
+
+/// What a journal says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    /// It is about another file, or an earlier state of this one.
+    Other,
+    /// These blocks are there.
+    Blocks(Vec<usize>),
+}
+
+impl Journal {
+    /// Begins it anew unless it is about the same file. `boot`: the system's start.
+    pub(super) fn open(path: &Path, identity: &str, boot: &str) -> io::Result<(Journal, Found)> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let mut text = Vec::new();
+        Read::by_ref(&mut file).take(LARGEST).read_to_end(&mut text)?;
+        let whole = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
+        text.truncate(whole);
+        let found = said(&text, identity, boot);
+        let Found::Blocks(_) = &found else {
+            file.set_len(0)?;
+            file.write_all(format!("{identity}\n@{boot}\n").as_bytes())?;
+            return Ok((Journal { file, count: 0 }, found));
+        };
+        file.set_len(whole as u64)?;
+        file.write_all(format!("@{boot}\n").as_bytes())?;
+        let count = lines(&text).filter(|line| line.starts_with(b"+")).count();
+        Ok((Journal { file, count }, found))
+    }
+
+    /// These blocks were written.
+    pub(super) fn wrote(&mut self, blocks: impl Iterator<Item = usize>) -> io::Result<()> {
+        let mut text = String::new();
+        for block in blocks {
+            text.push_str(&format!("+{block}\n"));
+            self.count += 1;
+        }
+        if text.is_empty() { Ok(()) } else { self.file.write_all(text.as_bytes()) }
+    }
+
+    /// How many there are, for [`Journal::synced`].
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The first so many are on the disk.
+    pub(super) fn synced(&mut self, count: usize) -> io::Result<()> {
+        self.file.write_all(format!("={count}\n").as_bytes())?;
+        self.file.sync_data()
+    }
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
+}
+
+fn said(text: &[u8], identity: &str, boot: &str) -> Found {
+    let mut lines = lines(text);
+    match lines.next() {
+        None | Some(b"") => return Found::Nothing,
+        Some(first) if first == identity.as_bytes() => {}
+        Some(_) => return Found::Other,
+    }
+    let (mut written, mut synced) = (Vec::new(), 0);
+    let mut last: &[u8] = b"";
+    for line in lines {
+        match line.split_first() {
+            Some((b'@', start)) => {
+                if start != last {
+                    forget(&mut written, synced);
+                }
+                last = start;
+            }
+            Some((b'+', block)) => written.push(number(block)),
+            Some((b'=', count)) => synced = number(count).unwrap_or_default().max(synced),
+            _ => {}
+        }
+    }
+    if last != boot.as_bytes() {
+        forget(&mut written, synced);
+    }
+    Found::Blocks(written.into_iter().flatten().collect())
+}
+
+/// The system has started anew since: what was not on the disk may be lost.
+fn forget(written: &mut [Option<usize>], synced: usize) {
+    written.iter_mut().skip(synced).for_each(|block| *block = None);
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(text: &str, boot: &str) -> Found {
+        said(text.as_bytes(), "id", boot)
+    }
+
+    #[test]
+    fn what_was_written_counts_until_the_system_starts_anew() {
+        let text = "id\n@one\n+3\n+1\n=1\n+2\n";
+        assert_eq!(blocks(text, "one"), Found::Blocks(vec![3, 1, 2]));
+        assert_eq!(blocks(text, "two"), Found::Blocks(vec![3]));
+        let more = format!("{text}@two\n+5\n");
+        assert_eq!(blocks(&more, "two"), Found::Blocks(vec![3, 5]));
+        assert_eq!(blocks(&more, "one"), Found::Blocks(vec![3]));
+        assert_eq!(blocks(&format!("{more}=4\n"), "three"), Found::Blocks(vec![3, 5]));
+    }
+
+    #[test]
+    fn another_file_is_not_mixed_in() {
+        assert_eq!(blocks("other\n@one\n+3\n", "one"), Found::Other);
+        assert_eq!(blocks("", "one"), Found::Nothing);
+        assert_eq!(blocks("id\n@one\nrubbish\n+x\n+\n+7\n=y\n", "one"), Found::Blocks(vec![7]));
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off() {
+        let folder = std::env::temp_dir().join(format!("kandil-journal-{}", std::process::id()));
+        std::fs::write(&folder, "id\n@one\n+3\n+41").unwrap();
+        let (mut journal, found) = Journal::open(&folder, "id", "one").unwrap();
+        assert_eq!(found, Found::Blocks(vec![3]));
+        journal.wrote([4].into_iter()).unwrap();
+        journal.synced(journal.count()).unwrap();
+        assert_eq!(std::fs::read_to_string(&folder).unwrap(), "id\n@one\n+3\n@one\n+4\n=2\n");
+        assert_eq!(Journal::open(&folder, "new", "one").unwrap().1, Found::Other);
+        assert_eq!(std::fs::read_to_string(&folder).unwrap(), "new\n@one\n");
+        std::fs::remove_file(&folder).unwrap();
+    }
+}

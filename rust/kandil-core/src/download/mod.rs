@@ -1,0 +1,171 @@
+//! A file from a server to this disk: by several connections, hashed while it comes, and going on after any end.
+//!
+//! What is tried, how often and from where is for the caller to say: a [`Download`] keeps what came from one attempt to
+//! the next, in [`Place`]. Python's `kandil.download` is that caller.
+
+mod attempt;
+mod blocks;
+mod journal;
+mod part;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, Uri};
+use tokio::sync::Notify;
+
+pub use blocks::BLOCK;
+pub use part::{Place, Progress};
+
+use crate::sha256::Digest;
+use crate::transport::{Deadlines, Fault, Proxy, Settings, Thread, Waker};
+use journal::Found;
+use part::Writing;
+
+/// Where a file comes from, in one attempt.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Without redirects from here on.
+    pub uri: Uri,
+    /// A key is marked as sensitive.
+    pub headers: HeaderMap,
+    /// What the server calls this state of the file: another one is never mixed in.
+    pub etag: Option<String>,
+    /// Of each request.
+    pub deadlines: Deadlines,
+    /// Who leads to its origin, which is named as in `https://example.com`.
+    pub proxy: Option<(String, Proxy)>,
+}
+
+/// How much at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Connections, at most. A file that can only come whole has one.
+    pub connections: usize,
+    /// Bytes a second, of all together.
+    pub rate: Option<u64>,
+}
+
+/// Why an attempt ended before all was there.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The network.
+    Fault(Fault),
+    /// The server has answered something else.
+    Refused {
+        /// HTTP's.
+        status: u16,
+        /// As they came.
+        headers: HeaderMap,
+    },
+    /// The file is not the one any more that was begun, or the server does not give parts of it.
+    Changed(&'static str),
+    /// The server has packed the file, which is none then that anybody published.
+    Encoded(String),
+    /// It cannot be written.
+    Disk(io::Error),
+}
+
+/// A file that comes. Dropping it ends that, and keeps what came.
+pub struct Download {
+    thread: Thread,
+    writing: Writing,
+    pace: Pace,
+    waker: Arc<Waker>,
+    ended: Arc<Mutex<Option<Vec<Trouble>>>>,
+    stop: Arc<Notify>,
+    /// Bytes that were there before.
+    pub resumed: u64,
+    /// What was there before was of another file, and is gone.
+    pub replaced: bool,
+}
+
+impl Download {
+    /// What is there is read and hashed from now on. `size` in bytes, where it is known; with a journal it must be.
+    ///
+    /// # Errors
+    /// The file or its journal cannot be opened, or there is no room for it.
+    pub fn open(place: Place<'_>, size: Option<u64>, pace: Pace) -> io::Result<Download> {
+        let waker = Arc::new(Waker::new()?);
+        let (writing, found) = Writing::open(place, size, Arc::clone(&waker))?;
+        let thread = Thread::start(Settings::default()).map_err(|fault| io::Error::other(fault.to_string()))?;
+        Ok(Download {
+            thread,
+            resumed: writing.part.progress().written,
+            replaced: found == Found::Other,
+            writing,
+            pace,
+            waker,
+            ended: Arc::default(),
+            stop: Arc::default(),
+        })
+    }
+
+    /// Woken when an attempt ends, and when all is hashed.
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Begins to fetch what is missing; one attempt at a time.
+    pub fn attempt(&self, source: Source) {
+        let (part, pace) = (Arc::clone(&self.writing.part), self.pace);
+        let (ended, stop, waker) = (Arc::clone(&self.ended), Arc::clone(&self.stop), Arc::clone(&self.waker));
+        self.thread.spawn(move |client| async move {
+            let troubles = tokio::select! {
+                biased;
+                () = stop.notified() => Vec::new(),
+                troubles = attempt::run(&client, &part, source, pace) => troubles,
+            };
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(troubles);
+            waker.wake();
+        });
+    }
+
+    /// What went wrong in an attempt that has ended; empty: nothing. None: it goes on.
+    #[must_use]
+    pub fn ended(&self) -> Option<Vec<Trouble>> {
+        let mut troubles = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        troubles.extend(self.writing.part.failure().map(Trouble::Disk));
+        Some(troubles)
+    }
+
+    /// Ends the attempt. What came is kept.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.writing.part.progress()
+    }
+
+    /// The SHA-256 of all, as soon as all has come and is hashed.
+    ///
+    /// # Errors
+    /// What was written cannot be read.
+    pub fn digest(&self) -> io::Result<Option<Digest>> {
+        let digest = self.writing.part.digest();
+        match self.writing.part.failure() {
+            Some(error) if digest.is_none() => Err(error),
+            _ => Ok(digest),
+        }
+    }
+
+    /// All that was written is on the disk.
+    ///
+    /// # Errors
+    /// It could not be written there.
+    pub fn sync(&self) -> io::Result<()> {
+        self.writing.part.sync()
+    }
+}
+
+/// Where a block ends.
+fn end_of(block: usize, size: Option<u64>) -> u64 {
+    (block as u64).saturating_add(1).saturating_mul(BLOCK).min(size.unwrap_or(u64::MAX))
+}

@@ -1,0 +1,274 @@
+//! A file while it comes: written as it comes, hashed behind the first gap, and now and then made safe on the disk.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::blocks::Blocks;
+use super::journal::{Found, Journal};
+use crate::sha256::{Digest, Sha256};
+use crate::transport::Waker;
+
+/// What is hashed at once: it fits into a core's own cache.
+const READ: usize = 512 << 10;
+/// How often what was written is made safe.
+const SYNC: Duration = Duration::from_secs(5);
+
+/// Where a file goes while it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The file itself.
+    pub file: &'a Path,
+    /// What is there of it; None: it can only come whole.
+    pub journal: Option<&'a Path>,
+    /// In the journal: what must be the same for blocks to belong together. One line.
+    pub identity: &'a str,
+    /// The system's start, which a power cut changes.
+    pub boot: &'a str,
+}
+
+/// How far it is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// None: nobody has said.
+    pub size: Option<u64>,
+    /// On this machine.
+    pub written: u64,
+    /// From the beginning.
+    pub hashed: u64,
+}
+
+/// The file, as its threads share it.
+pub(super) struct Part {
+    file: File,
+    state: Mutex<State>,
+    /// There is more to hash, or an end.
+    grown: Condvar,
+    /// There is an end.
+    closed: Condvar,
+    waker: Arc<Waker>,
+}
+
+struct State {
+    blocks: Option<Blocks>,
+    journal: Option<Journal>,
+    /// Without blocks: all that came.
+    written: u64,
+    /// Without blocks: known at the end.
+    size: Option<u64>,
+    hashed: u64,
+    digest: Option<Digest>,
+    failed: Option<io::Error>,
+    closing: bool,
+}
+
+/// A file while it comes, with the threads that hash it and make it safe. Dropping it keeps what came.
+pub(super) struct Writing {
+    pub(super) part: Arc<Part>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Writing {
+    /// The file, and what was found of it.
+    pub(super) fn open(place: Place<'_>, size: Option<u64>, waker: Arc<Waker>) -> io::Result<(Writing, Found)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).mode(0o600).open(place.file)?;
+        let (journal, found) = match place.journal.zip(size) {
+            Some((path, _)) => {
+                let (journal, found) = Journal::open(path, place.identity, place.boot)?;
+                (Some(journal), found)
+            }
+            None => (None, Found::Nothing),
+        };
+        let mut blocks = journal.as_ref().and(size).map(Blocks::new);
+        let there = file.metadata()?.len();
+        if let (Some(blocks), Found::Blocks(found)) = (&mut blocks, &found) {
+            found.iter().filter(|at| super::end_of(**at, size) <= there).for_each(|at| blocks.restore(*at));
+        } else {
+            file.set_len(0)?;
+        }
+        if let Some(size) = size {
+            reserve(&file, size)?;
+        }
+        let state = State {
+            written: 0,
+            size: if blocks.is_some() { size } else { None },
+            blocks,
+            journal,
+            hashed: 0,
+            digest: None,
+            failed: None,
+            closing: false,
+        };
+        let part =
+            Arc::new(Part { file, state: Mutex::new(state), grown: Condvar::new(), closed: Condvar::new(), waker });
+        let mut threads = vec![started("kandil-hash", Arc::clone(&part), Part::hash)?];
+        if part.lock().journal.is_some() {
+            threads.push(started("kandil-sync", Arc::clone(&part), Part::keep_safe)?);
+        }
+        Ok((Writing { part, threads }, found))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.part.lock().closing = true;
+        self.part.grown.notify_all();
+        self.part.closed.notify_all();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn started(name: &str, part: Arc<Part>, work: fn(&Part) -> io::Result<()>) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        if let Err(error) = work(&part) {
+            part.lock().failed.get_or_insert(error);
+        }
+        part.waker.wake();
+    })
+}
+
+impl Part {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let state = self.lock();
+        let written = state.blocks.as_ref().map_or(state.written, Blocks::total);
+        Progress { size: state.size, written, hashed: state.hashed }
+    }
+
+    /// How much was written that is not hashed yet, from the front.
+    pub(super) fn unhashed(&self) -> u64 {
+        let state = self.lock();
+        state.front().saturating_sub(state.hashed)
+    }
+
+    pub(super) fn take(&self, shares: usize) -> Option<Range<u64>> {
+        self.lock().blocks.as_mut()?.take(shares)
+    }
+
+    pub(super) fn give_back(&self, span: &Range<u64>) {
+        if let Some(blocks) = &mut self.lock().blocks {
+            blocks.give_back(span);
+        }
+    }
+
+    /// The bytes are in the file, and what is whole by them is in the journal.
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)?;
+        let mut state = self.lock();
+        let State { blocks, journal, written, .. } = &mut *state;
+        *written += bytes.len() as u64;
+        if let (Some(blocks), Some(journal)) = (blocks, journal) {
+            journal.wrote(blocks.wrote(offset, bytes.len() as u64))?;
+        }
+        drop(state);
+        self.grown.notify_all();
+        Ok(())
+    }
+
+    /// A file that comes whole has come.
+    pub(super) fn ended(&self) {
+        let mut state = self.lock();
+        state.size = Some(state.written);
+        drop(state);
+        self.grown.notify_all();
+    }
+
+    /// Why nothing can be written or read any more; once.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        self.lock().failed.take()
+    }
+
+    /// The digest of all, once all is hashed.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.lock().digest
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn hash(&self) -> io::Result<()> {
+        let (mut sha256, mut hashed, mut buffer) = (Sha256::default(), 0, vec![0; READ]);
+        loop {
+            let mut state = self.lock();
+            state.hashed = hashed;
+            while state.front() == hashed && state.size != Some(hashed) && !state.closing {
+                state = self.grown.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.size == Some(hashed) {
+                state.digest = Some(sha256.digest());
+                return Ok(());
+            }
+            if state.closing {
+                return Ok(());
+            }
+            let ready = usize::try_from(state.front() - hashed).unwrap_or(READ).min(READ);
+            drop(state);
+            let part = &mut buffer[..ready];
+            self.file.read_exact_at(part, hashed)?;
+            sha256.update(part);
+            hashed += ready as u64;
+        }
+    }
+
+    /// Until the end; what is written after the last time is made safe with the end.
+    fn keep_safe(&self) -> io::Result<()> {
+        let mut safe = 0;
+        loop {
+            let is_open = |state: &mut State| !state.closing;
+            let waited = self.closed.wait_timeout_while(self.lock(), SYNC, is_open);
+            let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let Some(journal) = &state.journal else { return Ok(()) };
+            let (count, closing) = (journal.count(), state.closing);
+            drop(state);
+            if count > safe {
+                self.file.sync_data()?;
+                if let Some(journal) = &mut self.lock().journal {
+                    journal.synced(count)?;
+                }
+                safe = count;
+            }
+            if closing {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl State {
+    fn front(&self) -> u64 {
+        self.blocks.as_ref().map_or(self.written, Blocks::front)
+    }
+}
+
+/// The disk's room is this file's, so that it does not end in the middle; where a file system does not do that, it may.
+fn reserve(file: &File, size: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let Ok(length) = libc::off_t::try_from(size) else {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        // SAFETY: the descriptor is open for as long as `file` lives; nothing else is pointed to.
+        let failed =
+            length > 0 && unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, length) } != 0;
+        if failed {
+            let error = io::Error::last_os_error();
+            if !matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINTR)) {
+                return Err(error);
+            }
+        }
+    }
+    let _ = (file, size);
+    Ok(())
+}
