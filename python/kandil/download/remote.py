@@ -1,8 +1,12 @@
-"""A file that somebody offers."""
+"""A file that somebody offers, and what became of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +26,17 @@ class Remote:
     """The commit of its repository, or the digest of its manifest."""
     key_name: str | None = None
     """Whose key in the keyring may go to the origin of `url`, and to no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file that is on the disk, whole, under its name. `sha256` is of its bytes, and is what was published."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    etag: str | None
+    """As its server called this version of it; None, where it said nothing or was not asked."""
+    revision: str | None
+    reused_bytes: int
+    """Those that were there before."""

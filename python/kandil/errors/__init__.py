@@ -43,6 +43,14 @@ from kandil.errors.credentials import (
     KeyUnusable,
     ProviderUnknown,
 )
+from kandil.errors.download import (
+    DigestDiffers,
+    DownloadForbidden,
+    DownloadInterrupted,
+    DownloadRefused,
+    NoSpace,
+    SizeDiffers,
+)
 from kandil.errors.files import (
     CheckListUnreadable,
     ExpectNeedsOneFile,
@@ -167,8 +175,12 @@ __all__ = [
     "ConnectionRefused",
     "ContextExceeded",
     "DefaultUnusable",
+    "DigestDiffers",
     "DoesNotFit",
+    "DownloadForbidden",
+    "DownloadInterrupted",
     "DownloadMissing",
+    "DownloadRefused",
     "ExpectNeedsOneFile",
     "ExtraMissing",
     "FileReplaced",
@@ -204,6 +216,7 @@ __all__ = [
     "NetworkError",
     "NoModelConfigured",
     "NoRoute",
+    "NoSpace",
     "NotADigest",
     "NotConnected",
     "NotGguf",
@@ -253,6 +266,7 @@ __all__ = [
     "SettingInvalid",
     "SettingUnknown",
     "SigningFailed",
+    "SizeDiffers",
     "StreamBroken",
     "SubmissionMissing",
     "SubmissionPending",
