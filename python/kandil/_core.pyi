@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, final
+from typing import Any, Final, Literal, Self, final
 
 from typing_extensions import Buffer
 
@@ -22,6 +22,7 @@ __all__ = [
     "BatchTarget",
     "Breaker",
     "Bucket",
+    "Download",
     "Entry",
     "Finding",
     "Header",
@@ -575,6 +576,62 @@ class BatchTarget:
         """OpenAI's form of an answer, on one line; what it says; tokens: of the prompt, of these from a cache, of the
         answer. Raises ValueError: it is none.
         """
+
+@final
+class Download:
+    """A file that comes, as `kandil.download` has it fetched. All of it is bytes, and nothing blocks but `sync`."""
+
+    BLOCK_BYTES: Final[int]
+    """What is recorded as one: of a block that has begun, a crash loses what came."""
+    def __new__(
+        cls,
+        file: str | PathLike[str],
+        journal: str | PathLike[str] | None,
+        identity: str,
+        boot: str,
+        size_bytes: int | None,
+        *,
+        connections: int,
+        rate_bytes_per_second: int | None = None,
+    ) -> Self:
+        """What is there, as the journal has it, is read and hashed from now on.
+
+        Without a journal, or where the size is not known, the file can only come whole, and begins anew. `identity` is
+        one line: what must be the same for blocks to belong together. `boot` names the system's start: after another one, what was written is
+        believed only as far as it was on the disk. Raises: OSError: also that there is no room. ValueError.
+        """
+    @property
+    def resumed_bytes(self) -> int:
+        """What was there before."""
+    @property
+    def replaced(self) -> bool:
+        """What was there before was of another file, and is gone."""
+    def fileno(self) -> int:
+        """Readable when an attempt has ended, or all is hashed; `ended` makes it wait again."""
+    def attempt(
+        self,
+        url: str,
+        headers: list[tuple[bytes, bytes]],
+        etag: str | None,
+        deadlines: tuple[float, float, float],
+        proxied: tuple[str, str, str, int, tuple[str, str] | None] | None = None,
+    ) -> None:
+        """Begins to fetch what is missing, from this URL alone, which redirects nowhere: one attempt at a time.
+
+        `deadlines`, in seconds: for a connection, for the head of an answer, between two parts of it. Raises: ValueError.
+        """
+    def ended(self) -> list[tuple[str, dict[str, Any]]] | None:
+        """What went wrong in an attempt that has ended, once: ``fault`` (`fault`, as `Transport.take` has it), ``refused``
+        (`status`, `headers`), ``changed`` (`what`), ``encoded`` (`coding`), ``disk`` (`errno`, `reason`). None: it goes on.
+        """
+    def stop(self) -> None:
+        """Ends the attempt, and keeps what came."""
+    def progress(self) -> tuple[int | None, int, int]:
+        """In bytes: of the whole, where it is known; written; hashed, from the beginning."""
+    def digest(self) -> bytes | None:
+        """The SHA-256 of the whole, once all has come and is hashed. Raises: OSError."""
+    def sync(self) -> None:
+        """All that was written is on the disk. Raises: OSError."""
 
 @final
 class Bucket:

@@ -7,6 +7,8 @@ mod batch_files;
 mod batch_lane;
 mod batch_run;
 mod bucket;
+#[cfg(unix)]
+mod download;
 mod gguf;
 mod library;
 mod names;
@@ -43,6 +45,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<bucket::Bucket>()?;
     m.add_class::<bucket::Breaker>()?;
     m.add_class::<transport::Transport>()?;
+    #[cfg(unix)]
+    m.add_class::<download::Download>()?;
     m.add_class::<schema::JsonSchema>()?;
     m.add_class::<protocol::BatchTarget>()?;
     batch::register(m)?;

@@ -15,7 +15,7 @@ const ANY_SIZE: u64 = u64::MAX;
 /// Method, URL, headers, body; seconds for connect, first byte, idle, and, or None, in all.
 type Asked<'py> = (String, String, Vec<Field<'py>>, Bound<'py, PyBytes>, (f64, f64, f64, Option<f64>));
 /// Name and value.
-type Field<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+pub(crate) type Field<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 #[pyclass(frozen, module = "kandil._core")]
 pub(crate) struct Transport(Relay);
@@ -81,20 +81,11 @@ pub(crate) fn proxy(scheme: &str, host: String, port: u16, user: Option<(String,
 }
 
 fn request((method, url, headers, body, waits): Asked<'_>) -> PyResult<Request> {
-    let unusable = |what: &str| PyValueError::new_err(format!("{what} has characters that cannot be sent"));
-    let mut fields = http::HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        // Neither is repeated: it may be secret.
-        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable("a header's name"))?;
-        let mut value = http::HeaderValue::from_bytes(value.as_bytes()).map_err(|_| unusable("a header"))?;
-        value.set_sensitive(is_secret(name.as_str()));
-        fields.append(name, value);
-    }
     let (connect, first_byte, idle, total) = waits;
     Ok(Request {
         method: method.parse().map_err(|_| unusable("the method"))?,
         uri: url.parse().map_err(|_| unusable("the URL"))?,
-        headers: fields,
+        headers: fields(headers)?,
         body: body.as_bytes().to_vec().into(),
         deadlines: Deadlines {
             connect: seconds(connect),
@@ -106,13 +97,29 @@ fn request((method, url, headers, body, waits): Asked<'_>) -> PyResult<Request> 
     })
 }
 
+/// What cannot be sent is not repeated: it may be secret.
+pub(crate) fn fields(headers: Vec<Field<'_>>) -> PyResult<http::HeaderMap> {
+    let mut fields = http::HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable("a header's name"))?;
+        let mut value = http::HeaderValue::from_bytes(value.as_bytes()).map_err(|_| unusable("a header"))?;
+        value.set_sensitive(is_secret(name.as_str()));
+        fields.append(name, value);
+    }
+    Ok(fields)
+}
+
+fn unusable(what: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} has characters that cannot be sent"))
+}
+
 /// Shown nowhere, and in no table that HTTP/2 compresses by.
 fn is_secret(name: &str) -> bool {
     ["auth", "key", "token", "secret", "cookie"].iter().any(|word| name.contains(word))
 }
 
 /// What is negative is none; what is endless is very long.
-fn seconds(seconds: f64) -> Duration {
+pub(crate) fn seconds(seconds: f64) -> Duration {
     if seconds.is_nan() || seconds <= 0.0 {
         return Duration::ZERO;
     }

@@ -76,7 +76,8 @@ pub(super) struct Writing {
 impl Writing {
     /// The file, and what was found of it.
     pub(super) fn open(place: Place<'_>, size: Option<u64>, waker: Arc<Waker>) -> io::Result<(Writing, Found)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).mode(0o600).open(place.file)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(place.file)?;
         let (journal, found) = match place.journal.zip(size) {
             Some((path, _)) => {
                 let (journal, found) = Journal::open(path, place.identity, place.boot)?;

@@ -206,7 +206,8 @@ fn another_state_of_the_file_begins_anew() {
 
 #[test]
 fn a_server_that_sends_something_else_is_not_believed() {
-    let answers: [(&'static str, fn(&Trouble) -> bool); 7] = [
+    type Expected = fn(&Trouble) -> bool;
+    let answers: [(&'static str, Expected); 7] = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", |it| matches!(it, Trouble::Changed(_))),
         ("HTTP/1.1 416 No\r\ncontent-length: 0\r\n\r\n", |it| matches!(it, Trouble::Changed(_))),
         (

@@ -328,7 +328,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_the_same_however_it_is_cut() {
-        let answers: [(&[u8], (u16, &[u8], bool)); 9] = [
+        type Expected = (u16, &'static [u8], bool);
+        let answers: [(&[u8], Expected); 9] = [
             (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", (200, b"hello", true)),
             (b"\r\nHTTP/1.1 204 No Content\r\n\r\n", (204, b"", true)),
             (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 \r\nContent-Length: 0\r\n\r\n", (500, b"", true)),
