@@ -38,10 +38,14 @@ class Checked:
 
 
 async def check(provider: str, profile: Profile, api: Api | None, keys: Keys) -> Checked:
-    """What the provider says of its key, which goes to where requests for `profile` go and nowhere else.
+    """What the provider says of the key that is kept for it. Raises: as `check_key`; KeyMissing, and as `Keys` does."""
+    return await check_key(provider, profile, api, await keys.get(provider))
+
+
+async def check_key(provider: str, profile: Profile, api: Api | None, secret: Secret) -> Checked:
+    """What the provider says of a key, which goes to where requests for `profile` go and nowhere else.
 
     Raises:
-        KeyMissing, and as `kandil.credentials.Keys` says.
         KeyRejected, PermissionDenied: the provider does not take the key.
         NetworkError, ProviderRefused: it cannot be asked.
     """
@@ -49,7 +53,6 @@ async def check(provider: str, profile: Profile, api: Api | None, keys: Keys) ->
     where = providers.endpoint(profile, known, api)
     elsewhere = api is not None and (api.base_url is not None or api.protocol is not None)
     url = known.check.url if known and not elsewhere else where.models_url
-    secret = await keys.get(provider)
     async with http.open_client() as client:
         reply = await _asked(client, url, where, secret)
         open_to_all = False
