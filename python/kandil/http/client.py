@@ -113,7 +113,7 @@ class Client:
                 waits["read"] = idle_seconds  # httpcore2 looks anew when the body begins
                 connection = core.extensions["network_stream"]
                 if isinstance(connection, Connection):
-                    return Response(core, connection, hop.url, limits, total_by)
+                    return Response(core, connection, hop, limits, total_by)
                 await core.aclose()
                 error = ReplyMalformed(host, "it changes to another protocol, unasked")
             except KandilError as failure:

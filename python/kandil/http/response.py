@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from kandil.errors import KandilError
     from kandil.http.addresses import Zone
     from kandil.http.network import Connection
+    from kandil.http.redirects import Hop
     from kandil.http.timeouts import Timeouts, Timing
-    from kandil.http.urls import Url
 
 _DRAINED_BYTES: Final = 64 << 10
 _DRAINED_SECONDS: Final = 0.1
@@ -33,16 +33,18 @@ class Response:
     """
 
     def __init__(
-        self, core: httpcore2.Response, connection: Connection, url: Url, timeouts: Timeouts, total_by: float
+        self, core: httpcore2.Response, connection: Connection, hop: Hop, timeouts: Timeouts, total_by: float
     ) -> None:
         self.status: int = core.status
-        self.url: str = str(url)
+        self.url: str = str(hop.url)
         """Where it came from, after redirects."""
+        self.keyed: bool = hop.keyed
+        """The key, where there was one, had gone there, too."""
         self.headers: Mapping[str, str] = MappingProxyType(_joined(core.headers))
         self.timing: Timing = connection.begin_body()
         self.received_bytes = 0
         self.expected_bytes = _length(self.headers) if self.status not in _NO_BODY else None
-        self._url, self._timeouts, self._total_by = url, timeouts, total_by
+        self._url, self._timeouts, self._total_by = hop.url, timeouts, total_by
         self._core, self._connection = core, connection
         stream = core.stream
         assert hasattr(stream, "__aiter__")
