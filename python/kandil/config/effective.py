@@ -40,6 +40,13 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """What the user says of a source of models; None leaves it as built in."""
+
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """What the user says of a model; None leaves it to the model."""
 
@@ -90,6 +97,7 @@ class Config:
 
     defaults: Defaults
     api: Mapping[str, Api]
+    sources: Mapping[str, SourceSettings]
     models: Mapping[str, ModelSettings]
     cache: Cache
     limits: Limits
@@ -178,6 +186,7 @@ def _config(layers: tuple[_Layer, ...], variables: Mapping[KeyPath, tuple[str, V
     return Config(
         defaults=_section(Defaults, merged, "defaults"),
         api=_sections(Api, merged, "api"),
+        sources=_sections(SourceSettings, merged, "sources"),
         models=_sections(ModelSettings, merged, "models"),
         cache=_section(Cache, merged, "cache"),
         limits=_section(Limits, merged, "limits"),
@@ -190,7 +199,7 @@ def _config(layers: tuple[_Layer, ...], variables: Mapping[KeyPath, tuple[str, V
     )
 
 
-Section = TypeVar("Section", Defaults, Api, ModelSettings, Cache, Limits)
+Section = TypeVar("Section", Defaults, Api, SourceSettings, ModelSettings, Cache, Limits)
 
 
 def _section(kind: type[Section], merged: Mapping[KeyPath, Value | None], *table: str) -> Section:

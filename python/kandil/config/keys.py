@@ -67,6 +67,10 @@ SETTINGS: Final = (
         "api.*.protocol", "choice", "What the provider speaks.", choices=("openai", "anthropic", "gemini", "ollama"),
         project=False,
     ),
+    Setting(
+        "sources.*.base_url", "url", "Where models are found, for huggingface and ollama-registry: a mirror.",
+        project=False,
+    ),
     Setting("models.*.max_tokens", "whole", "The longest answer, in tokens.", low=1, high=100_000_000),
     Setting("models.*.temperature", "number", "How freely words are chosen; 0 takes the likeliest.", low=0, high=2),
     Setting("models.*.top_p", "number", "The share of likely words that are chosen from.", low=0, high=1, above=True),

@@ -133,3 +133,28 @@ class NothingToContinue(KandilError):
             "this terminal session has no conversation to go on with",
             hint="ask without --continue first; --no-keep, and answers that may hold a key, leave nothing",
         )
+
+
+class NobodyToAsk(KandilError):
+    """A command that asks, and nobody is there."""
+
+    exit_code = 2
+    code = "nobody-to-ask"
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            f"{command} asks questions, and nobody is at a terminal to answer them",
+            hint=f"`{command} --answers FILE` takes the answers from a file; `{command} --help` shows one",
+        )
+        self.command = command
+
+
+class AnswersWrong(KandilError):
+    """A file of answers cannot be used."""
+
+    exit_code = 2
+    code = "answers-wrong"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}", hint="`kandil setup --help` shows such a file")
+        self.path, self.reason = path, reason
