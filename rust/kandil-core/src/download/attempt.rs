@@ -5,18 +5,21 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::{sleep, sleep_until};
 
 use super::part::Part;
 use super::{Pace, Source, Trouble};
-use crate::transport::{Client, Fault, Reply, Request};
+use crate::transport::{Came, Client, Fault, How, Reply, Request};
 
 /// So far may hashing be behind: what is further may have left the memory, and has to be read from the disk again.
 const FARTHEST: u64 = 1 << 30;
 const REST: Duration = Duration::from_millis(5);
+/// A connection that was cut after so much is opened again at once: it has done its work.
+const WORTH: u64 = 1 << 20;
 /// What may come at once however low the rate is.
 const BURST: Duration = Duration::from_millis(100);
 
@@ -25,6 +28,10 @@ pub(super) async fn run(client: &Client, part: &Part, source: Source, pace: Pace
     if let Some((origin, proxy)) = &source.proxy {
         client.set_proxy(origin.clone(), Some(proxy.clone()));
     }
+    if let Some((host, addresses)) = &source.addresses {
+        client.set_addresses(host.clone(), addresses.clone());
+    }
+    part.free();
     let fetching = Fetching { client, part, source: &source, pace, next: Cell::new(Instant::now()) };
     let Some(span) = part.take(pace.connections) else {
         return if part.progress().size.is_some() {
@@ -42,8 +49,18 @@ pub(super) async fn run(client: &Client, part: &Part, source: Source, pace: Pace
         }
     };
     let others = (1..pace.connections).map(|_| fetching.spans(None));
-    let all = join_all(std::iter::once(fetching.spans(Some((span, reply)))).chain(others)).await;
-    all.into_iter().filter_map(Result::err).collect()
+    let first = std::iter::once(fetching.spans(Some((span, reply))));
+    let mut all: FuturesUnordered<_> = first.chain(others).collect();
+    let mut troubles = Vec::new();
+    while let Some(ended) = all.next().await {
+        let Err(trouble) = ended else { continue };
+        let of_all = matches!(trouble, Trouble::Changed(_) | Trouble::Encoded(_) | Trouble::Disk(_));
+        troubles.push(trouble);
+        if of_all {
+            break;
+        }
+    }
+    troubles
 }
 
 struct Fetching<'a> {
@@ -74,7 +91,11 @@ impl Fetching<'_> {
             if span.start < span.end {
                 self.part.give_back(&span);
             }
-            came?;
+            match came {
+                Err(Trouble::Fault(Fault::BodyCut { .. } | Fault::IdleTimeout(_))) if span.start - before >= WORTH => {}
+                Err(trouble) => return Err(trouble),
+                Ok(()) => {}
+            }
             if span.start == before {
                 return Err(Trouble::Changed("the server sends nothing of what it was asked for"));
             }
@@ -85,7 +106,7 @@ impl Fetching<'_> {
     async fn opened(&self, span: &Range<u64>) -> Result<Reply, Trouble> {
         let range = format!("bytes={}-{}", span.start, span.end - 1);
         let mut asked = vec![(RANGE, range)];
-        asked.extend(self.source.etag.clone().map(|etag| (IF_RANGE, etag)));
+        asked.extend(self.source.condition.clone().map(|condition| (IF_RANGE, condition)));
         let reply = self.asked(asked).await?;
         match reply.status {
             206 => {}
@@ -112,8 +133,13 @@ impl Fetching<'_> {
         if reply.status != 200 {
             return Err(Trouble::Refused { status: reply.status, headers: reply.headers });
         }
-        let mut all = 0..u64::MAX;
+        let expected = self.part.expected();
+        let mut all = 0..expected.unwrap_or(u64::MAX);
         self.body(reply, &mut all).await?;
+        if expected.is_some() && !all.is_empty() {
+            let came = Came { received: all.start, expected };
+            return Err(Trouble::Fault(Fault::BodyCut { how: How::Closed, came }));
+        }
         self.part.ended();
         Ok(())
     }
@@ -122,7 +148,7 @@ impl Fetching<'_> {
         let mut headers = self.source.headers.clone();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in fields {
-            let value = HeaderValue::from_str(&value).map_err(|_| Trouble::Changed("its ETag is no text"))?;
+            let value = HeaderValue::from_str(&value).map_err(|_| Trouble::Changed("what it calls its version cannot be sent back"))?;
             headers.insert(name, value);
         }
         let request = Request {

@@ -71,6 +71,11 @@ impl Blocks {
         Some(self.range(first).start + u64::from(begun)..self.range(end - 1).end)
     }
 
+    /// Nobody fetches anything any more.
+    pub(super) fn free(&mut self) {
+        self.taken.fill(false);
+    }
+
     /// Nobody fetches any more what is left of it.
     pub(super) fn give_back(&mut self, span: &Range<u64>) {
         let blocks = block_of(span.start)..block_of(span.end.saturating_sub(1)) + 1;

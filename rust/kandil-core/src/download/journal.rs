@@ -5,6 +5,7 @@
 //! @5f0c…           what follows was written since this start of the system
 //! +17              block 17 is written
 //! =40              the first 40 of these are on the disk, too
+//! @                the others may not come there
 //! ```
 //!
 //! What is written is there after a crash of the process; after a power cut, what is on the disk.
@@ -58,11 +59,21 @@ impl Journal {
     /// These blocks were written.
     pub(super) fn wrote(&mut self, blocks: impl Iterator<Item = usize>) -> io::Result<()> {
         let mut text = String::new();
+        let mut count = 0;
         for block in blocks {
             text.push_str(&format!("+{block}\n"));
-            self.count += 1;
+            count += 1;
         }
-        if text.is_empty() { Ok(()) } else { self.file.write_all(text.as_bytes()) }
+        if count > 0 {
+            self.file.write_all(text.as_bytes())?;
+            self.count += count; // of what was cut short, none
+        }
+        Ok(())
+    }
+
+    /// What was written since the last time may be lost: as if the system had started anew.
+    pub(super) fn doubt(&mut self) -> io::Result<()> {
+        self.file.write_all(b"@\n")
     }
 
     /// How many there are, for [`Journal::synced`].
@@ -72,8 +83,12 @@ impl Journal {
 
     /// The first so many are on the disk.
     pub(super) fn synced(&mut self, count: usize) -> io::Result<()> {
-        self.file.write_all(format!("={count}\n").as_bytes())?;
-        self.file.sync_data()
+        self.file.write_all(format!("={count}\n").as_bytes())
+    }
+
+    /// For making it safe itself, which takes long.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 }
 

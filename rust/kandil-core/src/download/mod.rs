@@ -12,10 +12,10 @@ mod part;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, Uri};
-use tokio::sync::Notify;
 
 pub use blocks::BLOCK;
 pub use part::{Place, Progress};
@@ -34,6 +34,10 @@ pub struct Source {
     pub headers: HeaderMap,
     /// What the server calls this state of the file: another one is never mixed in.
     pub etag: Option<String>,
+    /// For `If-Range`: the ETag, if it says that bytes are the same, or the time of the last change.
+    pub condition: Option<String>,
+    /// A host, and the addresses that it has: it is not looked up again.
+    pub addresses: Option<(String, Vec<IpAddr>)>,
     /// Of each request.
     pub deadlines: Deadlines,
     /// Who leads to its origin, which is named as in `https://example.com`.
@@ -76,7 +80,6 @@ pub struct Download {
     pace: Pace,
     waker: Arc<Waker>,
     ended: Arc<Mutex<Option<Vec<Trouble>>>>,
-    stop: Arc<Notify>,
     /// Bytes that were there before.
     pub resumed: u64,
     /// What was there before was of another file, and is gone.
@@ -84,7 +87,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// What is there is read and hashed from now on. `size` in bytes, where it is known; with a journal it must be.
+    /// What is there is read and hashed from now on. `size` in bytes, where it is known; with a journal it must be. Without
+    /// one, it is for one attempt.
     ///
     /// # Errors
     /// The file or its journal cannot be opened, or there is no room for it.
@@ -100,7 +104,6 @@ impl Download {
             pace,
             waker,
             ended: Arc::default(),
-            stop: Arc::default(),
         })
     }
 
@@ -113,13 +116,9 @@ impl Download {
     /// Begins to fetch what is missing; one attempt at a time.
     pub fn attempt(&self, source: Source) {
         let (part, pace) = (Arc::clone(&self.writing.part), self.pace);
-        let (ended, stop, waker) = (Arc::clone(&self.ended), Arc::clone(&self.stop), Arc::clone(&self.waker));
+        let (ended, waker) = (Arc::clone(&self.ended), Arc::clone(&self.waker));
         self.thread.spawn(move |client| async move {
-            let troubles = tokio::select! {
-                biased;
-                () = stop.notified() => Vec::new(),
-                troubles = attempt::run(&client, &part, source, pace) => troubles,
-            };
+            let troubles = attempt::run(&client, &part, source, pace).await;
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(troubles);
             waker.wake();
         });
@@ -129,13 +128,11 @@ impl Download {
     #[must_use]
     pub fn ended(&self) -> Option<Vec<Trouble>> {
         let mut troubles = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        if self.writing.part.is_whole() {
+            troubles.clear(); // others did what these could not
+        }
         troubles.extend(self.writing.part.failure().map(Trouble::Disk));
         Some(troubles)
-    }
-
-    /// Ends the attempt. What came is kept.
-    pub fn stop(&self) {
-        self.stop.notify_one();
     }
 
     /// How far it is.

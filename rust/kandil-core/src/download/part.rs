@@ -14,10 +14,12 @@ use super::journal::{Found, Journal};
 use crate::sha256::{Digest, Sha256};
 use crate::transport::Waker;
 
+/// No file is so large, and no server is believed that says so.
+const LARGEST: u64 = 16 << 40;
 /// What is hashed at once: it fits into a core's own cache.
 const READ: usize = 512 << 10;
-/// How often what was written is made safe.
-const SYNC: Duration = Duration::from_secs(5);
+/// How often what was written is made safe: often, so that little is left to be when all has come.
+const SYNC: Duration = Duration::from_secs(1);
 
 /// Where a file goes while it comes.
 #[derive(Clone, Copy, Debug)]
@@ -61,21 +63,27 @@ struct State {
     written: u64,
     /// Without blocks: known at the end.
     size: Option<u64>,
+    /// Without blocks: what is to come, where it is known.
+    expected: Option<u64>,
     hashed: u64,
     digest: Option<Digest>,
     failed: Option<io::Error>,
     closing: bool,
 }
 
-/// A file while it comes, with the threads that hash it and make it safe. Dropping it keeps what came.
+/// A file while it comes, with the threads that hash it and make it safe. Dropping it keeps what came, and does not wait
+/// for the disk.
 pub(super) struct Writing {
     pub(super) part: Arc<Part>,
-    threads: Vec<JoinHandle<()>>,
+    hashing: Option<JoinHandle<()>>,
 }
 
 impl Writing {
     /// The file, and what was found of it.
     pub(super) fn open(place: Place<'_>, size: Option<u64>, waker: Arc<Waker>) -> io::Result<(Writing, Found)> {
+        if size.is_some_and(|size| size > LARGEST) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(place.file)?;
         let (journal, found) = match place.journal.zip(size) {
@@ -92,12 +100,16 @@ impl Writing {
         } else {
             file.set_len(0)?;
         }
-        if let Some(size) = size {
-            reserve(&file, size)?;
+        if let Some(size) = size
+            && let Err(error) = reserve(&file, size)
+        {
+            let _ = file.set_len(file.metadata()?.len()); // what was reserved is free again
+            return Err(error);
         }
         let state = State {
             written: 0,
             size: if blocks.is_some() { size } else { None },
+            expected: size,
             blocks,
             journal,
             hashed: 0,
@@ -107,11 +119,12 @@ impl Writing {
         };
         let part =
             Arc::new(Part { file, state: Mutex::new(state), grown: Condvar::new(), closed: Condvar::new(), waker });
-        let mut threads = vec![started("kandil-hash", Arc::clone(&part), Part::hash)?];
-        if part.lock().journal.is_some() {
-            threads.push(started("kandil-sync", Arc::clone(&part), Part::keep_safe)?);
+        let hashing = started("kandil-hash", Arc::clone(&part), Part::hash)?;
+        if let Some(folder) = place.journal.and_then(Path::parent) {
+            let folder = folder.to_owned();
+            started("kandil-sync", Arc::clone(&part), move |part| part.keep_safe(&folder))?;
         }
-        Ok((Writing { part, threads }, found))
+        Ok((Writing { part, hashing: Some(hashing) }, found))
     }
 }
 
@@ -120,13 +133,17 @@ impl Drop for Writing {
         self.part.lock().closing = true;
         self.part.grown.notify_all();
         self.part.closed.notify_all();
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.hashing.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn started(name: &str, part: Arc<Part>, work: fn(&Part) -> io::Result<()>) -> io::Result<JoinHandle<()>> {
+fn started(
+    name: &str,
+    part: Arc<Part>,
+    work: impl FnOnce(&Part) -> io::Result<()> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         if let Err(error) = work(&part) {
             part.lock().failed.get_or_insert(error);
@@ -150,6 +167,23 @@ impl Part {
     pub(super) fn unhashed(&self) -> u64 {
         let state = self.lock();
         state.front().saturating_sub(state.hashed)
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        let progress = self.progress();
+        progress.size == Some(progress.written)
+    }
+
+    /// What was taken by nobody who is still there.
+    pub(super) fn free(&self) {
+        if let Some(blocks) = &mut self.lock().blocks {
+            blocks.free();
+        }
+    }
+
+    /// What is to come of a file that comes whole, where it is known.
+    pub(super) fn expected(&self) -> Option<u64> {
+        self.lock().expected
     }
 
     pub(super) fn take(&self, shares: usize) -> Option<Range<u64>> {
@@ -222,26 +256,36 @@ impl Part {
         }
     }
 
-    /// Until the end; what is written after the last time is made safe with the end.
-    fn keep_safe(&self) -> io::Result<()> {
+    /// Until the end. The disk is never waited for with the lock held.
+    fn keep_safe(&self, folder: &Path) -> io::Result<()> {
+        let Some(own) = self.lock().journal.as_ref().map(Journal::handle).transpose()? else { return Ok(()) };
         let mut safe = 0;
         loop {
             let is_open = |state: &mut State| !state.closing;
             let waited = self.closed.wait_timeout_while(self.lock(), SYNC, is_open);
             let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            let Some(journal) = &state.journal else { return Ok(()) };
-            let (count, closing) = (journal.count(), state.closing);
-            drop(state);
-            if count > safe {
-                self.file.sync_data()?;
-                if let Some(journal) = &mut self.lock().journal {
-                    journal.synced(count)?;
-                }
-                safe = count;
-            }
-            if closing {
+            let Some(count) = state.journal.as_ref().filter(|_| !state.closing).map(Journal::count) else {
                 return Ok(());
+            };
+            drop(state);
+            if count == safe {
+                continue;
             }
+            let synced = self.file.sync_data();
+            if safe == 0 {
+                File::open(folder)?.sync_all()?; // the names of the file and of its journal
+            }
+            let mut state = self.lock();
+            let State { journal: Some(journal), closing: false, .. } = &mut *state else {
+                return Ok(()); // the journal may be another process's by now
+            };
+            match synced {
+                Ok(()) => journal.synced(count)?,
+                Err(error) => return journal.doubt().and(Err(error)),
+            }
+            drop(state);
+            own.sync_data()?;
+            safe = count;
         }
     }
 }

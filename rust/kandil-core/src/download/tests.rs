@@ -92,10 +92,14 @@ impl Folder {
     }
 
     fn open(&self, identity: &str, size: Option<u64>) -> Download {
+        self.open_with(identity, size, 3)
+    }
+
+    fn open_with(&self, identity: &str, size: Option<u64>, connections: usize) -> Download {
         let (file, journal) = (self.0.join("part"), self.0.join("journal"));
         let journal = size.map(|_| journal.as_path());
         let place = Place { file: &file, journal, identity, boot: "boot" };
-        Download::open(place, size, Pace { connections: 3, rate: None }).unwrap()
+        Download::open(place, size, Pace { connections, rate: None }).unwrap()
     }
 
     fn known(&self) -> Download {
@@ -118,6 +122,8 @@ fn source(server: &Server) -> Source {
         uri: server.uri.clone(),
         headers: HeaderMap::new(),
         etag: Some("\"a\"".to_owned()),
+        condition: Some("\"a\"".to_owned()),
+        addresses: None,
         deadlines: Deadlines { connect: LONG, first_byte: LONG, idle: LONG, total: None },
         proxy: None,
     }
@@ -158,27 +164,61 @@ fn a_file_comes_by_several_connections_and_is_hashed() {
     assert!(tried(&download, source(&server)).is_empty(), "there is nothing left to fetch");
 }
 
+/// The first two answers end after `sent` bytes.
+fn cutting(sent: usize) -> Server {
+    let content = content();
+    server(move |stream, range, before| {
+        let range = range.unwrap();
+        if before < 2 {
+            part(stream, range.clone(), &content[range.start..range.start + sent], "")?;
+            return Err(std::io::ErrorKind::ConnectionReset.into());
+        }
+        part(stream, range.clone(), &content[range], "")
+    })
+}
+
+fn assert_nothing_came_twice(server: &Server, cut: usize) {
+    let asked = server.asked.lock().unwrap();
+    let lengths: usize = asked.iter().flatten().map(Range::len).sum();
+    let lost: usize = asked.iter().flatten().take(2).map(|range| range.len() - cut).sum();
+    assert_eq!(lengths, SIZE + lost);
+}
+
+#[test]
+fn a_connection_that_was_cut_after_much_is_opened_again() {
+    let (server, folder) = (cutting(BLOCK as usize / 2), Folder::new());
+    let download = folder.known();
+    assert!(tried(&download, source(&server)).is_empty());
+    assert_is_whole(&download, &folder);
+    assert_nothing_came_twice(&server, BLOCK as usize / 2);
+}
+
 #[test]
 fn what_came_before_a_cut_is_not_fetched_again() {
+    let (server, folder) = (cutting(1000), Folder::new());
+    let download = folder.open_with("id", Some(SIZE as u64), 1);
+    for _ in 0..2 {
+        let troubles = tried(&download, source(&server));
+        assert!(matches!(troubles[..], [Trouble::Fault(Fault::BodyCut { .. })]), "{troubles:?}");
+    }
+    assert!(tried(&download, source(&server)).is_empty());
+    assert_is_whole(&download, &folder);
+    assert_nothing_came_twice(&server, 1000);
+}
+
+#[test]
+fn who_refuses_some_connections_is_left_to_the_others() {
     let (content, folder) = (content(), Folder::new());
     let server = server(move |stream, range, before| {
         let range = range.unwrap();
-        if before < 2 {
-            part(stream, range.clone(), &content[range.start..range.start + BLOCK as usize / 2], "")?;
-            return Err(std::io::ErrorKind::ConnectionReset.into());
+        if (1..3).contains(&before) {
+            return stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
         }
         part(stream, range.clone(), &content[range], "")
     });
     let download = folder.known();
-    let troubles = tried(&download, source(&server));
-    assert!(!troubles.is_empty());
-    assert!(troubles.iter().all(|trouble| matches!(trouble, Trouble::Fault(Fault::BodyCut { .. }))), "{troubles:?}");
     assert!(tried(&download, source(&server)).is_empty());
     assert_is_whole(&download, &folder);
-    let asked = server.asked.lock().unwrap();
-    let lengths: usize = asked.iter().flatten().map(Range::len).sum();
-    let cut: usize = asked.iter().flatten().take(2).map(|range| range.len() - BLOCK as usize / 2).sum();
-    assert_eq!(lengths, SIZE + cut);
 }
 
 #[test]
@@ -274,7 +314,38 @@ fn a_file_without_parts_comes_whole() {
 }
 
 #[test]
-fn a_stop_keeps_what_came() {
+fn a_whole_file_is_as_long_as_was_said() {
+    for (size, sent) in [(1000_u64, 999_usize), (1000, 1001)] {
+        let folder = Folder::new();
+        let server = server(move |stream, _, _| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            stream.write_all(&vec![b'x'; sent])?;
+            Err(std::io::ErrorKind::Other.into())
+        });
+        let file = folder.0.join("part");
+        let place = Place { file: &file, journal: None, identity: "id", boot: "boot" };
+        let download = Download::open(place, Some(size), Pace { connections: 3, rate: None }).unwrap();
+        let troubles = tried(&download, source(&server));
+        match (&troubles[..], sent < 1000) {
+            ([Trouble::Fault(Fault::BodyCut { came, .. })], true) => assert_eq!(came.received, 999),
+            ([Trouble::Fault(Fault::Malformed(_))], false) => {}
+            _ => panic!("{troubles:?}"),
+        }
+        assert!(download.digest().unwrap().is_none());
+    }
+}
+
+#[test]
+fn nobody_is_believed_to_have_a_file_of_a_quintillion_bytes() {
+    let folder = Folder::new();
+    let file = folder.0.join("part");
+    let place = Place { file: &file, journal: Some(&file), identity: "id", boot: "boot" };
+    assert!(Download::open(place, Some(1 << 60), Pace { connections: 3, rate: None }).is_err());
+    assert!(!file.exists());
+}
+
+#[test]
+fn an_end_keeps_what_came() {
     let (content, folder) = (content(), Folder::new());
     let server = server(move |stream, range, _| {
         let range = range.unwrap();
@@ -285,8 +356,6 @@ fn a_stop_keeps_what_came() {
     let download = folder.known();
     download.attempt(source(&server));
     until(|| (download.progress().written >= BLOCK).then_some(()));
-    download.stop();
-    assert!(until(|| download.ended()).is_empty());
     drop(download);
     assert!(folder.known().resumed >= BLOCK);
 }

@@ -122,6 +122,12 @@ impl Client {
         };
     }
 
+    /// The addresses of a name, in place of what the system says. Those that were found before are not used any more.
+    pub fn set_addresses(&self, name: String, addresses: Vec<IpAddr>) {
+        self.origins.borrow().values().filter(|origin| origin.host == name).for_each(|origin| forget(origin));
+        self.settings.borrow_mut().addresses.insert(name, addresses);
+    }
+
     /// What was not used for long, or was ended by its server, is closed.
     pub fn sweep(&self) {
         self.origins.borrow().values().for_each(|origin| origin.sweep());
