@@ -1,6 +1,7 @@
 """The Rust core. Paths are bytes, sizes and offsets are bytes, times are nanoseconds since the epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, Self, final
@@ -579,7 +580,9 @@ class BatchTarget:
 
 @final
 class Download:
-    """A file that comes, as `kandil.download` has it fetched. All of it is bytes, and nothing blocks but `sync`."""
+    """A file that comes, as `kandil.download` has it fetched. All of it is bytes. `__new__`, `sync` and `close` wait for
+    the disk, without the GIL; once it is closed, nothing else is for it to do: ValueError.
+    """
 
     BLOCK_BYTES: Final[int]
     """What is recorded as one: of a block that has begun, a crash loses what came."""
@@ -596,9 +599,10 @@ class Download:
     ) -> Self:
         """What is there, as the journal has it, is read and hashed from now on.
 
-        Without a journal, or where the size is not known, the file can only come whole, and begins anew. `identity` is
-        one line: what must be the same for blocks to belong together. `boot` names the system's start: after another one, what was written is
-        believed only as far as it was on the disk. Raises: OSError: also that there is no room. ValueError.
+        Without a journal, or where the size is not known, the file can only come whole, in one attempt, and begins anew.
+        `identity` is one line: what must be the same for blocks to belong together. `boot` names the system's start:
+        after another one, what was written is believed only as far as it was on the disk. Raises: OSError: also that
+        there is no room; ValueError.
         """
     @property
     def resumed_bytes(self) -> int:
@@ -611,27 +615,33 @@ class Download:
     def attempt(
         self,
         url: str,
+        *,
         headers: list[tuple[bytes, bytes]],
         etag: str | None,
+        condition: str | None,
         deadlines: tuple[float, float, float],
         proxied: tuple[str, str, str, int, tuple[str, str] | None] | None = None,
+        addresses: tuple[str, list[IPv4Address | IPv6Address]] | None = None,
     ) -> None:
         """Begins to fetch what is missing, from this URL alone, which redirects nowhere: one attempt at a time.
 
-        `deadlines`, in seconds: for a connection, for the head of an answer, between two parts of it. Raises: ValueError.
+        Answers of another `etag` are not taken; `condition` is for ``If-Range``. `deadlines`, in seconds: for a
+        connection, for the head of an answer, between two parts of it. `addresses`: a host, and all that it has.
+        Raises: ValueError.
         """
     def ended(self) -> list[tuple[str, dict[str, Any]]] | None:
-        """What went wrong in an attempt that has ended, once: ``fault`` (`fault`, as `Transport.take` has it), ``refused``
-        (`status`, `headers`), ``changed`` (`what`), ``encoded`` (`coding`), ``disk`` (`errno`, `reason`). None: it goes on.
+        """What went wrong in an attempt that has ended, once: ``fault`` (`fault`, as `Transport.take` has it),
+        ``refused`` (`status`, `headers`), ``changed`` (`what`), ``encoded`` (`coding`), ``disk`` (`errno`, `reason`).
+        Nothing: all is there. None: it goes on.
         """
-    def stop(self) -> None:
-        """Ends the attempt, and keeps what came."""
     def progress(self) -> tuple[int | None, int, int]:
         """In bytes: of the whole, where it is known; written; hashed, from the beginning."""
     def digest(self) -> bytes | None:
         """The SHA-256 of the whole, once all has come and is hashed. Raises: OSError."""
     def sync(self) -> None:
         """All that was written is on the disk. Raises: OSError."""
+    def close(self) -> None:
+        """Ends the attempt, and keeps what came."""
 
 @final
 class Bucket:

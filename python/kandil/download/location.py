@@ -12,18 +12,22 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from kandil.download.again import TryAgain, is_passing
 from kandil.errors import DownloadForbidden, DownloadRefused, NetworkError, SizeDiffers
-from kandil.http import urls
+from kandil.http import dialling, urls
 from kandil.http.key import key_header
+from kandil.http.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv6Address
 
     from kandil.download.remote import Remote
     from kandil.http import Client, Response
+    from kandil.http.addresses import Zone
     from kandil.secret import Secret
 
 _AUTH: Final = ("authorization", "Bearer")
@@ -47,6 +51,8 @@ class Location:
     """Parts of it can be asked for."""
     etag: str | None
     modified: str | None
+    addresses: tuple[IPv4Address | IPv6Address, ...]
+    """Of `url`'s host, none further inside than the one that answered; none where a proxy looks it up."""
 
     @property
     def condition(self) -> str | None:
@@ -75,14 +81,14 @@ async def locate(client: Client, remote: Remote, secret: Secret | None) -> Locat
     headers = {"range": "bytes=0-0", "accept-encoding": "identity"}
     try:
         async with client.send("GET", remote.url, headers=headers, auth=_AUTH, secret=secret) as response:
-            return _location(response, remote, secret)
+            return await _location(response, remote, secret)
     except NetworkError as error:
         if is_passing(error):
             raise TryAgain(error.message) from error
         raise
 
 
-def _location(response: Response, remote: Remote, secret: Secret | None) -> Location:
+async def _location(response: Response, remote: Remote, secret: Secret | None) -> Location:
     url, said = urls.parse(response.url), response.headers
     secret = secret if response.keyed else None
     _check(response, remote, url, had_key=secret is not None)
@@ -100,7 +106,15 @@ def _location(response: Response, remote: Remote, secret: Secret | None) -> Loca
         ranged=ranged,
         etag=said.get("etag"),
         modified=said.get("last-modified"),
+        addresses=await _addresses(url, response.zone),
     )
+
+
+async def _addresses(url: urls.Url, reach: Zone) -> tuple[IPv4Address | IPv6Address, ...]:
+    if proxy_for(url):
+        return ()
+    found = await dialling.look_up(url.host, url.port, reach, here=url.scheme == "http")
+    return tuple(map(ip_address, found))
 
 
 def _size_of_all(said: Mapping[str, str], remote: Remote, url: urls.Url) -> int:

@@ -37,8 +37,8 @@ async def owned(place: Place, waiting: Callable[[], None]) -> AsyncGenerator[Pat
             yield given
         finally:
             with suppress(OSError):
-                if not place.state.exists() and os.stat(place.part).st_size == 0:
-                    place.part.unlink()  # nothing came
+                if not place.state.exists():
+                    place.part.unlink()  # of no use: nobody knows what of it has come
 
 
 async def _taken(place: Place, waiting: Callable[[], None], opened: ExitStack) -> Path | None:

@@ -137,7 +137,15 @@ class Transfer:
         proxy = proxy_for(url)
         waits = (TIMEOUTS.connect_seconds, TIMEOUTS.first_byte_seconds, TIMEOUTS.idle_seconds)
         proxied = (url.origin, proxy.scheme, proxy.host, proxy.port, proxy.user) if proxy else None
-        core.attempt(str(url), list(location.headers), location.etag, waits, proxied)
+        core.attempt(
+            str(url),
+            headers=list(location.headers),
+            etag=location.etag,
+            condition=location.condition,
+            deadlines=waits,
+            proxied=proxied,
+            addresses=(url.host, list(location.addresses)) if location.addresses else None,
+        )
         while (troubles := core.ended()) is None:
             await self._looked(core)
         asked = faults.Asked(url.host, url.port, str(proxy or ""), *waits)

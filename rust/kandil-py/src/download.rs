@@ -1,7 +1,9 @@
 //! Files that come, for Python, which says where from and how often that is tried.
 
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kandil_core::download::{BLOCK, Download as Core, Pace, Place, Source, Trouble};
 use kandil_core::transport::Deadlines;
@@ -14,8 +16,16 @@ use crate::transport::{Field, fields, proxy, said, seconds};
 /// Origin, scheme, host, port, user and password.
 type Proxied = (String, String, String, u16, Option<(String, String)>);
 
+/// Gone once it is closed.
 #[pyclass(frozen, module = "kandil._core")]
-pub(crate) struct Download(Core);
+pub(crate) struct Download(Mutex<Option<Arc<Core>>>);
+
+impl Download {
+    fn core(&self) -> PyResult<Arc<Core>> {
+        let core = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        core.ok_or_else(|| PyValueError::new_err("it is closed"))
+    }
+}
 
 #[pymethods]
 impl Download {
@@ -40,39 +50,45 @@ impl Download {
         }
         let place = Place { file: &file, journal: journal.as_deref(), identity, boot };
         let pace = Pace { connections, rate: rate_bytes_per_second };
-        Ok(Self(py.detach(|| Core::open(place, size_bytes, pace))?))
+        let core = py.detach(|| Core::open(place, size_bytes, pace))?;
+        Ok(Self(Mutex::new(Some(Arc::new(core)))))
     }
 
     #[getter]
-    fn resumed_bytes(&self) -> u64 {
-        self.0.resumed
+    fn resumed_bytes(&self) -> PyResult<u64> {
+        Ok(self.core()?.resumed)
     }
 
     #[getter]
-    fn replaced(&self) -> bool {
-        self.0.replaced
+    fn replaced(&self) -> PyResult<bool> {
+        Ok(self.core()?.replaced)
     }
 
-    fn fileno(&self) -> RawFd {
-        self.0.waker().fileno()
+    fn fileno(&self) -> PyResult<RawFd> {
+        Ok(self.core()?.waker().fileno())
     }
 
-    #[pyo3(signature = (url, headers, etag, deadlines, proxied = None))]
+    #[pyo3(signature = (url, *, headers, etag, condition, deadlines, proxied = None, addresses = None))]
+    #[allow(clippy::too_many_arguments)]
     fn attempt(
         &self,
         url: &str,
         headers: Vec<Field<'_>>,
         etag: Option<String>,
+        condition: Option<String>,
         deadlines: (f64, f64, f64),
         proxied: Option<Proxied>,
+        addresses: Option<(String, Vec<IpAddr>)>,
     ) -> PyResult<()> {
         let (connect, first_byte, idle) = deadlines;
         let leads =
             |(origin, scheme, host, port, user): Proxied| PyResult::Ok((origin, proxy(&scheme, host, port, user)?));
-        self.0.attempt(Source {
+        self.core()?.attempt(Source {
             uri: url.parse().map_err(|_| PyValueError::new_err("the URL has characters that cannot be sent"))?,
             headers: fields(headers)?,
             etag,
+            condition,
+            addresses,
             deadlines: Deadlines {
                 connect: seconds(connect),
                 first_byte: seconds(first_byte),
@@ -85,26 +101,29 @@ impl Download {
     }
 
     fn ended<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyTuple>>>> {
-        self.0.waker().drain();
-        let Some(troubles) = self.0.ended() else { return Ok(None) };
+        let core = self.core()?;
+        core.waker().drain();
+        let Some(troubles) = core.ended() else { return Ok(None) };
         troubles.iter().map(|trouble| told(py, trouble)).collect::<PyResult<Vec<_>>>().map(Some)
     }
 
-    fn stop(&self) {
-        self.0.stop();
-    }
-
-    fn progress(&self) -> (Option<u64>, u64, u64) {
-        let progress = self.0.progress();
-        (progress.size, progress.written, progress.hashed)
+    fn progress(&self) -> PyResult<(Option<u64>, u64, u64)> {
+        let progress = self.core()?.progress();
+        Ok((progress.size, progress.written, progress.hashed))
     }
 
     fn digest(&self) -> PyResult<Option<[u8; 32]>> {
-        Ok(self.0.digest()?)
+        Ok(self.core()?.digest()?)
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| self.0.sync())?)
+        let core = self.core()?;
+        Ok(py.detach(|| core.sync())?)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        let core = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(core));
     }
 }
 
