@@ -9,7 +9,20 @@ describes files, and that is kept for as long as ``cache.ttl_seconds`` says.
 """
 
 from kandil.discovery.offer import SOURCES, Offer, Role, Source
-from kandil.discovery.reference import Hub, Reference, Tag, Url
+from kandil.discovery.reference import Hub, Reference, Tag, Url, newest
 from kandil.discovery.search import Found, files_of, search
 
-__all__ = ["SOURCES", "Found", "Hub", "Offer", "Reference", "Role", "Source", "Tag", "Url", "files_of", "search"]
+__all__ = [
+    "SOURCES",
+    "Found",
+    "Hub",
+    "Offer",
+    "Reference",
+    "Role",
+    "Source",
+    "Tag",
+    "Url",
+    "files_of",
+    "newest",
+    "search",
+]

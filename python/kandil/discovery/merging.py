@@ -52,24 +52,24 @@ def _known(offer: Offer) -> Offer:
 
 def ranked(offers: list[Offer], query: str, hardware: Hardware | None) -> list[Offer]:
     """By name, then by whether it fits, then by trust, then by how many took it."""
-    assessed = [_assessed(one, hardware) for one in offers]
-    likeness = dict.fromkeys(range(len(assessed)), 0.0)
+    found = [assessed(one, hardware) for one in offers]
+    likeness = dict.fromkeys(range(len(found)), 0.0)
     if query:
-        for at, score in _core.Names([one.name for one in assessed]).rank(query, len(assessed)):
+        for at, score in _core.Names([one.name for one in found]).rank(query, len(found)):
             likeness[at] = round(score / _LIKE) * _LIKE
-        for at, one in enumerate(assessed):  # a profile may have been found by an alias that is not like its name
+        for at, one in enumerate(found):  # a profile may have been found by an alias that is not like its name
             if one.source == "catalogue":
                 likeness[at] = max(likeness[at], 0.5)
 
     def order(at: int) -> tuple[object, ...]:
-        one = assessed[at]
+        one = found[at]
         blocked = one.report is not None and not one.report.fits
         return -likeness[at], blocked, not one.verified, not one.here, -(one.downloads or 0), one.size_bytes or 0
 
-    return [assessed[at] for at in sorted(range(len(assessed)), key=order)]
+    return [found[at] for at in sorted(range(len(found)), key=order)]
 
 
-def _assessed(offer: Offer, hardware: Hardware | None) -> Offer:
+def assessed(offer: Offer, hardware: Hardware | None) -> Offer:
     """With how it fits: by the profile's numbers where there are any, else by its size."""
     from kandil.compat import assess  # noqa: PLC0415 - where nobody asks, nothing is assessed
     from kandil.profiles import Profile  # noqa: PLC0415

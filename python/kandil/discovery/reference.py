@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 _OWNER: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
@@ -77,6 +77,14 @@ def parsed(text: str) -> Reference | None:
     if text.startswith(("https://", "http://")):
         return Url(url=text)
     return None
+
+
+def newest(text: str) -> Reference:
+    """The same model as its source has it now. Raises: ValueError."""
+    found = parsed(text)
+    if found is None:
+        raise ValueError(f"{text} names no model of a source")
+    return replace(found, revision=None) if isinstance(found, Hub) else found
 
 
 def _hub(text: str) -> Hub:

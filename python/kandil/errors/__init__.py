@@ -1,5 +1,8 @@
 """Every error that kandil raises on purpose: typed fields, a message, a hint, an exit code."""
 
+from kandil.errors.adding import (
+    FindingsUnaccepted,
+)
 from kandil.errors.batch import (
     BatchesElsewhere,
     BatchesNotOffered,
@@ -45,6 +48,7 @@ from kandil.errors.credentials import (
 )
 from kandil.errors.discovery import (
     NotCached,
+    NotUpdatable,
     OfferUnknown,
     OfferUnsafe,
     ReferenceWrong,
@@ -197,6 +201,7 @@ __all__ = [
     "FileReplaced",
     "FileUnreadable",
     "FileUnwritable",
+    "FindingsUnaccepted",
     "FirstByteTimeout",
     "HostNotFound",
     "IdleTimeout",
@@ -236,6 +241,7 @@ __all__ = [
     "NotHere",
     "NotLoaded",
     "NotTrusted",
+    "NotUpdatable",
     "NothingFits",
     "NothingToContinue",
     "OfferUnknown",

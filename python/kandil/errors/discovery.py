@@ -84,3 +84,13 @@ class SourceSlow(KandilError):
     def __init__(self, source: str, wait_seconds: float) -> None:
         super().__init__(f"{source} did not answer within {wait_seconds:g} s")
         self.source, self.wait_seconds = source, wait_seconds
+
+
+class NotUpdatable(KandilError):
+    """Its source has no newer one to ask for."""
+
+    code = "not-updatable"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not of a source that has revisions")
+        self.name = name

@@ -55,15 +55,30 @@ class Record:
     """The catalogue's profile, where the model has one."""
     profile: Mapping[str, Any] | None = None
     """What its user says of it: the fields of a `Profile`, checked as kandil's own are, but for its id."""
+    provenance: Mapping[str, Any] | None = None
+    """Where `files` come from and what was found of them: see `kandil.adding.provenance`."""
     later: Mapping[str, Any] = field(default_factory=dict)
     """Fields that this version does not know, kept as they are."""
 
     def described(self) -> Profile | None:
-        """The profile that its user gave it, which `mistakes` is about; None: it has none."""
+        """The profile that its user gave it, which `mistakes` is about, or that of its files; None: the catalogue's."""
         if self.profile is None:
-            return None
+            return self._of_files() if self.files and self.profile_id is None else None
         usual = {"name": self.name, "date": (self.added_at or "")[:10]}
         return profiles.from_fields({**usual, **_known(self.profile), "id": self.name, "source": "user"})
+
+    def _of_files(self) -> Profile:
+        """A model that nobody has described but its file."""
+        return Profile(
+            id=self.name,
+            name=self.name,
+            source="user",
+            provider="local",
+            protocol="openai",
+            api_model=self.name,
+            context_window=self.context_window,
+            date=(self.added_at or "")[:10],
+        )
 
 
 def now() -> str:
@@ -202,6 +217,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Any]]] = {
     "forced": ("true or false", lambda value: isinstance(value, bool)),
     "profile_id": _TEXT,
     "profile": ("a table", lambda value: isinstance(value, dict)),
+    "provenance": ("a table", lambda value: isinstance(value, dict)),
 }
 """The fields as they are written, each with what a value has to be."""
 _PROFILE_FIELDS: Final = frozenset(one.name for one in fields(Profile))

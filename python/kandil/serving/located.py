@@ -50,16 +50,21 @@ def of_file(name: str) -> Located:
     )
 
 
+def added(profile: Profile) -> Located | None:
+    """The profile's files that the user has added. Raises: RecordBroken, FileUnreadable, NotHere."""
+    record = store.find(profile.id)
+    return of_files(profile, record.files) if record is not None and record.files else None
+
+
 async def here(profile: Profile, settings: Cache) -> Located | None:
     """The profile's files on this machine, wherever a store or a record has them."""
-    record = store.find(profile.id)
-    if record is not None and record.files:
-        return _of_files(profile, record.files)
+    if (own := added(profile)) is not None:
+        return own
     known = inventory.cached(settings)
     found = _named(profile, known.models) if known else None
     if found is None:
         found = _named(profile, (await inventory.look(settings)).models)
-    return None if found is None else _of_files(profile, found.files)
+    return None if found is None else of_files(profile, found.files)
 
 
 def _named(profile: Profile, models: Iterable[LocalModel]) -> LocalModel | None:
@@ -69,7 +74,7 @@ def _named(profile: Profile, models: Iterable[LocalModel]) -> LocalModel | None:
     return next(iter([*exact, *tagged]), None)
 
 
-def _of_files(profile: Profile, names: Sequence[str]) -> Located:
+def of_files(profile: Profile, names: Sequence[str]) -> Located:
     """Of a model's files, those with weights: an Ollama tag has others, a model that sees has a projector."""
     try:
         headers = {name: header for name, header in zip(names, _headers(names), strict=True) if header.is_gguf}

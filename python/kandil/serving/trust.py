@@ -28,12 +28,12 @@ async def trusted(model: Sequence[Path], notice: Callable[[str], None], *, proje
     if projector is not None:
         await _results([projector], None, notice)
     results = await _results(model, None, notice)
-    if all(one.sha256 and _mark(one.sha256).exists() for one in results):
+    if all(one.sha256 and was_loaded(one.sha256) for one in results):
         return
     notice(f"loading {model[0].name} in the sandbox, as it was never loaded before")
     for one in await _results(model, LoadOptions(), notice):
         if one.sha256 and one.load is not None and one.load.status == "passed":
-            _remember(one.sha256)
+            remember(one.sha256)
 
 
 async def _results(model: Sequence[Path], load: LoadOptions | None, notice: Callable[[str], None]) -> list[FileResult]:
@@ -44,7 +44,7 @@ async def _results(model: Sequence[Path], load: LoadOptions | None, notice: Call
         if result.status == "error":
             raise FileUnreadable(str(result.path), result.message or "it could not be verified")
         if result.status not in good_statuses():
-            raise NotTrusted(str(result.path), result.status, _why(result))
+            raise NotTrusted(str(result.path), result.status, why(result))
         for finding in result.findings:
             if finding.severity == "suspicious":
                 notice(f"warning: {result.path.name}: {finding.message} ({finding.id})")
@@ -54,7 +54,8 @@ async def _results(model: Sequence[Path], load: LoadOptions | None, notice: Call
     return results
 
 
-def _why(result: FileResult) -> str:
+def why(result: FileResult) -> str:
+    """What is wrong with a file that is not good."""
     if result.status == "mismatch":
         return f"its SHA-256 is {result.sha256}, and {result.expected_source} says {result.expected}"
     worst = [finding for finding in result.findings if finding.severity in ("malicious", "malformed")]
@@ -68,7 +69,13 @@ def _mark(sha256: str) -> Path:
     return paths.state_dir() / "loaded" / sha256
 
 
-def _remember(sha256: str) -> None:
+def was_loaded(sha256: str) -> bool:
+    """A file of this digest was loaded in the sandbox once."""
+    return _mark(sha256).exists()
+
+
+def remember(sha256: str) -> None:
+    """A file of this digest was loaded in the sandbox: it is not loaded there again."""
     try:
         files.write(_mark(sha256), b"")
     except FileUnwritable:

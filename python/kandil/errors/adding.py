@@ -1,0 +1,20 @@
+"""Models that are not added."""
+
+from __future__ import annotations
+
+from kandil.errors.root import KandilError
+
+
+class FindingsUnaccepted(KandilError):
+    """A file is suspicious, and nobody has said that it is to be used all the same; `findings` are id and sentence."""
+
+    exit_code = 8
+    code = "findings-unaccepted"
+
+    def __init__(self, findings: tuple[tuple[str, str], ...]) -> None:
+        ids = ",".join(dict.fromkeys(one for one, _ in findings))
+        super().__init__(
+            "the file is suspicious: " + "; ".join(f"{text} ({one})" for one, text in findings),
+            hint=f"`kandil rules {ids.partition(',')[0]}` explains; --accept-findings {ids} takes it all the same",
+        )
+        self.findings = findings
