@@ -62,13 +62,13 @@ def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> s
     padded = []
     for cell, width, to_right in zip(row, widths, right, strict=True):
         if width:
-            text = _cut(cell, width)
+            text = cut(cell, width)
             room = " " * (width - cells(text))
             padded.append(room + text if to_right else text + room)
     return _GAP.join(padded).rstrip()
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     while text and cells(text) > width - 1:

@@ -4,12 +4,12 @@
 describes files, and that is kept for as long as ``cache.ttl_seconds`` says.
 
 - `offer`: a model of a source; `reference`: what names one. `catalogue`, `huggingface`, `ollama_registry`, `ollama`:
-  the sources; `quantization`: which files of a repository are one model. `asking`: requests, and what is kept of answers.
-  `merging`: the same weights are one offer, and which goes first.
+  the sources; `quantization`: which files of a repository are one model. `asking`: requests, and what is kept of
+  answers. `merging`: the same weights are one offer, and which goes first.
 """
 
 from kandil.discovery.offer import SOURCES, Offer, Role, Source
-from kandil.discovery.reference import Hub, Reference, Tag, Url, newest
+from kandil.discovery.reference import Hub, Reference, Tag, Url, newest, parsed
 from kandil.discovery.search import Found, files_of, search
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "Url",
     "files_of",
     "newest",
+    "parsed",
     "search",
 ]

@@ -1,6 +1,7 @@
 """Every error that kandil raises on purpose: typed fields, a message, a hint, an exit code."""
 
 from kandil.errors.adding import (
+    AddUnconfirmed,
     FindingsUnaccepted,
 )
 from kandil.errors.batch import (
@@ -166,6 +167,7 @@ from kandil.errors.root import (
 )
 
 __all__ = [
+    "AddUnconfirmed",
     "AddressRefused",
     "AliasUnknown",
     "AnswerStalled",

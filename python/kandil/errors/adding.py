@@ -18,3 +18,18 @@ class FindingsUnaccepted(KandilError):
             hint=f"`kandil rules {ids.partition(',')[0]}` explains; --accept-findings {ids} takes it all the same",
         )
         self.findings = findings
+
+
+class AddUnconfirmed(KandilError):
+    """It would take room, and nobody was there to ask."""
+
+    exit_code = 2
+    code = "add-unconfirmed"
+
+    def __init__(self, name: str, missing_bytes: int) -> None:
+        size = f"{missing_bytes / 2**30:.1f} GiB" if missing_bytes >= 1 << 29 else f"{missing_bytes:,} bytes"
+        super().__init__(
+            f"adding {name} takes {size}, and nobody is at a terminal to say yes",
+            hint="say --yes, or look first: --dry-run",
+        )
+        self.name, self.missing_bytes = name, missing_bytes

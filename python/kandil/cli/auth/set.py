@@ -98,7 +98,7 @@ def command(
         await open_keys(no_input=no_input).ready(chosen.id, keyring)
 
     run_async(ready)  # before anybody types a key in vain
-    key = _piped(ctx) if key_stdin else _typed(chosen)
+    key = _piped(ctx) if key_stdin else typed(chosen)
     _doubt(key, chosen, asking=asking)
 
     async def keep() -> Kept:
@@ -170,7 +170,7 @@ def _piped(ctx: click.Context) -> Secret:
     return checked(line.decode("utf-8", "replace").removeprefix("\ufeff"))
 
 
-def _typed(chosen: Named) -> Secret:
+def typed(chosen: Named) -> Secret:
     from kandil.credentials import checked
 
     if chosen.console_url:

@@ -49,7 +49,7 @@ def command(ctx: click.Context, *, provider: str, no_input: bool) -> int:
     assert settings is not None
     chosen = named(provider)
     api = config.load().api.get(chosen.id)
-    profile = _profile(chosen, api)
+    profile = profile_of(chosen, api)
 
     async def ask() -> Checked:
         try:
@@ -74,7 +74,7 @@ def command(ctx: click.Context, *, provider: str, no_input: bool) -> int:
     return 0
 
 
-def _profile(chosen: Named, api: Api | None) -> Profile:
+def profile_of(chosen: Named, api: Api | None) -> Profile:
     """Of a model of the provider's, as a user's own describes it; else of none in particular."""
     from kandil import registry
     from kandil.profiles import Profile

@@ -1,4 +1,4 @@
-"""`kandil model add`: a model of the user's own."""
+"""`kandil model add --manual`: a model of the user's own, as they describe it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kandil.cli.escape import printable
-from kandil.cli.group import Settings, common_options
+from kandil.cli.group import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
     from kandil.registry import Record
-
-HELP = """\b
-Examples:
-  kandil model add house --manual
-  kandil model add house --manual --provider vllm --protocol openai \\
-      --base-url http://localhost:8000/v1 --api-model Qwen/Qwen3-8B --context 32768 --tools
-  kandil model add new-gpt --manual --provider openai --api-model gpt-7 --yes
-
-Add a model that kandil does not know, by describing it.
-
-What is not said with an option is asked for at a terminal; without one, the provider, the protocol, the base URL and
-the API's name for the model have to be said. A provider that kandil knows brings its own protocol and base URL. A key
-is never taken here: `kandil auth set PROVIDER` keeps it in the system's keyring.
-
-\b
-Exit: 0 added; 1 it would have to be downloaded; 2 what was said of it is wrong, or its name is taken; 9 a file of yours
-cannot be used; 130 not added.
-"""
 
 SCHEMA = "kandil.model.add/1"
 PROTOCOLS = ("openai", "anthropic", "gemini", "ollama")
@@ -42,67 +24,27 @@ _NEEDED = {
     "base_url": "Base URL",
     "api_model": "The provider's name for the model",
 }
-_ABILITIES = ("vision", "tools", "reasoning", "json")
+ABILITIES = ("vision", "tools", "reasoning", "json")
 
 
-class _Command(click.Command):
-    """Refuses what looks like an API key before anything else is said of it: it is not repeated, in no error."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from itertools import pairwise
-
-        from kandil.errors import KeyGiven
-
-        options = {name for option in self.params if not getattr(option, "is_flag", True) for name in option.opts}
-        for before, word in pairwise(["", *args]):
-            if _has_key(word):
-                option = word.partition("=")[0]
-                raise KeyGiven(next((one for one in (option, before) if one in options), "NAME"))
-        return super().parse_args(ctx, args)
-
-
-def _abilities(command: Callable[..., int]) -> Callable[..., int]:
-    for name in reversed(_ABILITIES):
-        flag = "json-mode" if name == "json" else name  # --json is how to print
-        text = f"Whether it can: {name}. Not known where nothing is said."
-        command = click.option(f"--{flag}/--no-{flag}", f"supports_{name}", default=None, help=text)(command)
-    return command
-
-
-@click.command("add", cls=_Command, help=HELP, short_help="Add a model of your own.")
-@click.argument("name")
-@click.option("--manual", is_flag=True, help="Describe it; nothing is downloaded.")
-@click.option("--provider", metavar="NAME", help="Who answers: a provider that kandil knows, or a name of your own.")
-@click.option("--protocol", type=click.Choice(PROTOCOLS), help="The wire format.")
-@click.option("--base-url", metavar="URL", help="https://…; http:// for this machine alone.")
-@click.option("--api-model", metavar="ID", help="What the provider calls it.")
-@click.option("--context", "context_window", type=int, metavar="TOKENS", help="Input and output together.")
-@click.option("--max-output", "max_output_tokens", type=int, metavar="TOKENS", help="The longest answer.")
-@_abilities
-@click.option("--price-input", type=float, metavar="DOLLARS", help="For a million tokens in.")
-@click.option("--price-output", type=float, metavar="DOLLARS", help="For a million tokens out.")
-@click.option("--note", metavar="TEXT", help="A word for yourself.")
-@click.option("--replace", is_flag=True, help="Describe anew what you added before; its uses are counted anew.")
-@click.option("--shadow", is_flag=True, help="Even where a model or an alias of kandil's has the name.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be added, and do nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask whether it is right.")
-@click.option("--no-input", is_flag=True, help="Never ask: what is missing is an error.")
-@common_options
-@click.pass_context
-def command(ctx: click.Context, /, *, name: str, **given: Any) -> int:
+def describe(
+    name: str,
+    said: dict[str, Any],
+    ctx: click.Context,
+    *,
+    replace: bool,
+    shadow: bool,
+    dry_run: bool,
+    yes: bool,
+    no_input: bool,
+) -> int:
+    """The exit code, once it is added as its user describes it. Raises: KandilError, click.UsageError, click.Abort."""
     from kandil import registry
     from kandil.cli.json_lines import write_report
-    from kandil.errors import DownloadMissing
 
     settings = ctx.find_object(Settings)
     assert settings is not None
-    manual, replace, shadow, dry_run, yes, no_input = (
-        given.pop(flag) for flag in ("manual", "replace", "shadow", "dry_run", "yes", "no_input")
-    )
     asks = not no_input and sys.stdin.isatty() and sys.stderr.isatty()
-    said = {field: value for field, value in given.items() if value is not None}
-    if not manual:
-        raise DownloadMissing(name)
     shadows = _check_name(name, replace=replace, shadow=shadow)
     said = _asked(name, said) if asks else _completed(name, said, ctx)
     record = _record(name, said)
@@ -122,7 +64,7 @@ def command(ctx: click.Context, /, *, name: str, **given: Any) -> int:
     return 0
 
 
-def _has_key(text: str) -> bool:
+def has_key(text: str) -> bool:
     """Also as one part of an address."""
     import re
 
@@ -199,7 +141,7 @@ def _answer(field: str) -> Callable[[str], str]:
     from kandil.errors import KeyGiven, ProfileInvalid
 
     def checked(text: str) -> str:
-        if _has_key(text):
+        if has_key(text):
             error = KeyGiven("an answer")
             raise click.UsageError(f"{error.message}: {error.hint}")
         try:
@@ -222,7 +164,7 @@ def _record(name: str, said: dict[str, Any]) -> Record:
     return Record(
         name=name,
         source="manual",
-        capabilities=tuple(one for one in _ABILITIES if said.get(f"supports_{one}")),
+        capabilities=tuple(one for one in ABILITIES if said.get(f"supports_{one}")),
         context_window=said.get("context_window"),
         added_at=now(),
         provider=said["provider"],
