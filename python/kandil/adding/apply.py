@@ -8,12 +8,12 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import trio
 
-from kandil import download, serving
-from kandil.adding.provenance import provenance
+from kandil import download, files, serving
+from kandil.adding.provenance import named, provenance
 from kandil.completions import open_client
 from kandil.errors import (
     DigestDiffers,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kandil.adding.plan import AddPlan
     from kandil.config import Config
     from kandil.credentials import Keys
+    from kandil.discovery import Offer
     from kandil.download import Progress
     from kandil.secret import Secret
     from kandil.verify import FileResult
@@ -162,6 +163,7 @@ class _Work:
             if not fetched:
                 said.append("skipped")
         paths |= {remote.name: one.path for remote, one in zip(plan.fetched, fetched, strict=True)}
+        await trio.to_thread.run_sync(_write_sums, folder, plan.offer)
         weights = tuple(paths[one.name] for one in plan.offer.weights)
         models = [paths[one.name] for role, one in plan.offer.others if role in ("projector", "adapter")]
         return weights, tuple(models)
@@ -208,7 +210,7 @@ class _Work:
             reason = untested.reason if untested else "the sandbox could not load it here"
             said += [f"{reason}{f' ({untested.hint})' if untested and untested.hint else ''}", "unknown"]
             return results
-        runtime = next((str(one.runtime) for one in reports if one.runtime), "llama.cpp")
+        runtime = next((named(one.runtime) for one in reports if one.runtime), "llama.cpp")
         off = sorted({name for one in reports for name, state in one.layers.items() if state != "active"})
         said.append(f"loaded by {runtime}" + (f", without {', '.join(off)}" if off else ""))
         return results
@@ -263,7 +265,7 @@ class _Work:
             for name in ("vision", "tools", "reasoning", "json")
             if profile and getattr(profile, f"supports_{name}")
         ]
-        fields = {
+        fields: dict[str, Any] = {
             "source": plan.offer.source if plan.offer else "file" if plan.files else "catalogue",
             "sha256": results[0].sha256 if len(weights) == 1 else None,
             "size_bytes": sum(one.size_bytes or 0 for one in results) or None,
@@ -285,6 +287,13 @@ class _Work:
         return made
 
 
+def _write_sums(folder: Path, offer: Offer) -> None:
+    """What was published of these files lies beside them, so that `kandil verify` and `sha256sum -c` know it, too."""
+    lines = [f"{one.sha256}  {one.name}\n" for one in offer.files if one.sha256 and (folder / one.name).exists()]
+    if lines:
+        files.write(folder / "SHA256SUMS", "".join(lines).encode())
+
+
 def _unknown(name: str) -> Profile:
     return Profile(id=name, name=name, source="user", provider="local", protocol="openai", api_model=name)
 
@@ -294,7 +303,7 @@ def _fetched(fetched: Sequence[download.Fetched], linked: Sequence[Path]) -> str
     reused = sum(one.reused_bytes for one in fetched)
     told = [f"{size:,} bytes"] if fetched else []
     told += [f"{reused:,} of them were here"] if reused else []
-    told += [f"{len(linked)} files are on this machine already"] if linked else []
+    told += [f"{len(linked)} on this machine already"] if linked else []
     return ", ".join(told)
 
 
@@ -324,7 +333,7 @@ def _compared(plan: AddPlan, results: Sequence[FileResult]) -> str:
         remote = remotes.get(result.path)
         if remote is not None and remote.sha256 and remote.sha256 != result.sha256:
             raise DigestDiffers(
-                result.path.name, remote.sha256, result.sha256 or "", remote.digest_source, str(result.path)
+                result.path.name, remote.sha256, result.sha256 or "", remote.digest_source or "", result.path
             )
         sources.append(remote.digest_source if remote and remote.sha256 else result.expected_source)
     named = [one for one in dict.fromkeys(sources) if one]

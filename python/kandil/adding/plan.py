@@ -124,7 +124,7 @@ async def plan(
     found = replace(found, replaces=before, forced=bool(found.report and found.report.blocked))
     if found.missing_bytes > found.free_bytes:
         assert found.folder is not None
-        raise NoSpace(str(found.folder), found.missing_bytes, found.free_bytes)
+        raise NoSpace(found.folder, found.missing_bytes, found.free_bytes)
     return found
 
 
@@ -209,14 +209,17 @@ async def _here(offer: Offer, settings: Config) -> dict[str, Path]:
     if not wanted:
         return {}
     models = (await inventory.look(settings.cache)).models
-    return await trio.to_thread.run_sync(_found, models, wanted)
+    found = await trio.to_thread.run_sync(_found, models, wanted)
+    own = folder_of(offer)
+    return {name: path for name, path in found.items() if path != own / name}
 
 
 def _found(models: Sequence[LocalModel], wanted: Mapping[str, str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for model in models:
         if (
-            model.sha256 in wanted
+            model.sha256 is not None
+            and model.sha256 in wanted
             and model.files
             and model.state not in ("mismatch", "changed", "malicious", "malformed")
         ):

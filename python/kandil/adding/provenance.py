@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kandil.adding.plan import AddPlan
     from kandil.registry import Record
+    from kandil.sandbox.runtimes import Runtime
     from kandil.verify import FileResult
 
 
@@ -23,7 +24,7 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
     published = {one.sha256: one for one in remotes.values() if one.sha256}
     files = []
     for result in results:
-        remote = published.get(result.sha256) or remotes.get(result.path.name)
+        remote = published.get(result.sha256 or "") or remotes.get(result.path.name)
         files.append(
             {
                 "path": str(result.path),
@@ -47,10 +48,18 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
         "rules": _core.__version__,
         "findings": sorted({finding.id for result in results for finding in result.findings}),
         "accepted_findings": sorted(accepted),
-        "sandbox": [{"status": one.status, "runtime": one.runtime, "layers": dict(one.layers)} for one in loads],
+        "sandbox": [
+            {"status": one.status, "runtime": named(one.runtime) if one.runtime else None, "layers": dict(one.layers)}
+            for one in loads
+        ],
         "kandil_version": _core.__version__,
         "time": now(),
     }
+
+
+def named(runtime: Runtime) -> str:
+    """`xllamacpp 2026.10.11549`."""
+    return " ".join(filter(None, (runtime.name, runtime.version)))
 
 
 def differences(record: Record, results: Mapping[Path, FileResult]) -> list[str]:

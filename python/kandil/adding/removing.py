@@ -75,7 +75,7 @@ def delete(files: tuple[Path, ...]) -> None:
         except OSError as error:
             raise FileUnwritable(str(path), error.strerror or str(error)) from error
         folder = path.parent
-        leftover = [one for one in _listed(folder) if one.name.endswith((".txt", ".json"))]
+        leftover = [one for one in _listed(folder) if one.name == "SHA256SUMS" or one.suffix in (".txt", ".json")]
         if len(leftover) == len(_listed(folder)):  # what came with the model says nothing without it
             for one in leftover:
                 one.unlink(missing_ok=True)
