@@ -604,6 +604,9 @@ class Download:
         after another one, what was written is believed only as far as it was on the disk. Raises: OSError: also that
         there is no room; ValueError.
         """
+    @staticmethod
+    def begun_bytes(journal: str | PathLike[str]) -> int:
+        """What has come of a file, as its journal says; 0 without one. The last block may be shorter than is counted."""
     @property
     def resumed_bytes(self) -> int:
         """What was there before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 import trio
@@ -19,8 +20,7 @@ RATE = 30 * MIB
 async def test_retry_after_is_waited_for(source: Hub, fetching: Fetching) -> None:
     await fetching.one(remote(source, "busy"), connections=1)
     assert fetching.content() == CONTENT
-    assert {200: 0, 206: 0, 429: 0}.keys() >= {one.status for one in source.asked()}
-    assert any("429" in notice for notice in fetching.notices) or any(one.status == 429 for one in source.asked())
+    assert {one.status for one in source.asked()} == {206, 429}
 
 
 async def test_an_address_that_expires_is_renewed(source: Hub, fetching: Fetching) -> None:
@@ -47,6 +47,7 @@ async def test_another_version_is_begun_anew_and_never_mixed_in(source: Hub, fet
 
     def replace() -> None:
         (source.folder / "new").write_bytes(new)
+        os.utime(source.folder / "new", (1e9, 1e9))  # nginx tells versions apart by this, and by the size
         (source.folder / "new").rename(source.folder / NAME)
 
     watch = at(2 * BLOCK, replace)

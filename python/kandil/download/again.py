@@ -18,6 +18,8 @@ _FIRST_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 30.0
 _SAID_SECONDS: Final = 2.0
 """A shorter wait is not spoken of."""
+IN_VAIN: Final = 3
+"""So often, and it is not chance."""
 _PASSING: Final = (
     errors.HostNotFound, errors.ConnectionRefused, errors.NoRoute, errors.ConnectFailed, errors.ConnectTimeout,
     errors.ConnectionLost, errors.SendTimeout, errors.FirstByteTimeout, errors.BodyBroken,
@@ -36,22 +38,32 @@ def is_passing(error: NetworkError) -> bool:
 
 
 class TryAgain(Exception):
-    """An attempt has ended before its time. `otherwise`: what it is, where that happens again and again."""
+    """An attempt has ended before its time. `otherwise`: what it is, where that happens again and again.
 
-    def __init__(self, reason: str, *, wait_seconds: float | None = None, otherwise: KandilError | None = None) -> None:
+    `asks_anew`: not from the same address, which may have expired, or have another version now.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        wait_seconds: float | None = None,
+        otherwise: KandilError | None = None,
+        asks_anew: bool = False,
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.wait_seconds, self.otherwise = reason, wait_seconds, otherwise
+        self.reason, self.wait_seconds, self.otherwise, self.asks_anew = reason, wait_seconds, otherwise, asks_anew
 
 
 class Patience:
     """How long nothing may come. Waits grow, at random, so that many who were cut do not come back at once."""
 
-    _MOST_IN_VAIN: Final = 3
-
     def __init__(self, seconds: float, notice: Callable[[str], None]) -> None:
         self._seconds, self._notice = seconds, notice
         self._since = trio.current_time()
-        self._seen_bytes, self._in_vain = 0, 0
+        self._seen_bytes = 0
+        self.in_vain = 0
+        """Attempts since the last that has brought something."""
 
     async def wait(self, again: TryAgain, came_bytes: int) -> bool:
         """Until it is time. `came_bytes`: what has come in all, by which it is seen whether anything did since.
@@ -60,11 +72,11 @@ class Patience:
         """
         now = trio.current_time()
         if came_bytes > self._seen_bytes:
-            self._seen_bytes, self._since, self._in_vain = came_bytes, now, 0
-        longest = min(_FIRST_SECONDS * 2**self._in_vain, _LONGEST_SECONDS)
+            self._seen_bytes, self._since, self.in_vain = came_bytes, now, 0
+        longest = min(_FIRST_SECONDS * 2**self.in_vain, _LONGEST_SECONDS)
         seconds = max(random.uniform(0, longest), again.wait_seconds or 0.0)  # noqa: S311 (not of secrets)
-        self._in_vain += 1
-        if now + seconds > self._since + self._seconds or (again.otherwise and self._in_vain >= self._MOST_IN_VAIN):
+        self.in_vain += 1
+        if now + seconds > self._since + self._seconds or (again.otherwise and self.in_vain >= IN_VAIN):
             return False
         if seconds >= _SAID_SECONDS:
             self._notice(f"{again.reason}; trying again in {seconds:.0f} s")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _READ_BYTES: Final = 8 << 20
-_LARGEST_STATE_BYTES: Final = 64 << 20
 _LONGEST_NAME_BYTES: Final = 255 - len(".part.state")
 _ODD: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -53,12 +52,7 @@ class Place:
 
     def begun_bytes(self) -> int:
         """What has come of it, as far as its state tells; the last block may be shorter than is counted here."""
-        try:
-            with open(self.state, "rb") as file:
-                lines = file.read(_LARGEST_STATE_BYTES).splitlines()
-        except OSError:
-            return 0
-        return len({line for line in lines if line.startswith(b"+")}) * Download.BLOCK_BYTES
+        return Download.begun_bytes(self.state)
 
     def allocated_bytes(self) -> int:
         """What the disk already has room for."""

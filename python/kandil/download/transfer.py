@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from kandil import _core
-from kandil.download.again import Patience, TryAgain, is_passing
+from kandil.download.again import IN_VAIN, Patience, TryAgain, is_passing
 from kandil.download.location import locate, packed, refusal
 from kandil.download.remote import Fetched
 from kandil.errors import (
@@ -70,17 +70,19 @@ class Transfer:
     async def run(self) -> Fetched:
         """The file has its name. Raises: as `kandil.download.fetch`."""
         patience = Patience(self._how.patience_seconds, self._how.notice)
+        location: Location | None = None
         try:
             while True:
                 try:
-                    location = await locate(self._how.client, self._remote, self._how.secret)
+                    location = location or await locate(self._how.client, self._remote, self._how.secret)
                     core = await self._opened(location)
                     await self._attempted(core, location)
-                    break
+                    return await self._finished(core, location)
                 except TryAgain as again:
                     if not await patience.wait(again, self._came_bytes):
                         raise again.otherwise or self._interrupted(again.reason) from again
-            return await self._finished(core, location)
+                    if again.asks_anew or patience.in_vain % IN_VAIN == 0:
+                        location = None
         finally:
             await self._close()
 
@@ -172,13 +174,13 @@ class Transfer:
             case "encoded":
                 return packed(host, name, said["coding"])
             case "changed":
-                return TryAgain(said["what"], otherwise=DownloadRefused(host, name, said["what"]))
+                return TryAgain(said["what"], otherwise=DownloadRefused(host, name, said["what"]), asks_anew=True)
             case _:
                 status = said["status"]
                 refused = refusal(host, name, status, dict(said["headers"]))
                 if status not in _EXPIRED or isinstance(refused, TryAgain):
                     return refused
-                return TryAgain(f"{host} answers with HTTP {status}", otherwise=refused)
+                return TryAgain(refused.reason, otherwise=refused, asks_anew=True)
 
     def _unwritable(self, number: int | None, reason: str) -> NoSpace | FileUnwritable:
         if number in (errno.ENOSPC, errno.EDQUOT):

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kandil_core::download::{BLOCK, Download as Core, Pace, Place, Source, Trouble};
+use kandil_core::download::{BLOCK, Download as Core, Pace, Place, Source, Trouble, begun};
 use kandil_core::transport::Deadlines;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -52,6 +52,11 @@ impl Download {
         let pace = Pace { connections, rate: rate_bytes_per_second };
         let core = py.detach(|| Core::open(place, size_bytes, pace))?;
         Ok(Self(Mutex::new(Some(Arc::new(core)))))
+    }
+
+    #[staticmethod]
+    fn begun_bytes(journal: PathBuf) -> u64 {
+        begun(&journal)
     }
 
     #[getter]

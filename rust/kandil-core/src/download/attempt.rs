@@ -148,7 +148,8 @@ impl Fetching<'_> {
         let mut headers = self.source.headers.clone();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in fields {
-            let value = HeaderValue::from_str(&value).map_err(|_| Trouble::Changed("what it calls its version cannot be sent back"))?;
+            let value = HeaderValue::from_str(&value)
+                .map_err(|_| Trouble::Changed("what it calls its version cannot be sent back"))?;
             headers.insert(name, value);
         }
         let request = Request {

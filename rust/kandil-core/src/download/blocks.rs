@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::journal::Begun;
+
 /// What is recorded as one: after a crash, what has begun of a block is fetched again.
 pub const BLOCK: u64 = 4 << 20;
 /// What one request asks for, at most: large, so that the way to the server is waited for seldom.
@@ -27,10 +29,22 @@ impl Blocks {
         Blocks { size, written: vec![0; count], taken: vec![false; count], front: 0, total: 0 }
     }
 
-    /// A block that was written in a former run. What is no block is ignored.
-    pub(super) fn restore(&mut self, block: usize) {
+    /// A block, or the beginning of one, that was written in a former run, if the file is so long. What is no block is
+    /// ignored.
+    pub(super) fn restore(&mut self, (block, bytes): Begun, file: u64) {
         let range = self.range(block);
-        self.wrote(range.start, range.end.saturating_sub(range.start));
+        let length = range.end.saturating_sub(range.start);
+        let length = bytes.map_or(length, |bytes| length.min(bytes.into()));
+        if range.start.saturating_add(length) <= file {
+            self.wrote(range.start, length);
+        }
+    }
+
+    /// Blocks that have begun and are not whole.
+    pub(super) fn begun(&self) -> Vec<Begun> {
+        let written = self.written.iter().enumerate();
+        let begun = written.filter(|(block, bytes)| **bytes > 0 && !self.is_whole(*block));
+        begun.map(|(block, bytes)| (block, Some(*bytes))).collect()
     }
 
     fn range(&self, block: usize) -> Range<u64> {
@@ -151,11 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn what_has_begun_goes_on_where_it_ended() {
+        let mut blocks = Blocks::new(SIZE);
+        for (block, bytes, file) in [(2, Some(7), SIZE), (3, Some(7), 3 * BLOCK + 6), (4, None, 5 * BLOCK - 1)] {
+            blocks.restore((block, bytes), file);
+        }
+        assert_eq!((blocks.begun(), blocks.total()), (vec![(2, Some(7))], 7));
+        assert_eq!(blocks.take(1), Some(0..2 * BLOCK));
+        assert_eq!(blocks.take(1).map(|span| span.start), Some(2 * BLOCK + 7));
+        blocks.restore((2, None), SIZE);
+        assert_eq!((blocks.begun(), blocks.total()), (vec![], BLOCK));
+    }
+
+    #[test]
     fn the_last_block_is_shorter() {
         let mut blocks = Blocks::new(SIZE);
-        (0..10).for_each(|block| blocks.restore(block));
+        (0..10).for_each(|block| blocks.restore((block, None), SIZE));
         assert_eq!(blocks.front(), 10 * BLOCK);
-        blocks.restore(99);
+        blocks.restore((99, None), SIZE);
         assert_eq!(blocks.take(4), Some(10 * BLOCK..SIZE));
         assert_eq!(blocks.take(4), None);
         assert_eq!(blocks.wrote(10 * BLOCK, 5), 10..11);

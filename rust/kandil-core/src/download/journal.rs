@@ -4,16 +4,21 @@
 //! {"etag": …}      the first line: what the file is a part of, in its writer's words
 //! @5f0c…           what follows was written since this start of the system
 //! +17              block 17 is written
+//! +19:1000         of block 19, the first 1000 bytes are
 //! =40              the first 40 of these are on the disk, too
 //! @                the others may not come there
 //! ```
 //!
 //! What is written is there after a crash of the process; after a power cut, what is on the disk.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::str::FromStr;
+
+use super::BLOCK;
 
 /// No file has so many blocks.
 const LARGEST: u64 = 64 << 20;
@@ -26,14 +31,30 @@ pub(super) struct Journal {
     count: usize,
 }
 
+/// A block, and how many bytes of it are there; None: all.
+pub(super) type Begun = (usize, Option<u32>);
+
 /// What a journal says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
     /// It is about another file, or an earlier state of this one.
     Other,
-    /// These blocks are there.
-    Blocks(Vec<usize>),
+    /// These blocks are there; what is said of one later says no less.
+    Blocks(Vec<Begun>),
+}
+
+/// Bytes that have come of a file, as its journal says, if it is there: for who waits. The last block may be shorter than
+/// is counted here.
+#[must_use]
+pub fn begun(path: &Path) -> u64 {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text));
+    if read.is_err() {
+        return 0;
+    }
+    let blocks: HashMap<_, _> = lines(&text).filter_map(|line| line.strip_prefix(b"+")).filter_map(block).collect();
+    blocks.values().map(|bytes| bytes.map_or(BLOCK, u64::from).min(BLOCK)).sum()
 }
 
 impl Journal {
@@ -56,12 +77,12 @@ impl Journal {
         Ok((Journal { file, count }, found))
     }
 
-    /// These blocks were written.
-    pub(super) fn wrote(&mut self, blocks: impl Iterator<Item = usize>) -> io::Result<()> {
+    /// These were written.
+    pub(super) fn wrote(&mut self, blocks: impl Iterator<Item = Begun>) -> io::Result<()> {
         let mut text = String::new();
         let mut count = 0;
-        for block in blocks {
-            text.push_str(&format!("+{block}\n"));
+        for (block, bytes) in blocks {
+            text.push_str(&bytes.map_or_else(|| format!("+{block}\n"), |bytes| format!("+{block}:{bytes}\n")));
             count += 1;
         }
         if count > 0 {
@@ -113,8 +134,8 @@ fn said(text: &[u8], identity: &str, boot: &str) -> Found {
                 }
                 last = start;
             }
-            Some((b'+', block)) => written.push(number(block)),
-            Some((b'=', count)) => synced = number(count).unwrap_or_default().max(synced),
+            Some((b'+', said)) => written.push(block(said)),
+            Some((b'=', count)) => synced = number(count).map_or(synced, |count: usize| count.max(synced)),
             _ => {}
         }
     }
@@ -125,11 +146,18 @@ fn said(text: &[u8], identity: &str, boot: &str) -> Found {
 }
 
 /// The system has started anew since: what was not on the disk may be lost.
-fn forget(written: &mut [Option<usize>], synced: usize) {
+fn forget(written: &mut [Option<Begun>], synced: usize) {
     written.iter_mut().skip(synced).for_each(|block| *block = None);
 }
 
-fn number(digits: &[u8]) -> Option<usize> {
+fn block(said: &[u8]) -> Option<Begun> {
+    match memchr::memchr(b':', said) {
+        None => Some((number(said)?, None)),
+        Some(at) => Some((number(said.get(..at)?)?, Some(number(said.get(at + 1..)?)?))),
+    }
+}
+
+fn number<N: FromStr>(digits: &[u8]) -> Option<N> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -141,22 +169,35 @@ mod tests {
         said(text.as_bytes(), "id", boot)
     }
 
+    fn whole(blocks: &[usize]) -> Found {
+        Found::Blocks(blocks.iter().map(|block| (*block, None)).collect())
+    }
+
     #[test]
     fn what_was_written_counts_until_the_system_starts_anew() {
         let text = "id\n@one\n+3\n+1\n=1\n+2\n";
-        assert_eq!(blocks(text, "one"), Found::Blocks(vec![3, 1, 2]));
-        assert_eq!(blocks(text, "two"), Found::Blocks(vec![3]));
+        assert_eq!(blocks(text, "one"), whole(&[3, 1, 2]));
+        assert_eq!(blocks(text, "two"), whole(&[3]));
         let more = format!("{text}@two\n+5\n");
-        assert_eq!(blocks(&more, "two"), Found::Blocks(vec![3, 5]));
-        assert_eq!(blocks(&more, "one"), Found::Blocks(vec![3]));
-        assert_eq!(blocks(&format!("{more}=4\n"), "three"), Found::Blocks(vec![3, 5]));
+        assert_eq!(blocks(&more, "two"), whole(&[3, 5]));
+        assert_eq!(blocks(&more, "one"), whole(&[3]));
+        assert_eq!(blocks(&format!("{more}=4\n"), "three"), whole(&[3, 5]));
+    }
+
+    #[test]
+    fn parts_of_blocks_count() {
+        let text = "id\n@one\n+3:9\n+1:7\n=1\n+3:12\n+1\n+5:x\n+:6\n";
+        let (three, one) = ((3, Some(9)), (1, Some(7)));
+        assert_eq!(blocks(text, "one"), Found::Blocks(vec![three, one, (3, Some(12)), (1, None)]));
+        assert_eq!(blocks(text, "two"), Found::Blocks(vec![three]));
+        assert_eq!(blocks(&format!("{text}@\n+6\n"), "one"), Found::Blocks(vec![three]), "the disk has failed");
     }
 
     #[test]
     fn another_file_is_not_mixed_in() {
         assert_eq!(blocks("other\n@one\n+3\n", "one"), Found::Other);
         assert_eq!(blocks("", "one"), Found::Nothing);
-        assert_eq!(blocks("id\n@one\nrubbish\n+x\n+\n+7\n=y\n", "one"), Found::Blocks(vec![7]));
+        assert_eq!(blocks("id\n@one\nrubbish\n+x\n+\n+7\n=y\n", "one"), whole(&[7]));
     }
 
     #[test]
@@ -164,10 +205,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("kandil-journal-{}", std::process::id()));
         std::fs::write(&folder, "id\n@one\n+3\n+41").unwrap();
         let (mut journal, found) = Journal::open(&folder, "id", "one").unwrap();
-        assert_eq!(found, Found::Blocks(vec![3]));
-        journal.wrote([4].into_iter()).unwrap();
+        assert_eq!(found, whole(&[3]));
+        journal.wrote([(4, None), (5, Some(9))].into_iter()).unwrap();
         journal.synced(journal.count()).unwrap();
-        assert_eq!(std::fs::read_to_string(&folder).unwrap(), "id\n@one\n+3\n@one\n+4\n=2\n");
+        assert_eq!(std::fs::read_to_string(&folder).unwrap(), "id\n@one\n+3\n@one\n+4\n+5:9\n=3\n");
+        assert_eq!(begun(&folder), 2 * BLOCK + 9);
         assert_eq!(Journal::open(&folder, "new", "one").unwrap().1, Found::Other);
         assert_eq!(std::fs::read_to_string(&folder).unwrap(), "new\n@one\n");
         std::fs::remove_file(&folder).unwrap();

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{HeaderMap, Uri};
 
 pub use blocks::BLOCK;
+pub use journal::begun;
 pub use part::{Place, Progress};
 
 use crate::sha256::Digest;
@@ -160,9 +161,4 @@ impl Download {
     pub fn sync(&self) -> io::Result<()> {
         self.writing.part.sync()
     }
-}
-
-/// Where a block ends.
-fn end_of(block: usize, size: Option<u64>) -> u64 {
-    (block as u64).saturating_add(1).saturating_mul(BLOCK).min(size.unwrap_or(u64::MAX))
 }

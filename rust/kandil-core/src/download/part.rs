@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::blocks::Blocks;
-use super::journal::{Found, Journal};
+use super::journal::{Begun, Found, Journal};
 use crate::sha256::{Digest, Sha256};
 use crate::transport::Waker;
 
@@ -96,7 +96,7 @@ impl Writing {
         let mut blocks = journal.as_ref().and(size).map(Blocks::new);
         let there = file.metadata()?.len();
         if let (Some(blocks), Found::Blocks(found)) = (&mut blocks, &found) {
-            found.iter().filter(|at| super::end_of(**at, size) <= there).for_each(|at| blocks.restore(*at));
+            found.iter().for_each(|begun| blocks.restore(*begun, there));
         } else {
             file.set_len(0)?;
         }
@@ -130,7 +130,10 @@ impl Writing {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.part.lock().closing = true;
+        let mut state = self.part.lock();
+        state.closing = true;
+        let _ = state.record_begun(&mut Vec::new()); // if not, it comes again
+        drop(state);
         self.part.grown.notify_all();
         self.part.closed.notify_all();
         if let Some(thread) = self.hashing.take() {
@@ -203,7 +206,7 @@ impl Part {
         let State { blocks, journal, written, .. } = &mut *state;
         *written += bytes.len() as u64;
         if let (Some(blocks), Some(journal)) = (blocks, journal) {
-            journal.wrote(blocks.wrote(offset, bytes.len() as u64))?;
+            journal.wrote(blocks.wrote(offset, bytes.len() as u64).map(|block| (block, None)))?;
         }
         drop(state);
         self.grown.notify_all();
@@ -259,14 +262,15 @@ impl Part {
     /// Until the end. The disk is never waited for with the lock held.
     fn keep_safe(&self, folder: &Path) -> io::Result<()> {
         let Some(own) = self.lock().journal.as_ref().map(Journal::handle).transpose()? else { return Ok(()) };
-        let mut safe = 0;
+        let (mut safe, mut begun) = (0, Vec::new());
         loop {
             let is_open = |state: &mut State| !state.closing;
             let waited = self.closed.wait_timeout_while(self.lock(), SYNC, is_open);
-            let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            let Some(count) = state.journal.as_ref().filter(|_| !state.closing).map(Journal::count) else {
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if state.closing {
                 return Ok(());
-            };
+            }
+            let count = state.record_begun(&mut begun)?;
             drop(state);
             if count == safe {
                 continue;
@@ -291,6 +295,17 @@ impl Part {
 }
 
 impl State {
+    /// What was written of blocks that are not whole, unless it is `known`, is in the journal. How much that has.
+    fn record_begun(&mut self, known: &mut Vec<Begun>) -> io::Result<usize> {
+        let (Some(blocks), Some(journal)) = (&self.blocks, &mut self.journal) else { return Ok(0) };
+        let begun = blocks.begun();
+        if begun != *known {
+            journal.wrote(begun.iter().copied())?;
+            *known = begun;
+        }
+        Ok(journal.count())
+    }
+
     fn front(&self) -> u64 {
         self.blocks.as_ref().map_or(self.written, Blocks::front)
     }
