@@ -20,6 +20,7 @@ COMMANDS = {
     "inspect": "Show what a GGUF file says of itself.",
     "model": "See what models there are, and which fit this machine.",
     "rules": "List and explain what is looked for in GGUF files.",
+    "setup": "From nothing to a first answer, step by step.",
     "sign": "Sign a model file or folder.",
     "verify": "Check that model files are the published ones, and sound.",
 }
@@ -29,6 +30,8 @@ COMMANDS = {
 HELP = """From a model's name to a model that you can trust and call.
 
 \b
+kandil setup               from nothing to a first answer
+kandil model add NAME      fetch, verify and try a model
 kandil model fit           what this machine can run
 kandil model show NAME     everything that is known of a model
 kandil verify              every model file on this machine

@@ -3,6 +3,7 @@
 from kandil.errors.adding import (
     AddUnconfirmed,
     FindingsUnaccepted,
+    ProvenanceUnknown,
 )
 from kandil.errors.batch import (
     BatchesElsewhere,
@@ -255,6 +256,7 @@ __all__ = [
     "ProfileInvalid",
     "PromptEmpty",
     "PromptTooLong",
+    "ProvenanceUnknown",
     "ProviderBatchMissing",
     "ProviderFailed",
     "ProviderOverloaded",

@@ -33,3 +33,17 @@ class AddUnconfirmed(KandilError):
             hint="say --yes, or look first: --dry-run",
         )
         self.name, self.missing_bytes = name, missing_bytes
+
+
+class ProvenanceUnknown(KandilError):
+    """Nobody has recorded where the model's files come from."""
+
+    exit_code = 3
+    code = "provenance-unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"it is not recorded where {name} comes from",
+            hint="`kandil model add` records it; a model that was described by hand has no files",
+        )
+        self.name = name

@@ -26,17 +26,19 @@ only like one is asked about, or refused where nobody is there to ask.
 
 class ModelGroup(LazyGroup):
     summaries: ClassVar[Mapping[str, str]] = {
-        "add": "Add a model of your own.",
+        "add": "Add a model: fetch, verify, try, record it.",
         "alias": "Give a model another name.",
         "aliases": "List the other names of models.",
+        "discover": "Look for models at all sources.",
         "default": "Say which model a project uses, or you do.",
         "fit": "Rank what this machine can run.",
         "list": "List the models on this machine and those that you added.",
         "ps": "List the local models that are kept loaded.",
-        "rm": "Forget a model that you added.",
+        "rm": "Remove a model that you added.",
         "show": "Show everything that is known of a model.",
         "stop": "End local models that are kept loaded.",
         "test": "Call a model, step by step, and say what works.",
+        "update": "Fetch newer revisions of what you added.",
         "use": "Say which model this terminal session uses.",
     }
 

@@ -154,13 +154,17 @@ def add_one(target: Profile | Reference | Path, asked: dict[str, Any], keys: Key
 
     plan = run_async(partial(_planned, target, asked, keys, screen))
     screen.plan(plan, dry_run=asked["dry_run"])
-    if asked["dry_run"]:
-        return None
+    return None if asked["dry_run"] else confirmed(plan, asked, keys, screen)
+
+
+def confirmed(plan: AddPlan, asked: dict[str, Any], keys: Keys, screen: Screen) -> Record:
+    """The model's record, once it was consented to and all is done. Raises: as `add_one`."""
+    from kandil.cli.run import run_async
+    from kandil.errors import FindingsUnaccepted
+
     key = _consent(plan, asked)
     accepted = asked["accepted"]
     while True:
-        from kandil.errors import FindingsUnaccepted
-
         try:
             return run_async(partial(_applied, plan, asked, keys, screen, key=key, accepted=accepted))
         except FindingsUnaccepted as error:

@@ -41,6 +41,12 @@ class Screen:
         self._wipe()
         print(redacted(printable(text)), file=sys.stderr, flush=True)
 
+    def said(self, text: str) -> None:
+        """A result."""
+        self._wipe()
+        if not self._json:
+            print(redacted(printable(text)), flush=True)
+
     def plan(self, plan: AddPlan, *, dry_run: bool) -> None:
         """What is about to be done."""
         if self._json:

@@ -25,6 +25,8 @@ Examples:
   kandil model show qwen2.5-coder:7b
   kandil model show "claud sonet" --explain
   kandil model show gpt-5 --json | jq .profile.context_window
+  kandil model show tiny:q8_0 --provenance            of one that you added: where its files come from
+  kandil model show tiny:q8_0 --provenance --check    and whether they are still the same
 
 Show everything that is known of a model: what it can do, what it costs, whether it fits this machine.
 
@@ -32,7 +34,7 @@ NAME may be an id, an alias, a provider's own name, hf.co/OWNER/REPO:QUANT, or n
 or, without a terminal, it is an error that has the candidates.
 
 \b
-Exit: 0 shown; 3 no model has the name, or several have.
+Exit: 0 shown; 3 no model has the name, or several have; 8 with --check: a file is not as it was when it was added.
 """
 
 SCHEMA = "kandil.model.show/1"
@@ -40,6 +42,8 @@ SCHEMA = "kandil.model.show/1"
 
 @click.command("show", help=HELP, short_help="Show everything that is known of a model.")
 @click.argument("name")
+@click.option("--provenance", is_flag=True, help="Of a model that you added: where its files come from.")
+@click.option("--check", is_flag=True, help="With --provenance: read the files again, and compare.")
 @memory_options
 @naming_options
 @common_options
@@ -50,6 +54,13 @@ def command(ctx: click.Context, /, *, name: str, explain: bool, no_input: bool, 
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    provenance, check = asked.pop("provenance"), asked.pop("check")
+    if check and not provenance:
+        raise click.UsageError("--check goes with --provenance", ctx)
+    if provenance:
+        from kandil.cli.model import show_provenance
+
+        return show_provenance.show(name, settings, check=check)
     resolution = resolved(name, explain=explain, no_input=no_input)
     report = _assessed(resolution.profile, asked, ctx)
     if settings.json:

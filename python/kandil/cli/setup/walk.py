@@ -200,7 +200,7 @@ def _get_and_ask(walk: _Walk, name: str) -> int:
     record = registry.find(profile.id)
     screen = Screen(walk.settings)
     if record is None:
-        asked = _add_options(walk, profile)
+        asked = _add_options(walk)
         record = add_one(profile, asked, walk.keys, screen)
     assert record is not None
     if walk.who.default(record.name):
@@ -208,7 +208,7 @@ def _get_and_ask(walk: _Walk, name: str) -> int:
     walk.say()
     _ask(walk, record.name)
     walk.say()
-    walk.say(f'  next: kandil ask "…"; kandil model list; kandil verify; `kandil setup` again for more')
+    walk.say('  next: kandil ask "…"; kandil model list; kandil verify; `kandil setup` again for more')
     if walk.settings.json:
         from kandil.cli.json_lines import write_report
 
@@ -216,8 +216,8 @@ def _get_and_ask(walk: _Walk, name: str) -> int:
     return 0
 
 
-def _add_options(walk: _Walk, profile: Any) -> dict[str, Any]:
-    """As `kandil model add` has them where nothing is said. What takes room is asked about, and so is a file's answers' author."""
+def _add_options(walk: _Walk) -> dict[str, Any]:
+    """As `kandil model add` has them where nothing is said; who wrote a file of answers has said yes."""
     from kandil.cli.setup.answers import Person
 
     return {
