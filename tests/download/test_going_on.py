@@ -69,7 +69,11 @@ async def test_a_version_that_was_begun_before_is_not_gone_on_with(source: Hub, 
 
 
 async def test_what_was_cut_is_gone_on_with(source: Hub, fetching: Fetching) -> None:
-    faults = [flaky.Fault(ends_at=ends, how=how) for ends, how in ((3 * MIB, "reset"), (900, "close"), (MIB, "close"))]
+    faults = [
+        flaky.Fault(ends_at=3 * MIB, how="reset"),
+        flaky.Fault(ends_at=900, how="close"),
+        flaky.Fault(ends_at=MIB, how="close"),
+    ]
     good = flaky.Fault()
     async with flaky.network(source.url, good, *faults) as way:
         known = remote(source)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from tests.support import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOKEN = "hf_" + "kandilTests" * 3
 READY_SECONDS = 20.0
@@ -181,8 +181,8 @@ def hub(root: Path, more: str = "") -> Iterator[Hub]:
     parts.need("nginx", package="nginx-light")
     (root / "files").mkdir()
     (root / "asked.jsonl").touch()
-    ports = _free_ports(2)
-    running = Hub(root, *ports, more)
+    hub_port, storage_port = _free_ports(2)
+    running = Hub(root, hub_port, storage_port, more)
     running.start()
     try:
         yield running
@@ -203,8 +203,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(happened: object) -> None:
-    assert callable(happened)
+def _until(happened: Callable[[], bool]) -> None:
     late = time.monotonic() + READY_SECONDS
     while not happened():
         assert time.monotonic() < late, "nginx is not ready"
