@@ -33,7 +33,7 @@ test-rust: $(MADE)/packages Cargo.lock
 test-python: $(MADE)/wheel $(MADE)/parts
 	$(BIN)/python -m pytest $(PYTEST)
 
-parts: ## install again the real servers of tests that are no Python packages: GNOME Keyring, aimock
+parts: ## install again the real servers of tests that are no Python packages: GNOME Keyring, nginx, docker-registry, tmux, aimock
 	@rm -f $(MADE)/parts
 	@$(MAKE) --no-print-directory $(MADE)/parts
 
@@ -94,7 +94,7 @@ $(MADE)/wheel: $(MADE)/packages $(SOURCES)
 	@touch $@
 
 $(MADE)/parts: .ci/parts .ci/aimock
-	@PYTHON=$(PYTHON) .ci/parts $(VENV)/node secret-service aimock
+	@PYTHON=$(PYTHON) .ci/parts $(VENV)/node secret-service hub registry terminal aimock
 	@mkdir -p $(MADE) && touch $@
 
 Cargo.lock:
