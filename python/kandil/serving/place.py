@@ -64,8 +64,8 @@ async def place(model: Profile | Path, settings: Config, notice: Callable[[str],
     if model.local or model.provider == "local":
         from kandil.serving import located  # noqa: PLC0415
 
-        if (own := located.added(model)) is not None:  # what was added goes before what others have of it
-            return Place(profile=model, located=own)
+        if (mine := located.added(model)) is not None:  # what was added goes before what others have of it
+            return Place(profile=model, located=mine)
     if model.provider == "local":
         return await _here(model, settings)
     endpoint = providers.endpoint(model, profiles.provider(model.provider), settings.api.get(model.provider))

@@ -24,8 +24,8 @@ Look for models at all sources at once: the catalogue, an Ollama on this machine
 speaks Ollama's protocol, which has no search and is asked for a tag of that name.
 
 The same weights are one line, whoever has them. The best come first: by name, by whether they fit this machine, by
-how far their digests can be trusted. REFERENCE is what `kandil model add` takes. A source that fails is named, and keeps the
-others back in nothing. Answers are kept for cache.ttl_seconds; sources.NAME.base_url says where a mirror is.
+how far their digests can be trusted. REFERENCE is what `kandil model add` takes. A source that fails is named, and
+keeps no other back. Answers are kept for cache.ttl_seconds; sources.NAME.base_url says where a mirror is.
 
 \b
 Exit: 0 found; 3 nothing is called so; 6 nothing was found, and a source has failed.

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from kandil.registry.inventory import LocalModel
 
 LOCAL: Final = "local"
-_SHOWN_LOCALLY: Final = 8
+_QUICK: Final = 6
+_SLOW: Final = 2
+"""So many models are shown that run well here, and so many larger ones that run slowly."""
 _ABILITIES: Final = ("vision", "tools", "reasoning")
 _TALKATIVE_BYTES: Final = 6_000_000_000
 """Weights that a processor reads in about a second: each token takes a reading (as `registry.choice` has it)."""
@@ -64,13 +66,18 @@ def providers(kept: Collection[str], here: Sequence[LocalModel]) -> list[Provide
         proposed=True,
     )
     known = [one for one in profiles.providers() if one.auth is not None and offered[one.id]]
-    known.sort(key=lambda one: (one.id not in kept, -len(offered[one.id]), one.id))
+    known.sort(key=lambda one: (one.id not in kept, _hosts(offered[one.id]), -len(offered[one.id]), one.id))
     return [local] + [
         ProviderOption(
             id=one.id, title=one.name, what=_summary(offered[one.id]), kept=one.id in kept, proposed=one.id in kept
         )
         for one in known
     ]
+
+
+def _hosts(offered: Sequence[Profile]) -> bool:
+    """They are of other makers: their names say whose they are."""
+    return any("/" in one.id for one in offered)
 
 
 def _summary(offered: Sequence[Profile]) -> str:
@@ -111,12 +118,12 @@ def _local(
 
     ranked = [one for one in fits(profiles.every(), hardware, task=task) if one.profile.weights]
     files = {one.profile for one in here if one.profile}
-    wanted = [one for one in ranked if one.profile.id in files]
-    wanted += [one for one in ranked if one.profile.id not in files and _size(one)]
-    best = next((one for one in wanted if _is_quick(one)), None)
-    shown = wanted[:_SHOWN_LOCALLY]
-    if best is not None and best not in shown:
-        shown = [*shown[:-1], best]
+    known = [one for one in ranked if one.profile.id in files or _size(one)]
+    quick = [one for one in known if _is_quick(one)]
+    slow = [one for one in known if not _is_quick(one)]
+    best = next((one for one in quick if one.profile.id in files), quick[0] if quick else None)
+    shown = sorted(quick[:_QUICK], key=lambda one: one is not best) + slow[:_SLOW]
+    shown += [one for one in known if one.profile.id in files and one not in shown][:_QUICK]
     return [
         ModelOption(
             name=one.profile.id,
