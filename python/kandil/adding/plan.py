@@ -146,7 +146,9 @@ async def _of_offer(
     newest: bool,
     offline: bool,
 ) -> AddPlan:
-    offer = await discovery.files_of(what, settings, keys=keys, sha256=sha256, newest=newest, offline=offline)
+    offer = await discovery.files_of(
+        what, settings, keys=keys, sha256=sha256, newest=newest, offline=offline, refresh=True
+    )
     offer = assessed(offer, hardware)
     profile = what if isinstance(what, Profile) else _catalogued(offer)
     folder = folder_of(offer)

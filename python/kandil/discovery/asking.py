@@ -1,54 +1,34 @@
-"""Sources are asked with a deadline, and what they said is kept for as long as the settings say."""
+"""Sources are asked, and what they said is kept for as long as the settings say."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
 
-import msgspec
 import trio
 
-from kandil import files, http, paths
-from kandil.errors import FileUnwritable, NotCached, ReplyUnreadable, SourceRefused
+from kandil import http
+from kandil.discovery import kept
+from kandil.discovery.kept import LARGEST_BYTES, Page
+from kandil.errors import KandilError, NotCached, ReplyUnreadable, SourceRefused, UrlUnusable
 from kandil.http import urls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kandil.config import Config
+    from kandil.credentials import Keys
     from kandil.secret import Secret
 
 HUGGINGFACE: Final = "https://huggingface.co"
 REGISTRY: Final = "https://registry.ollama.ai"
-LARGEST_BYTES: Final = 16 << 20
-"""The list of files of the largest repositories has a few MB."""
-TIMEOUTS: Final = http.Timeouts(connect_seconds=8, first_byte_seconds=15, idle_seconds=15, total_seconds=40)
+MOST_PAGES: Final = 20
+_TIMEOUTS: Final = http.Timeouts(connect_seconds=8, first_byte_seconds=15, idle_seconds=15, total_seconds=40)
 _AUTH: Final = ("authorization", "Bearer")
 _NOT_MODIFIED: Final = 304
-_Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What a source said."""
-
-    body: bytes
-    headers: Mapping[str, str]
-    age_seconds: float = 0.0
-    """Since it said so."""
-
-    def decoded(self, kind: type[_Value], source: str) -> _Value:
-        """Raises: ReplyUnreadable."""
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ReplyUnreadable(source, f"it is not what such a server answers: {error}") from None
+_HIDDEN: Final = {401, 403, 404}
+"""How servers answer to who may not see something: some do not say that it is there."""
+_NEXT: Final = re.compile(r'<([^<>]{1,8000})>\s*;\s*rel="?next"?')
 
 
 @dataclass(slots=True)
@@ -57,11 +37,12 @@ class Asker:
 
     client: http.Client
     settings: Config
+    keys: Keys | None = None
     offline: bool = False
-    """Nothing is asked; what is kept is taken, however old."""
+    """Nobody is asked; what is kept is taken, however old."""
     refresh: bool = False
-    """What is kept is not taken."""
-    oldest_seconds: float = field(default=0.0)
+    """Everybody is asked, whatever is kept."""
+    oldest_seconds: float = 0.0
     """The age of the oldest answer that was kept."""
 
     def base_url(self, source: str) -> str:
@@ -70,75 +51,78 @@ class Asker:
         said = self.settings.sources.get(source)
         return ((said.base_url if said else None) or usual).rstrip("/")
 
-    async def get(self, url: str, *, name: str, accept: str = "application/json", secret: Secret | None = None) -> Page:
-        """What `url` says; `name` is who answers there, for errors. What is asked with a key is not kept.
+    async def get(
+        self, url: str, *, name: str, accept: str = "application/json", key: str | None = None, lasts: bool = True
+    ) -> Page:
+        """What `url` says; `name` is who answers there, for errors.
+
+        The user's key of the name `key` goes there where it says nothing without one, and such an answer is not kept.
+        What does not last is asked for each time.
 
         Raises:
             NotCached: offline, and nothing is kept.
             SourceRefused: it answers with an error.
             NetworkError: it does not answer.
         """
-        place = _place(url, accept)
-        kept = None if self.refresh or secret else await trio.to_thread.run_sync(_kept, place, url)
-        if kept and (self.offline or kept.age_seconds <= self.settings.cache.ttl_seconds):
-            self.oldest_seconds = max(self.oldest_seconds, kept.age_seconds)
-            return kept
+        place = kept.place(url, accept)
+        page = await trio.to_thread.run_sync(kept.read, place, url)
+        fresh = page and lasts and not self.refresh and page.age_seconds <= self.settings.cache.ttl_seconds
+        if page and (self.offline or fresh):
+            self.oldest_seconds = max(self.oldest_seconds, page.age_seconds)
+            return page
         if self.offline:
             raise NotCached(name)
-        headers = {"accept": accept}
-        if kept and (etag := kept.headers.get("etag")):
-            headers["if-none-match"] = etag
-        auth = _AUTH if secret else None
-        async with self.client.send("GET", url, headers=headers, auth=auth, secret=secret, timeouts=TIMEOUTS) as reply:
-            if kept and reply.status == _NOT_MODIFIED:
-                page = Page(body=kept.body, headers=kept.headers)
-            else:
-                body = await reply.read(LARGEST_BYTES)
-                if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
-                    raise SourceRefused(name, urls.parse(reply.url).host, reply.status, dict(reply.headers))
-                page = Page(body=body, headers={key: reply.headers[key] for key in _KEPT if key in reply.headers})
-        if not secret:
-            await trio.to_thread.run_sync(self._keep, place, url, page)
+        try:
+            page = await self._asked(url, name, accept, page, None)
+        except SourceRefused as error:
+            secret = await self._secret(key) if error.status in _HIDDEN else None
+            if secret is None:
+                raise
+            return await self._asked(url, name, accept, None, secret)
+        most_bytes = self.settings.cache.max_size_mb * 1_000_000
+        await trio.to_thread.run_sync(kept.write, place, url, page, most_bytes)
         return page
 
-    def _keep(self, place: Path, url: str, page: Page) -> None:
-        said = {
-            "url": url,
-            "at": time.time(),
-            "headers": dict(page.headers),
-            "body": page.body.decode("utf-8", "replace"),
-        }
-        with suppress(FileUnwritable, OSError):  # it is only a convenience
-            files.write(place, json.dumps(said).encode())
-            _prune(place.parent, self.settings.cache.max_size_mb * 1_000_000)
+    async def pages(self, url: str, *, name: str, key: str | None = None) -> list[Page]:
+        """All of a list that is given in parts, each of which links to the next. Raises: as `get`; ReplyUnreadable."""
+        found: list[Page] = []
+        following: str | None = url
+        while following is not None:
+            if len(found) == MOST_PAGES:
+                raise ReplyUnreadable(name, f"its list goes on after {MOST_PAGES} pages")
+            found.append(await self.get(following, name=name, key=key))
+            following = _after(following, found[-1], name)
+        return found
+
+    async def _asked(self, url: str, name: str, accept: str, before: Page | None, secret: Secret | None) -> Page:
+        headers = {"accept": accept}
+        if before and before.etag:
+            headers["if-none-match"] = before.etag
+        auth = _AUTH if secret else None
+        async with self.client.send("GET", url, headers=headers, auth=auth, secret=secret, timeouts=_TIMEOUTS) as reply:
+            if before and reply.status == _NOT_MODIFIED:
+                return Page(body=before.body, headers=before.headers)
+            if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
+                raise SourceRefused(name, urls.parse(reply.url).host, reply.status, dict(reply.headers))
+            return kept.page(await reply.read(LARGEST_BYTES), reply.headers)
+
+    async def _secret(self, key: str | None) -> Secret | None:
+        """A keyring that gives nothing is no reason to say anything else than what the source has said."""
+        try:
+            return await self.keys.find(key) if self.keys and key else None
+        except KandilError:
+            return None
 
 
-_KEPT: Final = ("etag", "link", "docker-content-digest", "x-repo-commit")
-
-
-def _place(url: str, accept: str) -> Path:
-    return paths.cache_dir() / "discovery" / f"{hashlib.sha256(f'{accept} {url}'.encode()).hexdigest()[:32]}.json"
-
-
-def _kept(place: Path, url: str) -> Page | None:
-    """A file that is damaged is as good as none."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        said: Any = json.loads(files.read(place, 2 * LARGEST_BYTES))
-        age = time.time() - float(said["at"])
-        if said["url"] == url and age >= 0:
-            headers = {str(key): str(value) for key, value in said["headers"].items()}
-            return Page(body=said["body"].encode(), headers=headers, age_seconds=age)
-    return None
-
-
-def _prune(folder: Path, most_bytes: int) -> None:
-    """The oldest go until no more is kept than the settings allow."""
-    found = sorted(
-        ((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder)), reverse=True
-    )
-    total = 0
-    for _, size, path in found:
-        total += size
-        if total > most_bytes:
-            with suppress(OSError):
-                os.unlink(path)
+def _after(url: str, page: Page, name: str) -> str | None:
+    """Where the list goes on. Raises: ReplyUnreadable: at another server."""
+    found = _NEXT.search(page.headers.get("link", ""))
+    if found is None:
+        return None
+    try:
+        following = urls.parse(urljoin(url, found[1]))
+    except (UrlUnusable, ValueError):
+        raise ReplyUnreadable(name, "its list goes on at what is no URL") from None
+    if following.origin != urls.parse(url).origin:
+        raise ReplyUnreadable(name, "its list goes on at another server")
+    return str(following)

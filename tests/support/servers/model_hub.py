@@ -1,4 +1,4 @@
-"""Hugging Face's hub as far as kandil asks it, of real nginx: the API of repositories, and their files in its storage."""
+"""The hub of Hugging Face as far as kandil asks it, of real nginx: the API, and files in a storage of their own."""
 
 from __future__ import annotations
 
@@ -44,27 +44,26 @@ class ModelHub:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()
-            siblings.append(
-                {"rfilename": name, "size": len(content), "lfs": {"sha256": sha256, "size": len(content)}}
-            )
+            siblings.append({"rfilename": name, "size": len(content), "lfs": {"sha256": sha256, "size": len(content)}})
         told = {
             "id": repo, "sha": revision, "lastModified": "2026-11-01T00:00:00.000Z", "downloads": 7, "gated": False,
             "tags": ["gguf", "license:apache-2.0"], "siblings": siblings,
         } | more  # fmt: skip
         self.repositories[repo] = told
-        self._write(f"models/{repo}", told)
-        self._write(f"models/{repo}/revision/{revision}", told)
-        self._write("models", list(self.repositories.values()))
+        self.tell(f"models/{repo}", told)
+        self.tell(f"models/{repo}/revision/{revision}", told)
+        self.tell("models", list(self.repositories.values()))
         return revision
 
     def path(self, repo: str, name: str) -> Path:
         """Of a file of the newest revision, where nginx has it."""
         return self.under.folder / repo / self.repositories[repo]["sha"] / name
 
-    def _write(self, name: str, told: object) -> None:
+    def tell(self, name: str, told: object) -> None:
+        """What the API says at ``/api/NAME``; text as it is."""
         path = self.under.root / "api" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(told))
+        path.write_text(told if isinstance(told, str) else json.dumps(told))
 
 
 @contextmanager
