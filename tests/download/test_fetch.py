@@ -59,8 +59,9 @@ async def test_a_token_goes_to_the_hub_alone(source: Hub, fetching: Fetching) ->
     assert seen == {("127.0.0.1", f"Bearer {TOKEN}"), ("localhost", "")}
 
 
-async def test_a_token_goes_along_where_the_hub_has_the_file_itself(source: Hub, fetching: Fetching) -> None:
-    await fetching.one(remote(source, "own"), secret=Secret(TOKEN))
+@pytest.mark.parametrize("way", ["own", "near"])
+async def test_a_token_goes_along_where_the_hub_has_the_file_itself(source: Hub, fetching: Fetching, way: str) -> None:
+    await fetching.one(remote(source, way), secret=Secret(TOKEN))
     assert fetching.content() == CONTENT
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from kandil.download import Remote
+from kandil.download import Progress, Remote
 from tests.download.conftest import BLOCK, CONTENT, MIB, NAME, SHA256, Fetching, remote
 from tests.support import namespaces, parts
 from tests.support.servers.hub import Hub
@@ -66,6 +66,20 @@ def test_it_may_be_killed_at_any_moment(source: Hub, fetching: Fetching) -> None
         *_, last = lines(process)
     assert last.split()[:2] == ["whole", SHA256]
     assert int(last.split()[2]) >= len(kept) * BLOCK - BLOCK
+    assert fetching.content() == CONTENT
+    assert fetching.there() == {NAME}
+
+
+async def test_who_waits_carries_on_when_the_other_is_killed(source: Hub, fetching: Fetching) -> None:
+    with child(fetching.folder, remote(source), rate_bytes_per_second=10 * MIB) as process:
+        next(int(line) for line in lines(process) if int(line) > BLOCK)
+
+        def kill(progress: Progress) -> None:
+            if progress.shared and progress.bytes_done > 0:
+                process.kill()
+
+        fetched = await fetching.one(remote(source), progress=kill)
+    assert fetched.reused_bytes > 0
     assert fetching.content() == CONTENT
     assert fetching.there() == {NAME}
 

@@ -65,8 +65,12 @@ class Patience:
         self.in_vain = 0
         """Attempts since the last that has brought something."""
 
+    def begin_anew(self) -> None:
+        """What has come so far does not count."""
+        self._seen_bytes = 0
+
     async def wait(self, again: TryAgain, came_bytes: int) -> bool:
-        """Until it is time. `came_bytes`: what has come in all, by which it is seen whether anything did since.
+        """Until it is time. `came_bytes`: what has come, by which it is seen whether anything did since.
 
         False: it is over.
         """

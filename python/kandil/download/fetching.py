@@ -110,6 +110,7 @@ async def _standing(number: int, remote: Remote, place: Place, there: Path, tall
             raise DigestDiffers(
                 remote.name, remote.sha256 or "", actual, remote.digest_source or "as published", place.rejected
             )
+        os.replace(there, place.final)  # another process may have expected something else of it
     except OSError as error:
         raise FileUnreadable(str(there), error.strerror or str(error)) from error
     place.forget()

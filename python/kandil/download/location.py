@@ -148,7 +148,9 @@ def refusal(host: str, file: str, status: int, headers: Mapping[str, str]) -> Tr
     """What it means that a server answers so."""
     said = f"it answers with HTTP {status}"
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TryAgain(f"{host} answers with HTTP {status}", wait_seconds=_retry_after(headers))
+        wait_seconds = _retry_after(headers)
+        asks = f" and asks to wait {wait_seconds:.0f} s" if wait_seconds else ""
+        return TryAgain(f"{host} answers with HTTP {status}{asks}", wait_seconds=wait_seconds)
     code = headers.get("x-error-code", "")  # of Hugging Face: RepoNotFound, GatedRepo
     reason = _GONE.get(status, said) + (f" ({code})" if _CODE.fullmatch(code) else "")
     return DownloadRefused(host, file, reason, status=status)

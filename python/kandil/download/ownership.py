@@ -24,7 +24,7 @@ _LOOK_SECONDS: Final = 0.25
 @asynccontextmanager
 async def owned(place: Place, waiting: Callable[[], None]) -> AsyncGenerator[Path | None]:
     """This process alone has the file, which goes with the process, however that ends. `waiting` is called while it
-    waits for another one. Yields the name that this one has given the file meanwhile: it was whole, and is hashed.
+    waits for another one. Yields the name that that one has given the file meanwhile.
 
     The lock is on `place.part`, so that nothing is left of it. Raises: FileUnwritable.
     """

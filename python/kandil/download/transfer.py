@@ -65,11 +65,12 @@ class Transfer:
         self._identity = ""
         self._versions = 0
         self._size_bytes = remote.size_bytes
+        self._patience = Patience(how.patience_seconds, how.notice)
         self.reused_bytes = 0
 
     async def run(self) -> Fetched:
         """The file has its name. Raises: as `kandil.download.fetch`."""
-        patience = Patience(self._how.patience_seconds, self._how.notice)
+        patience = self._patience
         location: Location | None = None
         try:
             while True:
@@ -91,7 +92,8 @@ class Transfer:
         return self._core.progress()[1] if self._core else 0
 
     def _interrupted(self, reason: str) -> DownloadInterrupted:
-        return DownloadInterrupted(self._remote.name, reason, self._came_bytes, self._size_bytes)
+        kept_bytes = self._came_bytes if self._place.state.exists() else 0
+        return DownloadInterrupted(self._remote.name, reason, kept_bytes, self._size_bytes)
 
     async def _close(self) -> None:
         core, self._core = self._core, None
@@ -108,6 +110,7 @@ class Transfer:
             self._versions += 1
             if self._versions > _MOST_VERSIONS:
                 raise self._interrupted("it changes at its source again and again")
+            self._patience.begin_anew()
         await self._close()
         place, size_bytes = self._place, location.size_bytes
         self._size_bytes, self._identity = size_bytes, identity
@@ -152,7 +155,7 @@ class Transfer:
             await self._looked(core)
         asked = faults.Asked(url.host, url.port, str(proxy or ""), *waits)
         found = [self._meant(kind, said, asked) for kind, said in troubles]
-        for trouble in sorted(found, key=lambda one: isinstance(one, TryAgain)):
+        for trouble in sorted(found, key=_rank):
             raise trouble
 
     async def _looked(self, core: _core.Download) -> None:
@@ -216,6 +219,13 @@ class Transfer:
             revision=remote.revision,
             reused_bytes=self.reused_bytes,
         )
+
+
+def _rank(trouble: TryAgain | KandilError) -> tuple[bool, bool, float]:
+    """Of several troubles the first is the one to heed: what is no use to try again, expired addresses, long waits."""
+    if not isinstance(trouble, TryAgain):
+        return False, False, 0.0
+    return True, not trouble.asks_anew, -(trouble.wait_seconds or 0.0)
 
 
 def check_room(folder: Path, needed_bytes: int) -> None:

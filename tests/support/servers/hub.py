@@ -4,6 +4,7 @@ Each file is there in several ways, by the first part of its path:
 
 * ``/resolve/``: the hub redirects to the storage, by a signed address that `Hub.renew` makes worthless;
 * ``/private/``: as before, for whoever has the token;
+* ``/own/``: the hub itself, for whoever has the token; ``/near/``: redirects there, within the hub;
 * ``/direct/``: the hub itself, without a redirect; ``/whole/``: never in parts; ``/packed/``: labelled as gzip;
 * ``/busy/``: one request a second, others are told to come back in one; ``/slow/``: a MiB a second for each connection.
 """
@@ -64,6 +65,7 @@ http {{
             if ($http_authorization != "Bearer {token}") {{ return 401; }}
             alias {folder}/files/;
         }}
+        location /near/ {{ rewrite ^/near/(.*)$ /own/$1 redirect; }}
         location /direct/ {{ alias {folder}/files/; }}
         location /whole/ {{ alias {folder}/files/; max_ranges 0; }}
         location /packed/ {{ alias {folder}/files/; add_header Content-Encoding gzip; }}

@@ -20,6 +20,10 @@ const FARTHEST: u64 = 1 << 30;
 const REST: Duration = Duration::from_millis(5);
 /// A connection that was cut after so much is opened again at once: it has done its work.
 const WORTH: u64 = 1 << 20;
+/// What a connection has of a rate, at least.
+const SHARE: u64 = 1 << 20;
+/// Parts without bytes, in one answer.
+const MOST_EMPTY: u32 = 64;
 /// What may come at once however low the rate is.
 const BURST: Duration = Duration::from_millis(100);
 
@@ -32,6 +36,7 @@ pub(super) async fn run(client: &Client, part: &Part, source: Source, pace: Pace
         client.set_addresses(host.clone(), addresses.clone());
     }
     part.free();
+    let pace = Pace { connections: pace.rate.map_or(pace.connections, |rate| few(pace.connections, rate)), ..pace };
     let fetching = Fetching { client, part, source: &source, pace, next: Cell::new(Instant::now()) };
     let Some(span) = part.take(pace.connections) else {
         return if part.progress().size.is_some() {
@@ -61,6 +66,11 @@ pub(super) async fn run(client: &Client, part: &Part, source: Source, pace: Pace
         }
     }
     troubles
+}
+
+/// Servers end connections on which too little is taken.
+fn few(connections: usize, rate: u64) -> usize {
+    connections.min(1 + usize::try_from(rate / SHARE).unwrap_or(connections))
 }
 
 struct Fetching<'a> {
@@ -180,20 +190,17 @@ impl Fetching<'_> {
 
     /// What comes is written; `span` begins where it ends.
     async fn body(&self, mut reply: Reply, span: &mut Range<u64>) -> Result<(), Trouble> {
-        while span.start < span.end {
-            let Some(bytes) = reply.part().await.map_err(Trouble::Fault)? else { return Ok(()) };
-            if bytes.len() as u64 > span.end - span.start {
+        let mut empty = 0;
+        while let Some(bytes) = reply.part().await.map_err(Trouble::Fault)? {
+            empty += u32::from(bytes.is_empty()); // HTTP/2 may end so
+            if bytes.len() as u64 > span.end - span.start || empty > MOST_EMPTY {
                 return Err(Trouble::Fault(Fault::Malformed("more came than was asked for".to_owned())));
             }
             self.part.write(span.start, &bytes).map_err(Trouble::Disk)?;
             span.start += bytes.len() as u64;
             self.wait(bytes.len()).await;
         }
-        match reply.part().await {
-            Ok(None) => Ok(()), // its connection is kept
-            Ok(Some(_)) => Err(Trouble::Fault(Fault::Malformed("more came than was asked for".to_owned()))),
-            Err(fault) => Err(Trouble::Fault(fault)),
-        }
+        Ok(()) // its connection is kept
     }
 
     /// For the rate, and for who hashes.
