@@ -26,7 +26,7 @@ MOST_PAGES: Final = 20
 _TIMEOUTS: Final = http.Timeouts(connect_seconds=8, first_byte_seconds=15, idle_seconds=15, total_seconds=40)
 _AUTH: Final = ("authorization", "Bearer")
 _NOT_MODIFIED: Final = 304
-_HIDDEN: Final = {401, 403, 404}
+HIDDEN: Final = {401, 403, 404}
 """How servers answer to who may not see something: some do not say that it is there."""
 _NEXT: Final = re.compile(r'<([^<>]{1,8000})>\s*;\s*rel="?next"?')
 
@@ -75,7 +75,7 @@ class Asker:
         try:
             page = await self._asked(url, name, accept, page, None)
         except SourceRefused as error:
-            secret = await self._secret(key) if error.status in _HIDDEN else None
+            secret = await self._secret(key) if error.status in HIDDEN else None
             if secret is None:
                 raise
             return await self._asked(url, name, accept, None, secret)

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from kandil.profiles import Profile
 
 _MOST_FOUND: Final = 12
+_LIKE: Final = 0.7
+"""Names are left out that are less like the query than this share of how like it the best is."""
 
 
 def search(query: str) -> list[Offer]:
     """Its models with files whose names are most like the query, the best first."""
     found = Names().search(query, 4 * _MOST_FOUND)
-    return [offered(one.profile) for one in found if one.profile.weights is not None][:_MOST_FOUND]
+    return [offered(one.profile) for one in found if one.profile.weights and one.score >= _LIKE * found[0].score][
+        :_MOST_FOUND
+    ]
 
 
 def offered(profile: Profile) -> Offer:

@@ -1,4 +1,4 @@
-"""Names of files that a server gives, which become paths here."""
+"""Names and sizes of files that a server gives, which become paths and room here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ _LONGEST_PART_BYTES: Final = 200
 _MOST_PARTS: Final = 8
 _RESERVED: Final = frozenset('<>:"|?*\\')
 """What some file system takes for something else."""
+_LARGEST_BYTES: Final = 1 << 48
+"""Of one file; the largest models have a hundredth of it."""
 
 
 def is_safe(name: str) -> bool:
     """Whether it stays below its folder, any file system takes it, and a terminal shows it as it is."""
     parts = name.split("/")
     return len(parts) <= _MOST_PARTS and all(map(_is_safe_part, parts))
+
+
+def is_size(size_bytes: int) -> bool:
+    """Whether a file may have it."""
+    return 0 <= size_bytes <= _LARGEST_BYTES
 
 
 def _is_safe_part(part: str) -> bool:

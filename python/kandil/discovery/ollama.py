@@ -44,7 +44,7 @@ async def listed(asker: Asker) -> list[Offer]:
     assert known is not None
     api = asker.settings.api.get("ollama")
     base = ((api.base_url if api else None) or known.base_url).rstrip("/").removesuffix("/v1")
-    page = await asker.get(f"{base}/api/tags", name=NAME)
+    page = await asker.get(f"{base}/api/tags", name=NAME, lasts=False)
     by_manifest = {
         one.weights.manifest_sha256: one.id for one in profiles.every() if one.weights and one.weights.manifest_sha256
     }

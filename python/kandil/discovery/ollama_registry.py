@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from kandil.discovery.names import is_size
 from kandil.discovery.offer import Offer, Role
 from kandil.download import Remote
 from kandil.errors import OfferUnknown, OfferUnsafe, ReplyUnreadable, SourceRefused
@@ -33,7 +34,9 @@ _NAMES: Final[dict[str, tuple[Role, str]]] = {
     "params": ("params", "params.json"),
     "system": ("system", "system.txt"),
 }
-_SMALL_BYTES: Final = 1 << 20
+_TEXTS: Final = frozenset({"template", "license", "params", "system"})
+_LONGEST_TEXT_BYTES: Final = 4 << 20
+_MOST_LAYERS: Final = 64
 
 
 class _Layer(msgspec.Struct, rename="camel"):
@@ -71,6 +74,8 @@ async def offer(asker: Asker, reference: Tag) -> Offer:
             raise OfferUnknown(str(reference), f"{host} has no such tag") from None
         raise
     manifest = page.decoded(_Manifest, host)
+    if len(manifest.layers) > _MOST_LAYERS:
+        raise OfferUnsafe(str(reference), f"its manifest has {len(manifest.layers)} layers")
     revision = hashlib.sha256(page.body).hexdigest()
     made = _Maker(base=f"{base}/v2/{name}/blobs", host=host, reference=reference, revision=revision)
     weights = tuple(
@@ -106,7 +111,7 @@ def _base(asker: Asker, reference: Tag) -> str:
 async def _config(asker: Asker, made: _Maker, manifest: _Manifest) -> _Config:
     """It says the quantisation, and is no loss."""
     layer = manifest.config
-    if layer is None or not _DIGEST.fullmatch(layer.digest) or layer.size > _SMALL_BYTES:
+    if layer is None or not _DIGEST.fullmatch(layer.digest) or not 0 <= layer.size <= _LONGEST_TEXT_BYTES:
         return _Config()
     try:
         page = await asker.get(f"{made.base}/{layer.digest}", name=made.host, accept="*/*")
@@ -123,8 +128,8 @@ class _Maker(msgspec.Struct, frozen=True):
 
     def remote(self, layer: _Layer, name: str) -> Remote:
         found = _DIGEST.fullmatch(layer.digest)
-        if found is None or layer.size < 0:
-            raise OfferUnsafe(str(self.reference), "a layer of its manifest has no SHA-256, or no size")
+        if found is None or not is_size(layer.size):
+            raise OfferUnsafe(str(self.reference), "a layer of its manifest has no SHA-256, or no size that is one")
         return Remote(
             url=f"{self.base}/{layer.digest}",
             name=name,
@@ -141,6 +146,8 @@ class _Maker(msgspec.Struct, frozen=True):
             if known is None:
                 continue  # of the model itself, or of a later Ollama
             role, name = known
+            if role in _TEXTS and layer.size > _LONGEST_TEXT_BYTES:
+                raise OfferUnsafe(str(self.reference), f"its {role} is said to have {layer.size} bytes")
             before = sum(1 for one, _ in found if one == role)
             stem, dot, suffix = name.rpartition(".")
             found.append((role, self.remote(layer, f"{stem}-{before + 1}{dot}{suffix}" if before else name)))

@@ -15,41 +15,60 @@ _QUANTIZATION: Final = re.compile(
 )
 """As llama.cpp names types of files (``llama_ftype``), and with the prefix of Unsloth's."""
 _PART: Final = re.compile(r"-([0-9]{5})-of-([0-9]{5})\.gguf$", re.IGNORECASE)
-_NO_MODEL: Final = re.compile(r"(?:^|/)(?:mmproj|imatrix|[^/]*(?:imatrix|lora))[^/]*\.gguf$", re.IGNORECASE)
-_PROJECTOR: Final = re.compile(r"(?:^|/)[^/]*mmproj[^/]*\.gguf$", re.IGNORECASE)
+_NO_MODEL: Final = re.compile(r"(?<![a-z])(?:mmproj|imatrix|lora)(?![a-z])[^/]*\.gguf$", re.IGNORECASE)
+_PROJECTOR: Final = re.compile(r"(?<![a-z])mmproj(?![a-z])[^/]*\.gguf$", re.IGNORECASE)
+MOST_PARTS: Final = 1000
 USUAL: Final = ("Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q8_0")
 """What is taken where nobody says: what most people run, then what is nearest to it."""
 
 
 def quantization(file: str) -> str | None:
     """Of a file's name: the last that it names. ``F16`` for ``fp16``."""
-    found = _QUANTIZATION.findall(file.removesuffix(".gguf"))
-    return found[-1].upper().replace("FP", "F").replace("MXF4", "MXFP4").replace("NVF4", "NVFP4") if found else None
+    found = _QUANTIZATION.findall(file)
+    return re.sub(r"^FP(?=\d)", "F", found[-1].upper()) if found else None
 
 
-def models(files: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The GGUF files that are models, by what they are called without the number of a part; parts in order.
+def stem(file: str) -> str:
+    """What a model is called, without the number of a part."""
+    return _PART.sub("", file) if _PART.search(file) else file[: -len(".gguf")]
 
-    What lacks a part is left out.
-    """
-    found: Mapping[str, dict[int, str]] = defaultdict(dict)
-    counts: dict[str, int] = {}
+
+def models(files: Iterable[str]) -> list[tuple[str, ...]]:
+    """Of the GGUF files those that are models, each with all its parts in order. What lacks a part is left out."""
+    found: Mapping[tuple[str, int], dict[int, str]] = defaultdict(dict)
     for file in files:
         if not file.lower().endswith(".gguf") or _NO_MODEL.search(file):
             continue
         part = _PART.search(file)
-        stem = file[: part.start()] if part else file[: -len(".gguf")]
-        number, count = (int(part[1]), int(part[2])) if part else (1, 1)
-        found[stem][number] = file
-        counts[stem] = count
-    return {
-        stem: tuple(parts[number] for number in sorted(parts))
-        for stem, parts in found.items()
-        if sorted(parts) == list(range(1, counts[stem] + 1))
-    }
+        number, count = (int(part[1]), int(part[2])) if part else (0, 0)
+        found[stem(file), count][number] = file
+    return [
+        tuple(parts[number] for number in sorted(parts))
+        for (_, count), parts in found.items()
+        if count == 0 or (len(parts) == count == max(parts) and min(parts) == 1)
+    ]
 
 
-def projector(files: Iterable[str]) -> str | None:
-    """What makes pictures into tokens for the models beside it: the one with 16 bits, where there are several."""
+def parts(file: str) -> tuple[str, ...]:
+    """The names of all parts of the model that `file` is one part of: itself, where it is whole.
+
+    Raises: ValueError: there is no such part, or there are too many.
+    """
+    part = _PART.search(file)
+    if part is None:
+        return (file,)
+    number, count = int(part[1]), int(part[2])
+    if not 1 <= number <= count <= MOST_PARTS:
+        raise ValueError(f"{file} is no part of a model")
+    return tuple(f"{stem(file)}-{at:05}-of-{count:05}{part[0][-len('.gguf') :]}" for at in range(1, count + 1))
+
+
+def projector(files: Iterable[str], model: str) -> str | None:
+    """What makes pictures into tokens for the model: beside it, or at the top; the one with 16 bits, of several."""
+    folders = dict.fromkeys((model.rpartition("/")[0], ""))
     found = sorted(file for file in files if _PROJECTOR.search(file))
-    return next((file for file in found if "f16" in file.lower()), found[0] if found else None)
+    for folder in folders:
+        beside = [file for file in found if file.rpartition("/")[0] == folder]
+        if beside:
+            return next((file for file in beside if quantization(file) == "F16"), beside[0])
+    return None

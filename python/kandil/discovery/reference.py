@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
+from urllib.parse import unquote
 
 _OWNER: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _HUB: Final = re.compile(
     rf"(?P<owner>{_OWNER})/(?P<repo>{_OWNER})(?:@(?P<revision>[A-Za-z0-9._-]{{1,128}}))?"
     r"(?::(?P<quantization>[A-Za-z0-9_.-]{1,32})|/(?P<file>[^:@?#\\]{1,400}\.gguf))?"
 )
-_HUB_PREFIXES: Final = ("hf:", "hf.co/", "huggingface.co/", "https://huggingface.co/", "https://hf.co/")
+_REPOSITORY: Final = re.compile(f"{_OWNER}/{_OWNER}")
+_HUB_PREFIXES: Final = ("hf://", "hf:", "hf.co/", "huggingface.co/", "https://huggingface.co/", "https://hf.co/")
 _TAG: Final = re.compile(
     r"(?:(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?|localhost(?::[0-9]{1,5})?|[0-9.]+:[0-9]{1,5})/)?"
     r"(?:(?P<namespace>[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,79})/)?"
     r"(?P<model>[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,79})(?::(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,79}))?"
 )
 """As ``types/model/name.go`` of Ollama reads names."""
-_TAG_PREFIX: Final = "ollama:"
-_PAGE: Final = re.compile(r"/(?:blob|resolve)/(?P<revision>[^/]+)/(?P<file>.+\.gguf)(?:\?download=true)?")
+_TAG_PREFIXES: Final = ("ollama://", "ollama:", "ollama.com/", "https://ollama.com/")
+_PAGE: Final = re.compile(r"/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)(?P<file>/[^?#]+\.gguf)?(?:[?#].*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,17 @@ def parsed(text: str) -> Reference | None:
     for prefix in _HUB_PREFIXES:
         if text.startswith(prefix):
             return _hub(text.removeprefix(prefix))
-    if text.startswith(_TAG_PREFIX):
-        return _tag(text.removeprefix(_TAG_PREFIX))
+    for prefix in _TAG_PREFIXES:
+        if text.startswith(prefix):
+            return _tag(text.removeprefix(prefix))
     if text.startswith(("https://", "http://")):
         return Url(url=text)
     return None
+
+
+def is_repository(text: str) -> bool:
+    """Whether a repository on Hugging Face can be called so."""
+    return _REPOSITORY.fullmatch(text) is not None
 
 
 def newest(text: str) -> Reference:
@@ -88,10 +96,9 @@ def newest(text: str) -> Reference:
 
 
 def _hub(text: str) -> Hub:
-    repo, _, rest = text.partition("/")
-    page = _PAGE.search(rest)
+    page = _PAGE.search(text)
     if page:  # as the address line of a browser has it
-        text = f"{repo}/{rest[: page.start()]}@{page['revision']}/{page['file']}"
+        text = f"{text[: page.start()]}@{page['revision']}{unquote(page['file'] or '')}"
     found = _HUB.fullmatch(text.rstrip("/"))
     if found is None:
         raise ValueError("a repository is named OWNER/REPO, with :QUANT or /FILE.gguf behind it: hf:owner/repo:Q4_K_M")
