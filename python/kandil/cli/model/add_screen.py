@@ -167,6 +167,8 @@ def _what(plan: AddPlan) -> list[tuple[str, str]]:
         if offer.verified:
             digest += ", and several independent sources agree"
         lines.append(("digest", digest))
+        if profile and profile.weights and profile.weights.sha256 not in (None, offer.sha256):
+            lines.append(("note", f"its source has other weights by now than the catalogue of {profile.date} knows"))
         if offer.license:
             lines.append(("licence", offer.license))
         if offer.gated:

@@ -82,9 +82,11 @@ class Person:
         at = next((at for at, one in enumerate(options, 1) if one.recommended), 1)
 
         def chosen(text: str) -> str | None:
-            return None if text.lower() in ("n", "none") else _picked(text, names)
+            if text.lower() in ("n", "none"):
+                return None
+            return _picked(text, names) if text.isdecimal() or text in names else _known(text)
 
-        return _prompt("Which one, by number or name (n: none)", str(at), chosen)
+        return _prompt("Which one, by number, or any other by its name (n: none)", str(at), chosen)
 
     def agree(self, question: str) -> bool:
         return click.confirm(question, default=True)
@@ -115,6 +117,17 @@ def _picked(word: str, names: Sequence[str]) -> str:
     if len(found) != 1:
         raise ValueError(f"{'several are' if found else 'none is'} called {word!r}")
     return found[0]
+
+
+def _known(name: str) -> str:
+    """A model's id, by any of its names. Raises: ValueError."""
+    from kandil.cli.naming import known_names
+    from kandil.errors import KandilError
+
+    try:
+        return known_names().resolve(name).profile.id
+    except KandilError as error:
+        raise ValueError(f"{error.message}{f' ({error.hint})' if error.hint else ''}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
