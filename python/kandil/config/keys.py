@@ -68,7 +68,7 @@ SETTINGS: Final = (
         project=False,
     ),
     Setting(
-        "sources.*.base_url", "url", "Where huggingface or ollama-registry is: a mirror. The key for huggingface goes there.",
+        "sources.*.base_url", "url", "Where huggingface or ollama-registry is: a mirror. Its key goes there.",
         project=False,
     ),
     Setting("models.*.max_tokens", "whole", "The longest answer, in tokens.", low=1, high=100_000_000),
