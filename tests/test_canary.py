@@ -142,6 +142,7 @@ class World:
 def world(home: Path, tmp_path: Path) -> Iterator[World]:
     (home / "tmp").mkdir()
     (tmp_path / "tiny.gguf").write_bytes(answering.model())
+    (tmp_path / "answers.toml").write_text('providers = ["local", "canary"]\n')
     (tmp_path / "rows.jsonl").write_text('{"prompt": "hi"}\n{"prompt": "ho"}\n')
     with secret_service.secret_service() as bus:
         yield World(home, tmp_path, bus)
@@ -185,19 +186,26 @@ COMMANDS = {
     "config unset": ["config unset defaults.model"],
     "doctor": ["doctor", "doctor --check --json"],
     "inspect": ["inspect tiny.gguf --metadata"],
-    "model add": [f"model add other --manual {DESCRIBED} --base-url http://localhost:1/v1 --yes"],
+    "model add": [
+        f"model add other --manual {DESCRIBED} --base-url http://localhost:1/v1 --yes",
+        "model add ./tiny.gguf --copy --yes --json",
+        "--debug model add hf:acme/none --yes",
+    ],
     "model alias": ["model alias bird canary"],
     "model aliases": ["model aliases canary"],
     "model default": ["model default canary"],
+    "model discover": ["model discover tiny --offline --json", "model discover hf:acme/none"],
     "model fit": ["model fit tiny.gguf"],
     "model list": ["model list", "model list --json"],
     "model ps": ["model ps"],
     "model rm": ["model rm other --yes"],
-    "model show": ["model show canary", "model show canary --json"],
+    "model show": ["model show canary", "model show canary --json", "model show tiny --provenance --check"],
     "model stop": ["model stop --all"],
     "model test": ["model test canary", "--debug model test canary --json"],
+    "model update": ["model update --all --json"],
     "model use": ["model use canary"],
     "rules": ["rules KG-TPL-TRIGGER"],
+    "setup": ["setup --answers answers.toml"],
     "sign": ["sign tiny.gguf --key none.pem"],
     "verify": ["verify tiny.gguf --load"],
 }  # fmt: skip
