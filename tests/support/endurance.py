@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -85,7 +86,7 @@ def _most(began: list[float]) -> int:
     return most
 
 
-async def _run(here: Folder, output: str, model: str, **more: object) -> Done:
+async def _run(here: Folder, output: str, model: str, **more: Any) -> Done:
     return await here.batch("-o", output, "-m", model, "--max-tokens", "4", deadline_seconds=3600, **more)
 
 

@@ -10,14 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.support.servers.hub import Hub, hub
+from tests.support.servers.hub import TOKEN, Hub, hub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _ROUTES = """
+        location ~ ^/api/models/closed/ {{
+            if ($http_authorization != "Bearer {token}") {{ return 401; }}
+            root {root}; try_files $uri.json =404; default_type application/json;
+        }}
+        location ~ ^/api/models/paged/.+/tree/ {{
+            set $following '<$uri?recursive=true&cursor=2>; rel="next"';
+            if ($arg_cursor) {{ set $following ""; }}
+            add_header Link $following;
+            root {root}; try_files $uri$arg_cursor.json =404; default_type application/json;
+        }}
         location /api/ {{ root {root}; try_files $uri.json =404; default_type application/json; }}
         location ~ ^/(?<repo>[^/]+/[^/]+)/resolve/(?<revision>[^/]+)/(?<file>.+)$ {{
+            set $refused 0;
+            if ($repo ~ "^closed/") {{ set $refused 1; }}
+            if ($http_authorization = "Bearer {token}") {{ set $refused 0; }}
+            if ($refused) {{ return 401; }}
             return 302 http://localhost:{storage}/$repo/$revision/$file?signature={signature};
         }}
 """
@@ -25,7 +39,9 @@ _ROUTES = """
 
 @dataclass
 class ModelHub:
-    """`url` is a base URL of Hugging Face."""
+    """`url` is a base URL of Hugging Face. Those of ``closed`` are there for whoever has the token; the trees of those
+    of ``paged`` are given in two parts.
+    """
 
     under: Hub
     repositories: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -57,7 +73,7 @@ class ModelHub:
 
     def path(self, repo: str, name: str) -> Path:
         """Of a file of the newest revision, where nginx has it."""
-        return self.under.folder / repo / self.repositories[repo]["sha"] / name
+        return self.under.folder / repo / str(self.repositories[repo]["sha"]) / name
 
     def tell(self, name: str, told: object) -> None:
         """What the API says at ``/api/NAME``; text as it is."""
@@ -70,7 +86,7 @@ class ModelHub:
 def model_hub(root: Path) -> Iterator[ModelHub]:
     """Without repositories. Skips the test where nginx is missing."""
     with hub(root) as under:
-        under.more = _ROUTES.format(root=root, storage=under.storage_port, signature="s1")
+        under.more = _ROUTES.format(root=root, storage=under.storage_port, signature="s1", token=TOKEN)
         under.renew()
         try:
             yield ModelHub(under)

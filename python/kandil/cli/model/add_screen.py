@@ -64,8 +64,8 @@ class Screen:
             return
         self._wipe()
         if self._json:
-            said = {"event": "step", "step": step.name, "state": step.state, "seconds": step.seconds, "what": step.what}
-            write_json(said)
+            told = {"step": step.name, "state": step.state, "seconds": step.seconds, "what": step.what}
+            write_json({"event": "step", **told})
             return
         style, word = _MARKS[step.state]
         line = f"  {step.name:<10} {self._paint(style, f'{word:<8}')} {_time(step.seconds):>8}  "

@@ -51,7 +51,8 @@ class Person:
         def chosen(text: str) -> list[str]:
             return [_picked(word, ids) for word in re.split(r"[,\s]+", text.strip()) if word]
 
-        return _prompt("Which to use, by number or name", proposed, chosen)
+        found: list[str] = _prompt("Which to use, by number or name", proposed, chosen)
+        return found
 
     def key(self, provider: Named, tries: int) -> Secret | None:
         from kandil.credentials import checked
@@ -86,7 +87,8 @@ class Person:
                 return None
             return _picked(text, names) if text.isdecimal() or text in names else _known(text)
 
-        return _prompt("Which one, by number, or any other by its name (n: none)", str(at), chosen)
+        found: str | None = _prompt("Which one, by number, or any other by its name (n: none)", str(at), chosen)
+        return found
 
     def agree(self, question: str) -> bool:
         return click.confirm(question, default=True)
@@ -184,7 +186,7 @@ def from_file(path: str) -> FromFile:
         raise _wrong(path, f"it is no TOML: {error}") from None
     for number, line in enumerate(text.splitlines(), 1):
         if any(map(looks_like_key, re.split(r"[\s\"'=,\[\]]+", line))):
-            raise SecretInConfig(path, "", number)
+            raise SecretInConfig(path, "", None, line=number)
     unknown = sorted(said.keys() - {"providers", "model", "default"})
     if unknown:
         raise _wrong(path, f"{', '.join(unknown)}: no such answer; there are providers, model, default")
