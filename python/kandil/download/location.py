@@ -53,6 +53,8 @@ class Location:
     modified: str | None
     addresses: tuple[IPv4Address | IPv6Address, ...]
     """Of `url`'s host, none further inside than the one that answered; none where a proxy looks it up."""
+    once: str = field(default_factory=secrets.token_hex)
+    """Of this answer alone."""
 
     @property
     def condition(self) -> str | None:
@@ -69,7 +71,7 @@ class Location:
             "size": self.size_bytes,
         }
         if not (self.etag or self.modified or remote.sha256):
-            said["once"] = secrets.token_hex()  # nobody could tell whether it is the same
+            said["once"] = self.once  # nobody could tell later whether it is the same
         return json.dumps(said)
 
 

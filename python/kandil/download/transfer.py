@@ -70,7 +70,6 @@ class Transfer:
 
     async def run(self) -> Fetched:
         """The file has its name. Raises: as `kandil.download.fetch`."""
-        patience = self._patience
         location: Location | None = None
         try:
             while True:
@@ -80,9 +79,9 @@ class Transfer:
                     await self._attempted(core, location)
                     return await self._finished(core, location)
                 except TryAgain as again:
-                    if not await patience.wait(again, self._came_bytes):
+                    if not await self._patience.wait(again, self._came_bytes):
                         raise again.otherwise or self._interrupted(again.reason) from again
-                    if again.asks_anew or patience.in_vain % IN_VAIN == 0:
+                    if again.asks_anew or self._patience.in_vain % IN_VAIN == 0:
                         location = None
         finally:
             await self._close()
@@ -126,6 +125,8 @@ class Transfer:
         return self._core
 
     def _open(self, location: Location) -> _core.Download:
+        if not location.ranged:
+            self._place.state.unlink(missing_ok=True)  # what comes whole overwrites what that tells of
         return _core.Download(
             self._place.part,
             self._place.state if location.ranged else None,
