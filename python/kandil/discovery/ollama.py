@@ -56,7 +56,7 @@ async def listed(asker: Asker) -> list[Offer]:
             host=urlsplit(base).netloc,
             quantization=one.details.quantization_level or None,
             size_bytes=one.size if one.size and one.size > 0 else None,
-            revision=one.digest,
+            revision=one.digest or None,
             updated=one.modified_at,
             profile_id=by_manifest.get(one.digest or ""),
             here=True,

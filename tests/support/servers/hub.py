@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 TOKEN = "hf_" + "kandilTests" * 3
 READY_SECONDS = 20.0
+WORKERS = 2
 
 _CONFIG = """
 {user}
-worker_processes 2;
+worker_processes {workers};
 error_log {folder}/error.log;
 pid {folder}/nginx.pid;
 events {{ worker_connections 256; }}
@@ -145,7 +146,7 @@ class Hub:
     def start(self) -> None:
         self._write()
         self._process = subprocess.Popen([*self._nginx(), "-g", "daemon off;"])
-        _until(lambda: _listens(self.hub_port) and _listens(self.storage_port))
+        _until(lambda: len(self._workers()) == WORKERS and _listens(self.hub_port) and _listens(self.storage_port))
 
     def stop(self) -> None:
         """At once: who is being answered is cut off."""
@@ -166,6 +167,7 @@ class Hub:
         config = _CONFIG.format(
             user="user root;" if os.geteuid() == 0 else "",
             folder=self.root,
+            workers=WORKERS,
             hub=self.hub_port,
             storage=self.storage_port,
             signature=f"s{self._signature}",
