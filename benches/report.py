@@ -17,12 +17,13 @@ TITLES = {
     "rank_names": "Ranking of names",
     "limit_calls": "Keeping limits",
     "batch": "A file of requests",
+    "download": "Downloading a file, verified",
     "start_up": "Start",
     "rust": "Inside the core (criterion)",
     "python": "From Python (pytest-benchmark)",
 }
 
-_PAIRED = ("hash_library", "scan_gguf", "rank_names", "limit_calls", "start_up")
+_PAIRED = ("hash_library", "scan_gguf", "rank_names", "limit_calls", "download", "start_up")
 
 
 def markdown(record: dict[str, Any], *, level: int = 2) -> str:
