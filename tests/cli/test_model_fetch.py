@@ -105,7 +105,7 @@ def test_what_is_another_file_than_was_published_is_rejected(run: type_of_run, h
 
 
 @pytest.mark.parametrize("kind", ["broken", "malicious"])
-def test_yes_is_no_yes_to_a_bad_file(kind: str, run: type_of_run, hub: ModelHub) -> None:
+def test_yes_is_no_yes_to_a_bad_file(kind: str, run: type_of_run, hub: ModelHub, models: Path) -> None:
     content = answering.model()
     bad = content[:200] if kind == "broken" else answering.model(template=ESCAPE)
     hub.publish(REPO, {"tiny-Q8_0.gguf": bad})
@@ -113,6 +113,7 @@ def test_yes_is_no_yes_to_a_bad_file(kind: str, run: type_of_run, hub: ModelHub)
     assert done.returncode == 8, done.stdout + done.stderr
     assert not records.every().records
     assert "sandbox" not in steps(done.stdout)
+    assert names(models) == {"tiny-Q8_0.gguf.rejected"}
 
 
 def test_a_private_repository_needs_its_key_which_goes_nowhere_else(run: type_of_run, hub: ModelHub) -> None:

@@ -163,7 +163,6 @@ class _Work:
             if not fetched:
                 said.append("skipped")
         paths |= {remote.name: one.path for remote, one in zip(plan.fetched, fetched, strict=True)}
-        await trio.to_thread.run_sync(_write_sums, folder, plan.offer)
         weights = tuple(paths[one.name] for one in plan.offer.weights)
         models = [paths[one.name] for role, one in plan.offer.others if role in ("projector", "adapter")]
         return weights, tuple(models)
@@ -186,14 +185,26 @@ class _Work:
         self, weights: Sequence[Path], others: Sequence[Path], accepted: frozenset[str]
     ) -> list[FileResult]:
         """What is known of each file, those with weights first: all are as published, sound, and were loaded."""
-        async with self.step("digest") as said:
-            results = await _results([*weights, *others], None)
-            said.append(_compared(self.plan, results))
-        async with self.step("structure") as said:
-            said.append(_judged(results, accepted))
-        async with self.step("sandbox") as said:
-            loaded = await self._loaded(results[: len(weights)], said)
+        try:
+            async with self.step("digest") as said:
+                results = await _results([*weights, *others], None)
+                said.append(_compared(self.plan, results))
+            async with self.step("structure") as said:
+                said.append(_judged(results, accepted))
+            async with self.step("sandbox") as said:
+                loaded = await self._loaded(results[: len(weights)], said)
+        except NotTrusted as error:
+            raise await trio.to_thread.run_sync(self._rejected, error) from None
         return [*loaded, *results[len(weights) :]]
+
+    def _rejected(self, error: NotTrusted) -> NotTrusted:
+        """A bad file that kandil has fetched has no name any more that anything would load it by."""
+        path = Path(error.path)
+        if self.plan.offer is None or self.plan.folder is None or not path.is_relative_to(self.plan.folder):
+            return error
+        rejected = path.with_name(f"{path.name}.rejected")
+        path.replace(rejected)
+        return NotTrusted(str(rejected), error.status, error.reason)
 
     async def _loaded(self, results: list[FileResult], said: list[str]) -> list[FileResult]:
         if all(one.sha256 and trust.was_loaded(one.sha256) for one in results):
@@ -280,6 +291,8 @@ class _Work:
             "provenance": provenance(plan, results, accepted) if results else None,
         }
         async with self.step("record") as said:
+            if plan.offer is not None and plan.folder is not None:
+                await trio.to_thread.run_sync(_write_sums, plan.folder, plan.offer)
             new = Record(name=plan.name, added_at=now()) if before is None else before
             made = replace(new, **fields)
             await trio.to_thread.run_sync(lambda: store.add(made, replacing=before is not None))

@@ -171,8 +171,8 @@ def confirmed(plan: AddPlan, asked: dict[str, Any], keys: Keys, screen: Screen) 
             screen.failed()
             accepted |= _taken(error, asked)
             key = None
-        except BaseException:
-            screen.failed()
+        except BaseException as error:
+            screen.failed(stopped=isinstance(error, click.Abort))
             raise
 
 

@@ -36,6 +36,7 @@ class Screen:
         self._moving = not settings.json and is_terminal(sys.stderr)
         self._line = ""
         self._shown_at = 0.0
+        self._fetching = False
 
     def say(self, text: str) -> None:
         self._wipe()
@@ -59,6 +60,7 @@ class Screen:
             print(printable(f"  {title:<10} {text}"), file=out, flush=True)
 
     def step(self, step: Step) -> None:
+        self._fetching = step.name == "download" and step.state == "begun"
         if step.state == "begun":
             self._draw(f"  {step.name} …")
             return
@@ -82,9 +84,11 @@ class Screen:
             self._shown_at = now
             self._draw(_in_a_line(progress))
 
-    def failed(self) -> None:
-        """What moved is gone."""
+    def failed(self, *, stopped: bool = False) -> None:
+        """What moved is gone. Who has stopped a download is told that nothing is lost."""
         self._wipe()
+        if stopped and self._fetching:
+            self.say("stopped: what has come is kept, and the same command goes on from there")
 
     def added(self, record: Record) -> None:
         if self._json:
