@@ -42,6 +42,35 @@ async def test_http2_within_tls(fetching: Fetching, monkeypatch: pytest.MonkeyPa
     assert versions == {("1.1", None), ("2", b'"one"')}
 
 
+@pytest.mark.parametrize(
+    ("said", "condition"),
+    [
+        (b'etag: "strong"', b'"strong"'),
+        (b'etag: W/"weak"', None),
+        (b"last-modified: Mon, 23 Nov 2026 09:00:00 GMT", b"Mon, 23 Nov 2026 09:00:00 GMT"),
+        (b"server: silent", None),
+    ],
+)
+async def test_the_server_is_told_which_version_was_begun(
+    fetching: Fetching, said: bytes, condition: bytes | None
+) -> None:
+    conditions = set()
+
+    async def hub(stream: trio.abc.Stream, asked: bytes) -> None:
+        fields = dict(line.lower().split(b": ", 1) for line in asked.split(b"\r\n")[1:] if line)
+        first, _, last = fields[b"range"].removeprefix(b"bytes=").partition(b"-")
+        part = CONTENT[int(first) : int(last) + 1]
+        if last != b"0":
+            conditions.add(fields.get(b"if-range"))
+        head = b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes %s-%s/%d\r\n" % (first, last, len(CONTENT))
+        await stream.send_all(head + b"content-length: %d\r\n" % len(part) + said + b"\r\n\r\n" + part)
+
+    async with raw.serving(hub) as server:
+        await fetching.one(Remote(url=server.url, name=NAME, sha256=SHA256))
+    assert fetching.content() == CONTENT
+    assert conditions == {condition and condition.lower()}
+
+
 FULL = """
 mount -t tmpfs -o size=10m none {folder}
 {child} <{asked} || test $? = 7 && ls {folder}

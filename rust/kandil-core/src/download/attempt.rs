@@ -9,15 +9,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep_until;
 
 use super::part::Part;
 use super::{Pace, Source, Trouble};
 use crate::transport::{Came, Client, Fault, How, Reply, Request};
 
-/// So far may hashing be behind: what is further may have left the memory, and has to be read from the disk again.
-const FARTHEST: u64 = 1 << 30;
-const REST: Duration = Duration::from_millis(5);
 /// A connection that was cut after so much is opened again at once: it has done its work.
 const WORTH: u64 = 1 << 20;
 /// What a connection has of a rate, at least.
@@ -203,17 +200,13 @@ impl Fetching<'_> {
         Ok(()) // its connection is kept
     }
 
-    /// For the rate, and for who hashes.
+    /// As long as the rate says.
     async fn wait(&self, came: usize) {
-        if let Some(rate) = self.pace.rate {
-            let cost = Duration::from_secs_f64(came as f64 / rate.max(1) as f64);
-            let earliest = Instant::now().checked_sub(BURST).unwrap_or_else(Instant::now);
-            self.next.set(self.next.get().max(earliest) + cost);
-            sleep_until(self.next.get().into()).await;
-        }
-        while self.part.unhashed() > FARTHEST {
-            sleep(REST).await;
-        }
+        let Some(rate) = self.pace.rate else { return };
+        let cost = Duration::from_secs_f64(came as f64 / rate.max(1) as f64);
+        let earliest = Instant::now().checked_sub(BURST).unwrap_or_else(Instant::now);
+        self.next.set(self.next.get().max(earliest) + cost);
+        sleep_until(self.next.get().into()).await;
     }
 }
 

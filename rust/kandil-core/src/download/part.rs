@@ -16,6 +16,8 @@ use crate::transport::Waker;
 
 /// No file is so large, and no server is believed that says so.
 const LARGEST: u64 = 16 << 40;
+/// What is made safe at once.
+const WINDOW: u64 = 32 << 20;
 /// What is hashed at once: it fits into a core's own cache.
 const READ: usize = 512 << 10;
 /// How often what was written is made safe: often, so that little is left to be when all has come.
@@ -166,12 +168,6 @@ impl Part {
         Progress { size: state.size, written, hashed: state.hashed }
     }
 
-    /// How much was written that is not hashed yet, from the front.
-    pub(super) fn unhashed(&self) -> u64 {
-        let state = self.lock();
-        state.front().saturating_sub(state.hashed)
-    }
-
     pub(super) fn is_whole(&self) -> bool {
         let progress = self.progress();
         progress.size == Some(progress.written)
@@ -275,6 +271,14 @@ impl Part {
             if count == safe {
                 continue;
             }
+            // Before `fdatasync`, during which a file system may let nobody write; and little at once, for who wants to end.
+            let length = self.file.metadata()?.len();
+            for offset in (0..length).step_by(WINDOW as usize) {
+                if self.lock().closing {
+                    return Ok(());
+                }
+                write_out(&self.file, offset);
+            }
             let synced = self.file.sync_data();
             if safe == 0 {
                 File::open(folder)?.sync_all()?; // the names of the file and of its journal
@@ -309,6 +313,19 @@ impl State {
     fn front(&self) -> u64 {
         self.blocks.as_ref().map_or(self.written, Blocks::front)
     }
+}
+
+/// What was written here goes to the disk, and is waited for, but nobody is held up who writes meanwhile.
+fn write_out(file: &File, offset: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let how = libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+        let offset = libc::off64_t::try_from(offset).unwrap_or_default();
+        // SAFETY: the descriptor is open for as long as `file` lives. If it fails, `fdatasync` will say.
+        unsafe { libc::sync_file_range(file.as_raw_fd(), offset, WINDOW as libc::off64_t, how) };
+    }
+    let _ = (file, offset);
 }
 
 /// The disk's room is this file's, so that it does not end in the middle; where a file system does not do that, it may.
