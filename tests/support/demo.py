@@ -1,14 +1,17 @@
-"""`make demo`: a small library of good and bad files, and what kandil says of it."""
+"""`make demo`: a small library of good and bad files, what kandil says of it, and how it gets a model."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-from tests.support import small_library
+from tests.support import answering, small_library
+from tests.support.servers import model_hub
 
 
 def main() -> None:
@@ -32,7 +35,28 @@ def main() -> None:
         kandil(root, "verify", "--pin", "models/mine.Q8_0.gguf")
         say("What does a file say of itself?")
         kandil(root, "inspect", small_library.SAMPLES[0].path)
+        get(root)
         say("Next: `.venv/bin/kandil verify` looks at every model on this machine. README.md has the rest.")
+
+
+def get(root: Path) -> None:
+    """A model from its name to its first answer, out of a hub on this machine, where nginx and llama.cpp are."""
+    if not shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or find_spec("xllamacpp") is None:
+        say("Not shown: how a model is fetched, for which nginx and xllamacpp are needed here.")
+        return
+    say("From a name to a model that answers: out of a hub on this machine, as from Hugging Face.")
+    (root / "hub").mkdir()
+    with model_hub.model_hub(root / "hub") as hub:
+        hub.publish("demo/Tiny-GGUF", {"tiny-Q8_0.gguf": answering.model()})
+        kandil(root, "config", "set", "sources.huggingface.base_url", hub.url)
+        for line in (
+            ("model", "discover", "tiny", "--source", "huggingface"),
+            ("model", "add", "hf:demo/Tiny-GGUF:Q8_0", "--yes"),
+            ("ask", "-m", "tiny:q8_0", "hello"),
+            ("model", "show", "tiny:q8_0", "--provenance", "--check"),
+        ):
+            if code := kandil(root, *line):
+                sys.exit(f"kandil should have done this, and exited with {code}")
 
 
 def say(text: str) -> None:
