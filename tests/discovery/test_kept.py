@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def age(seconds: float) -> None:
 
 
 @pytest.fixture
-def asked(hub: ModelHub, settings: Config) -> Iterator[Config]:
+def asked(hub: ModelHub, settings: Config) -> Config:
     """The hub was asked once."""
     hub.publish(REPO, {"tiny-Q8_0.gguf": b"model"})
     return settings

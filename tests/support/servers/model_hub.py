@@ -20,11 +20,10 @@ _ROUTES = """
             if ($http_authorization != "Bearer {token}") {{ return 401; }}
             root {root}; try_files $uri.json =404; default_type application/json;
         }}
-        location ~ ^/api/models/paged/.+/tree/ {{
-            set $following '<$uri?recursive=true&cursor=2>; rel="next"';
-            if ($arg_cursor) {{ set $following ""; }}
-            add_header Link $following;
-            root {root}; try_files $uri$arg_cursor.json =404; default_type application/json;
+        location ~ ^(?<tree>/api/models/paged/.+/tree/[0-9a-f]+)$ {{
+            if ($arg_cursor) {{ rewrite ^ $tree/$arg_cursor? last; }}
+            add_header Link '<$tree?recursive=true&cursor=2>; rel="next"';
+            root {root}; try_files $uri.json =404; default_type application/json;
         }}
         location /api/ {{ root {root}; try_files $uri.json =404; default_type application/json; }}
         location ~ ^/(?<repo>[^/]+/[^/]+)/resolve/(?<revision>[^/]+)/(?<file>.+)$ {{
