@@ -21,6 +21,7 @@ __all__ = [
     "BatchRun",
     "BatchSubmission",
     "BatchTarget",
+    "Benchmark",
     "Breaker",
     "Bucket",
     "Download",
@@ -577,6 +578,65 @@ class BatchTarget:
         """OpenAI's form of an answer, on one line; what it says; tokens: of the prompt, of these from a cache, of the
         answer. Raises ValueError: it is none.
         """
+
+@final
+class Benchmark:
+    """Rounds of requests to one URL, on connections that are kept from round to round, on a thread of its own.
+
+    Moments are nanoseconds of the clock that goes on while the machine sleeps (CLOCK_BOOTTIME on Linux), taken on that
+    thread as a part is read from its socket.
+    """
+
+    def __new__(
+        cls,
+        url: str,
+        *,
+        headers: Sequence[tuple[bytes, bytes]],
+        deadlines: tuple[float, float, float, float | None],
+        largest_body_bytes: int,
+        proxied: tuple[str, str, str, int, tuple[str, str] | None] | None = None,
+    ) -> Self:
+        """`deadlines`: seconds to connect, to a first byte, between two parts, for all. Raises: ValueError, OSError."""
+    def fileno(self) -> int:
+        """Readable when a round is over."""
+    def begin(
+        self,
+        bodies: Sequence[bytes],
+        *,
+        concurrency: int,
+        rate_per_second: float | None = None,
+        seed: int = 0,
+        limit: tuple[Bucket, int, int] | None = None,
+    ) -> None:
+        """A round: each body is sent once, `concurrency` at once at most; the round before it is stopped.
+
+        With `rate_per_second` they are due at the moments of a Poisson process, else as others end. With `limit`, a
+        bucket and the tokens in and out of each, none is due before there is room for it.
+        """
+    def progress(self) -> tuple[int, int, int, bool, int]:
+        """Requests sent and ended; bytes that were not taken; whether it is over; nanoseconds kept by the limits."""
+    def take(
+        self,
+    ) -> list[
+        tuple[
+            int,
+            int,
+            int,
+            tuple[int, int, list[tuple[str, str]], bool] | None,
+            list[tuple[int, int]],
+            bytes,
+            int,
+            tuple[str, dict[str, Any]] | None,
+        ]
+    ]:
+        """Those that have ended: number, when it was due, when it was sent, the head (when it came, status, headers,
+        whether its connection had served others), of the body when each part was read and where it ends, the body, the
+        end, why it is not whole: what errors of `kandil.errors.network` are made of.
+        """
+    def stop(self) -> None:
+        """What is under way is ended, and not told of."""
+    def close(self) -> None:
+        """The thread and its connections end."""
 
 @final
 class Download:

@@ -29,6 +29,12 @@ from kandil.errors.batch import (
     SubmissionUnconfirmed,
     SubmissionUnfinished,
 )
+from kandil.errors.benchmark import (
+    BenchmarkTooDear,
+    BenchmarkUnconfirmed,
+    BenchmarkUnusable,
+    ReportUnusable,
+)
 from kandil.errors.configuration import (
     ConfigInvalid,
     ConfigTooNew,
@@ -181,6 +187,9 @@ __all__ = [
     "BatchUnusable",
     "BatchesElsewhere",
     "BatchesNotOffered",
+    "BenchmarkTooDear",
+    "BenchmarkUnconfirmed",
+    "BenchmarkUnusable",
     "BodyBroken",
     "BodyCut",
     "CheckListUnreadable",
@@ -275,6 +284,7 @@ __all__ = [
     "ReplyNotOfSchema",
     "ReplyTooLarge",
     "ReplyUnreadable",
+    "ReportUnusable",
     "RequestInvalid",
     "ResultsConflict",
     "RowsChanged",

@@ -6,6 +6,8 @@ mod batch;
 mod batch_files;
 mod batch_lane;
 mod batch_run;
+#[cfg(unix)]
+mod benchmark;
 mod bucket;
 #[cfg(unix)]
 mod download;
@@ -46,7 +48,10 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<bucket::Breaker>()?;
     m.add_class::<transport::Transport>()?;
     #[cfg(unix)]
-    m.add_class::<download::Download>()?;
+    {
+        m.add_class::<benchmark::Benchmark>()?;
+        m.add_class::<download::Download>()?;
+    }
     m.add_class::<schema::JsonSchema>()?;
     m.add_class::<protocol::BatchTarget>()?;
     batch::register(m)?;
