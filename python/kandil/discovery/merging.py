@@ -107,7 +107,7 @@ def ranked(offers: Sequence[Offer], query: str, hardware: Hardware | None) -> li
     def order(at: int) -> tuple[object, ...]:
         one = found[at]
         no_fit = one.report is not None and not one.report.fits
-        return -likeness[at], no_fit, _distrust(one), not one.here, -(one.downloads or 0), one.size_bytes or 0
+        return -likeness[at], no_fit, _distrust(one), not one.here, -(one.downloads or 0)  # then as its source has it
 
     return [found[at] for at in sorted(range(len(found)), key=order)]
 

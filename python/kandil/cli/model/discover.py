@@ -12,6 +12,7 @@ from kandil.cli.group import Settings, common_options
 
 if TYPE_CHECKING:
     from kandil.discovery import Found, Offer
+    from kandil.errors import KandilError
 
 HELP = """\b
 Examples:
@@ -23,13 +24,16 @@ Examples:
 Look for models at all sources at once: the catalogue, an Ollama on this machine, Hugging Face, and a registry that
 speaks Ollama's protocol, which has no search and is asked for a tag of that name.
 
-The same weights are one line, whoever has them. The best come first: by name, by whether they fit this machine, by
+The same weights are one line, whoever has them, and a repository is one: the quantisation to recommend; hf:OWNER/REPO
+has the others. The best come first: by name, by whether they fit this machine, by
 how far their digests can be trusted. REFERENCE is what `kandil model add` takes. A source that fails is named, and
 keeps no other back. Answers are kept for cache.ttl_seconds; sources.NAME.base_url says where a mirror is.
 
 \b
-Exit: 0 found; 3 nothing is called so; 6 nothing was found, and a source has failed.
+Exit: 0 found; 3 nothing is called so; 6 nothing was found, and a source that may have it has failed.
 """
+_SAID_SECONDS = 60
+"""A younger answer is as good as new."""
 _HEADS = ("REFERENCE", "SOURCE", "QUANT", "SIZE", "FITS", "UPDATED", "TRUST")
 
 
@@ -51,9 +55,12 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], limit: int, quiet:
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    words = " ".join(" ".join(query).split())
+    if not words:
+        raise click.UsageError("there is nothing to look for", ctx)
     if asked["offline"] and asked["refresh"]:
         raise click.UsageError("--offline asks nobody, and --refresh everybody", ctx)
-    found = run_async(partial(_found, " ".join(query), asked))
+    found = run_async(partial(_found, words, asked))
     offers = found.offers[:limit]
     if settings.json:
         _show_json(found, offers)
@@ -63,10 +70,13 @@ def command(ctx: click.Context, /, *, query: tuple[str, ...], limit: int, quiet:
         for one in offers:
             print(printable(one.reference))
     else:
-        _show(found, offers, settings)
+        _show(found, offers, settings, offline=asked["offline"])
     if offers:
         return 0
-    return _nothing(found, " ".join(query), shown=settings.json)
+    error = _nothing(found, words, asked["sources"])
+    if settings.json:
+        return error.exit_code
+    raise error
 
 
 async def _found(query: str, asked: dict[str, Any]) -> Found:
@@ -85,16 +95,18 @@ async def _found(query: str, asked: dict[str, Any]) -> Found:
     )
 
 
-def _nothing(found: Found, query: str, *, shown: bool) -> int:
+def _nothing(found: Found, query: str, sources: tuple[str, ...]) -> KandilError:
+    """Why there is nothing: a source might have known it and has failed, or no source has it.
+
+    Most machines have no Ollama: where others answer, that says nothing.
+    """
     from kandil.errors import OfferUnknown
 
-    error = found.failures[0][1] if found.failures else OfferUnknown(query, "no source has anything that is called so")
-    if shown:
-        return error.exit_code
-    raise error
+    failures = [error for source, error in found.failures if source != "ollama" or sources == ("ollama",)]
+    return failures[0] if failures else OfferUnknown(query, "no source has anything that is called so")
 
 
-def _show(found: Found, offers: tuple[Offer, ...], settings: Settings) -> None:
+def _show(found: Found, offers: tuple[Offer, ...], settings: Settings, *, offline: bool) -> None:
     from kandil.cli.escape import printable
     from kandil.cli.sizes import human_time
     from kandil.cli.table import table
@@ -105,12 +117,12 @@ def _show(found: Found, offers: tuple[Offer, ...], settings: Settings) -> None:
         yielding = (("UPDATED", 0), ("TRUST", 0), ("REFERENCE", 30))
         for line in table(_HEADS, [_row(one) for one in offers], paint, numbers=("SIZE",), yielding=yielding):
             print(line)
-    for source, error in found.failures:
-        if offers:
+    if offers or len(found.failures) > 1:
+        for source, error in found.failures:
             print(printable(f"{source}: {error.message}"), file=sys.stderr)
     more = len(found.offers) - len(offers)
     notes = [f"{more} more with --limit {len(found.offers)}"] if more else []
-    if found.age_seconds >= 1:
+    if found.age_seconds and (offline or found.age_seconds >= _SAID_SECONDS):
         notes.append(f"the oldest answer is {human_time(found.age_seconds)} old (--refresh asks anew)")
     if notes:
         print("; ".join(notes), file=sys.stderr)
