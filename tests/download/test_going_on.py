@@ -90,7 +90,7 @@ async def test_patience_ends_and_what_came_is_kept(source: Hub, fetching: Fetchi
             await fetching.one(
                 remote(source, "direct"),
                 rate_bytes_per_second=RATE,
-                patience_seconds=0.2,
+                patience_seconds=1.5,
                 progress=at(3 * BLOCK, source.stop),
             )
     finally:
