@@ -12,10 +12,12 @@ _GIB = 1 << 30
 
 
 def human_bytes(size_bytes: int) -> str:
-    """`4.4 GiB`, `44 MiB`: memory is counted in powers of two."""
+    """`4.4 GiB`, `44 MiB`, `255 KiB`: memory is counted in powers of two."""
     from kandil.compat.report import gib
 
-    return gib(size_bytes) if round(size_bytes / _GIB, 1) else f"{size_bytes / _MIB:.0f} MiB"
+    if round(size_bytes / _GIB, 1):
+        return gib(size_bytes)
+    return f"{size_bytes / _MIB:.0f} MiB" if size_bytes >= _MIB else f"{size_bytes / 1024:.0f} KiB"
 
 
 def where(report: Report) -> str:

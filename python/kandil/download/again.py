@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIRST_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 30.0
+_UNMET_SECONDS: Final = 20.0
+"""A server that has never answered is not waited for longer."""
 _SAID_SECONDS: Final = 2.0
 """A shorter wait is not spoken of."""
 IN_VAIN: Final = 3
@@ -62,6 +64,8 @@ class Patience:
         self._seconds, self._notice = seconds, notice
         self._since = trio.current_time()
         self._seen_bytes = 0
+        self.is_met = False
+        """The server has answered once."""
         self.in_vain = 0
         """Attempts since the last that has brought something."""
 
@@ -80,7 +84,8 @@ class Patience:
         longest = min(_FIRST_SECONDS * 2**self.in_vain, _LONGEST_SECONDS)
         seconds = max(random.uniform(0, longest), again.wait_seconds or 0.0)  # noqa: S311 (not of secrets)
         self.in_vain += 1
-        if now + seconds > self._since + self._seconds or (again.otherwise and self.in_vain >= IN_VAIN):
+        most = self._seconds if self.is_met else min(self._seconds, _UNMET_SECONDS)
+        if now + seconds > self._since + most or (again.otherwise and self.in_vain >= IN_VAIN):
             return False
         if seconds >= _SAID_SECONDS:
             self._notice(f"{again.reason}; trying again in {seconds:.0f} s")

@@ -75,6 +75,7 @@ class Transfer:
             while True:
                 try:
                     location = location or await locate(self._how.client, self._remote, self._how.secret)
+                    self._patience.is_met = True
                     core = await self._opened(location)
                     await self._attempted(core, location)
                     return await self._finished(core, location)

@@ -242,11 +242,12 @@ def _consent(plan: AddPlan, asked: dict[str, Any]) -> Secret | None:
         if not asking:
             raise KeyMissing(plan.key_for, hint=f"`kandil auth set {plan.key_for} --key-stdin` keeps one")
         return typed(named(plan.key_for))
-    if not asked["yes"] and (plan.missing_bytes or plan.way == "copy"):
+    unknown = any(one.size_bytes is None for one in plan.fetched)
+    if not asked["yes"] and (plan.missing_bytes or unknown or plan.way == "copy"):
         if not asking:
             raise AddUnconfirmed(plan.name, plan.missing_bytes)
-        what = "Copy" if plan.files else "Fetch"
-        click.confirm(f"{what} {human_bytes(plan.missing_bytes)} and add it?", default=True, abort=True, err=True)
+        size = "it, however large it is," if unknown else human_bytes(plan.missing_bytes)
+        click.confirm(f"{'Copy' if plan.files else 'Fetch'} {size} and add it?", default=True, abort=True, err=True)
     return None
 
 

@@ -115,6 +115,16 @@ def _show(profile: Profile, report: Report | None, paint: Paint) -> None:
         print(f"  {paint('dim', f'{title:<{width}}')}  {wrapped(printable(text), width + 4)}")
 
 
+def _added(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Where its files are, and come from, where its user has added it."""
+    from kandil import registry
+
+    record = registry.find(profile.id)
+    if record is not None and record.provenance is not None:
+        yield "added", f"{(record.added_at or '')[:10]}, {record.provenance.get('reference')} (--provenance says more)"
+        yield from (("file", path) for path in record.files)
+
+
 def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]:
     from kandil.cli.fit_text import verdict
     from kandil.profiles import source_title
@@ -124,6 +134,7 @@ def _facts(profile: Profile, report: Report | None) -> Iterator[tuple[str, str]]
     yield "from", _origin(profile)
     if profile.api_model != profile.id:
         yield "called there", profile.api_model
+    yield from _added(profile)
     yield "context", _context(profile)
     yield "can", _abilities(profile)
     if profile.price:
