@@ -14,6 +14,7 @@ from kandil.discovery import kept
 from kandil.discovery.kept import LARGEST_BYTES, Page
 from kandil.errors import KandilError, NotCached, ReplyUnreadable, SourceRefused, UrlUnusable
 from kandil.http import urls
+from kandil.http.bearer import anonymous_token
 
 if TYPE_CHECKING:
     from kandil.config import Config
@@ -57,7 +58,7 @@ class Asker:
         """What `url` says; `name` is who answers there, for errors.
 
         The user's key of the name `key` goes there where it says nothing without one, and such an answer is not kept.
-        What does not last is asked for each time.
+        A token that anybody gets is asked for. What does not last is asked for each time.
 
         Raises:
             NotCached: offline, and nothing is kept.
@@ -102,6 +103,9 @@ class Asker:
         async with self.client.send("GET", url, headers=headers, auth=auth, secret=secret, timeouts=_TIMEOUTS) as reply:
             if before and reply.status == _NOT_MODIFIED:
                 return Page(body=before.body, headers=before.headers)
+            token = None if secret else await anonymous_token(self.client, reply)
+            if token is not None:
+                return await self._asked(url, name, accept, before, token)
             if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
                 raise SourceRefused(name, urls.parse(reply.url).host, reply.status, dict(reply.headers))
             return kept.page(await reply.read(LARGEST_BYTES), reply.headers)

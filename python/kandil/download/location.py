@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from kandil.download.again import TryAgain, is_passing
 from kandil.errors import DownloadForbidden, DownloadRefused, NetworkError, SizeDiffers
 from kandil.http import dialling, urls
+from kandil.http.bearer import anonymous_token
 from kandil.http.key import key_header
 from kandil.http.proxies import proxy_for
 
@@ -76,14 +77,19 @@ class Location:
 
 
 async def locate(client: Client, remote: Remote, secret: Secret | None) -> Location:
-    """Asks for the first byte, and follows redirects: the key goes to the origin of the URL alone.
+    """Asks for the first byte, and follows redirects: the key goes to the origin of the URL alone, and so does a token
+    that its server has anybody ask for.
 
     Raises: TryAgain; DownloadForbidden, DownloadRefused, SizeDiffers, another NetworkError: asking again is no use.
     """
     headers = {"range": "bytes=0-0", "accept-encoding": "identity"}
     try:
         async with client.send("GET", remote.url, headers=headers, auth=_AUTH, secret=secret) as response:
-            return await _location(response, remote, secret)
+            token = None if secret else await anonymous_token(client, response)
+            if token is None:
+                return await _location(response, remote, secret)
+        async with client.send("GET", remote.url, headers=headers, auth=_AUTH, secret=token) as response:
+            return await _location(response, remote, token)
     except NetworkError as error:
         if is_passing(error):
             raise TryAgain(error.message) from error
