@@ -193,6 +193,10 @@ COMMANDS = {
     ],
     "model alias": ["model alias bird canary"],
     "model aliases": ["model aliases canary"],
+    "model benchmark": [
+        "model benchmark canary --requests 2 --concurrency 1 --json",
+        "--debug model benchmark canary --requests 2 --rate 50 --plot speed.svg",
+    ],
     "model default": ["model default canary"],
     "model discover": ["model discover tiny --offline --json", "model discover hf:acme/none"],
     "model fit": ["model fit tiny.gguf"],
@@ -278,7 +282,8 @@ async def test_no_failure_tells_the_key(kind: str, key: str, world: World) -> No
     async with raw.serving(failures(key)[kind], close=True) as server:
         await plant(world, f"{server.url}v1", key)
         for line in ("--debug ask -m canary hi --timeout 2s", "ask -m canary hi --json --debug --timeout 2s",
-                     "--debug model test canary --json", "model test canary", "--debug auth test canary"):  # fmt: skip
+                     "--debug model test canary --json", "model test canary", "--debug auth test canary",
+                     "--debug model benchmark canary --requests 1 --concurrency 1"):  # fmt: skip
             done = await world.run(*line.split())
             accepted = kind == "limited" and "auth test" in line  # who is limited has a good key
             assert done.returncode not in ((70,) if accepted else (0, 70)), (line, done)

@@ -27,6 +27,8 @@ class Target:
     """As listed; None: not known."""
     secret: Secret | None = None
     """Of a server that kandil started; else the key is in the keyring, under the provider's name."""
+    pid: int | None = None
+    """Of the process of a server that kandil started."""
 
 
 async def secret_for(target: Target, keys: Keys) -> Secret | None:

@@ -57,6 +57,8 @@ class Record:
     """What its user says of it: the fields of a `Profile`, checked as kandil's own are, but for its id."""
     provenance: Mapping[str, Any] | None = None
     """Where `files` come from and what was found of them: see `kandil.adding.provenance`."""
+    benchmark: Mapping[str, Any] | None = None
+    """What `kandil model benchmark` found last, with the fewest requests at once: see `kandil.benchmark.remember`."""
     later: Mapping[str, Any] = field(default_factory=dict)
     """Fields that this version does not know, kept as they are."""
 
@@ -218,6 +220,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Any]]] = {
     "profile_id": _TEXT,
     "profile": ("a table", lambda value: isinstance(value, dict)),
     "provenance": ("a table", lambda value: isinstance(value, dict)),
+    "benchmark": ("a table", lambda value: isinstance(value, dict)),
 }
 """The fields as they are written, each with what a value has to be."""
 _PROFILE_FIELDS: Final = frozenset(one.name for one in fields(Profile))

@@ -128,7 +128,7 @@ async def target(
         return
     async with _served(found, request, notice, keep_alive_seconds, slots=slots, force=force) as served:
         endpoint = providers.endpoint(replace(profile, protocol="openai"), None, base_url=f"{served.base_url}/v1")
-        yield Target(model=profile.id, endpoint=endpoint, secret=served.secret), request
+        yield Target(model=profile.id, endpoint=endpoint, secret=served.secret, pid=served.pid), request
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ class ModelGroup(LazyGroup):
         "add": "Add a model: fetch, verify, try, record it.",
         "alias": "Give a model another name.",
         "aliases": "List the other names of models.",
+        "benchmark": "Measure how fast models answer.",
         "discover": "Look for models at all sources.",
         "default": "Say which model a project uses, or you do.",
         "fit": "Rank what this machine can run.",
