@@ -10,6 +10,7 @@ from kandil.discovery import Offer, search
 from kandil.discovery.merging import merged, ranked
 from kandil.errors import ConnectionRefused, OfferUnknown, ReferenceWrong, ReplyUnreadable, SourceRefused, SourceSlow
 from kandil.hardware import detect
+from kandil.resolver import Names
 from tests.discovery.conftest import NOBODY, digest, lead
 from tests.support.servers.flaky import Fault, network
 from tests.support.servers.model_hub import ModelHub
@@ -150,3 +151,30 @@ async def test_a_server_that_errs_is_named_with_its_status(hub: ModelHub) -> Non
 async def test_a_file_that_is_named_already_is_not_searched_for() -> None:
     with pytest.raises(ReferenceWrong):
         await search(f"{NOBODY}/model.gguf", lead())
+
+
+async def test_other_names_of_the_catalogue_count(settings: Config) -> None:
+    found = await search("gemma", settings, sources=("catalogue",))
+    assert found.offers[0].profile_id == Names().search("gemma")[0].profile.id
+
+
+async def test_of_what_the_catalogue_has_a_repository_adds_no_other_quantisation(hub: ModelHub) -> None:
+    known = next(one for one in profiles.every() if one.source == "gguf" and one.weights and one.weights.sha256)
+    assert known.weights
+    assert known.weights.repo
+    assert known.weights.quantization == "Q4_K_M"
+    repo = known.weights.repo
+    hub.publish(repo, {f"x-{name}.gguf": name.encode() for name in ("Q2_K", "Q4_K_M", "Q8_0")})
+    told = hub.repositories[repo]
+    told["siblings"][1]["lfs"]["sha256"] = known.weights.sha256
+    hub.tell(f"models/{repo}", told)
+    found = await search(known.id, lead(huggingface=hub.url), sources=("catalogue", "huggingface"))
+    (one,) = [one for one in found.offers if one.sha256 == known.weights.sha256]
+    assert (one.source, one.also) == ("catalogue", (f"hf:{repo}:Q4_K_M",))
+    assert not [one for one in found.offers if one.source == "huggingface"]
+
+
+async def test_an_ollama_that_calls_its_models_oddly(hub: ModelHub) -> None:
+    hub.tell("tags", {"models": [{"name": "../x"}, {"name": "x:1\n"}, {"name": "x:2", "size": -5, "digest": "é"}]})
+    found = await search("x", lead(ollama=hub.url), sources=("ollama",))
+    assert [(one.reference, one.size_bytes) for one in found.offers] == [("ollama:x:2", None)]

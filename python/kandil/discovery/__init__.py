@@ -4,8 +4,8 @@
 describes files, and that is kept for as long as ``cache.ttl_seconds`` says.
 
 - `offer`: a model of a source; `reference`: what names one. `catalogue`, `huggingface`, `ollama_registry`, `ollama`:
-  the sources; `quantization`: which files of a repository are one model. `asking`: requests, and what is kept of
-  answers. `merging`: the same weights are one offer, and which goes first.
+  the sources; `quantization`: which files of a repository are one model; `names`: which names and sizes are taken.
+  `asking`: requests; `kept`: what was answered before. `merging`: the same weights are one offer, and which goes first.
 """
 
 from kandil.discovery.offer import SOURCES, Offer, Role, Source

@@ -104,11 +104,15 @@ async def search(asker: Asker, query: str, found: list[Offer]) -> None:
         except KandilError as error:
             failures.append(error)
             with suppress(OfferUnsafe):
-                found.extend(_offers(asker, one))  # as listed: without sizes and digests
+                found.extend(_offers(asker, one))  # as listed: as a rule without sizes and digests
 
-    async with trio.open_nursery() as nursery:
-        for one in listed:
-            nursery.start_soon(look, one)
+    try:
+        async with trio.open_nursery() as nursery:
+            for one in listed:
+                nursery.start_soon(look, one)
+    finally:
+        order = {one.id: at for at, one in enumerate(listed)}
+        found.sort(key=lambda offer: order[_repo(offer)])
     if failures:
         raise failures[0]
 
@@ -151,6 +155,10 @@ async def offer(asker: Asker, reference: Hub) -> Offer:
     if len(found) > 1:
         raise OfferUnknown(str(reference), "several of its files have this quantisation", _nearest(found, reference))
     return found[0]
+
+
+def _repo(offer: Offer) -> str:
+    return "/".join(offer.name.split("/")[:2])
 
 
 def _of(offers: Sequence[Offer], quantization: str) -> list[Offer]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kandil import _core, profiles
 from kandil.discovery import quantization
 from kandil.profiles.published import published_files
+from kandil.resolver import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _ALIKE: Final = 0.05
 """Names that differ less in how like the query they are, are as like it."""
-_FOUND_BY_ALIAS: Final = 0.5
+_MORE: Final = 50
+"""So many models may be as like it that nobody offers as files."""
 _NO_NAME: Final = re.compile(r"[-_.]?gguf$", re.IGNORECASE)
 
 
@@ -113,13 +115,15 @@ def ranked(offers: Sequence[Offer], query: str, hardware: Hardware | None) -> li
 
 
 def _likeness(offers: Sequence[Offer], query: str) -> list[int]:
-    """In steps of what counts as alike."""
-    likeness = [_FOUND_BY_ALIAS if one.source == "catalogue" else 0.0 for one in offers]
+    """In steps of what counts as alike. What the catalogue has is also known by its other names."""
+    if not query:
+        return [0] * len(offers)
+    known = {one.profile.id: one.score for one in Names().search(query, len(offers) + _MORE)}
+    likeness = [known.get(one.profile_id or "", 0.0) for one in offers]
     names = [(at, name) for at, one in enumerate(offers) for name in _names(one)]
-    if query:
-        for index, score in _core.Names([name for _, name in names]).rank(query, len(names)):
-            at = names[index][0]
-            likeness[at] = max(likeness[at], score)
+    for index, score in _core.Names([name for _, name in names]).rank(query, len(names)):
+        at = names[index][0]
+        likeness[at] = max(likeness[at], score)
     return [round(one / _ALIKE) for one in likeness]
 
 
@@ -149,17 +153,24 @@ def _publishers() -> frozenset[str | None]:
 def of_each_repository(offers: Sequence[Offer]) -> list[Offer]:
     """Of each repository only the one to recommend: one that fits, of the usual quantisation, else the largest of them.
 
-    What other sources have, too, stays.
+    What other sources have, too, stays; of what the catalogue recommends, the rest is left out.
     """
+    recommended = {
+        reference.removeprefix("hf:").rpartition(":")[0]
+        for one in offers
+        if one.source == "catalogue"
+        for reference in one.also
+    }
     chosen: dict[str, Offer] = {}
     for one in offers:
         repo = _repository(one)
-        if repo is not None and (repo not in chosen or _worth(one) > _worth(chosen[repo])):
+        if repo is not None and repo not in recommended and (repo not in chosen or _worth(one) > _worth(chosen[repo])):
             chosen[repo] = one
-    return [one for one in offers if (repo := _repository(one)) is None or chosen[repo] is one]
+    return [one for one in offers if (repo := _repository(one)) is None or chosen.get(repo) is one]
 
 
 def _repository(offer: Offer) -> str | None:
+    """Whose files no other source has."""
     return "/".join(offer.name.split("/")[:2]) if offer.source == "huggingface" and not offer.also else None
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from kandil import profiles
 from kandil.discovery.offer import Offer
+from kandil.discovery.reference import is_tag
 
 if TYPE_CHECKING:
     from kandil.discovery.asking import Asker
@@ -62,4 +63,5 @@ async def listed(asker: Asker) -> list[Offer]:
             here=True,
         )
         for one in page.decoded(_Tags, NAME).models or []
+        if is_tag(one.name)
     ]

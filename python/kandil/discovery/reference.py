@@ -87,6 +87,11 @@ def is_repository(text: str) -> bool:
     return _REPOSITORY.fullmatch(text) is not None
 
 
+def is_tag(text: str) -> bool:
+    """Whether a model of Ollama's can be called so."""
+    return _TAG.fullmatch(text) is not None
+
+
 def newest(text: str) -> Reference:
     """The same model as its source has it now. Raises: ValueError."""
     found = parsed(text)
