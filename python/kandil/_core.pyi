@@ -640,8 +640,8 @@ class Benchmark:
 
 @final
 class Download:
-    """A file that comes, as `kandil.download` has it fetched. All of it is bytes. `__new__`, `sync` and `close` wait for
-    the disk, without the GIL; once it is closed, nothing else is for it to do: ValueError.
+    """A file that comes, as `kandil.download` has it fetched. All of it is bytes. `__new__`, `sync` and `close` wait
+    for the disk, without the GIL; once it is closed, nothing else is for it to do: ValueError.
     """
 
     BLOCK_BYTES: Final[int]
@@ -659,14 +659,14 @@ class Download:
     ) -> Self:
         """What is there, as the journal has it, is read and hashed from now on.
 
-        Without a journal, or where the size is not known, the file can only come whole, in one attempt, and begins anew.
-        `identity` is one line: what must be the same for blocks to belong together. `boot` names the system's start:
+        Without a journal, or where the size is not known, the file can only come whole, in one attempt, and begins
+        anew. `identity` is one line: what must be the same for blocks to belong together. `boot` names the system's start:
         after another one, what was written is believed only as far as it was on the disk. Raises: OSError: also that
         there is no room; ValueError.
         """
     @staticmethod
     def begun_bytes(journal: str | PathLike[str]) -> int:
-        """What has come of a file, as its journal says; 0 without one. The last block may be shorter than is counted."""
+        """What has come of a file, as its journal says; 0 without one. The last block may be shorter than that."""
     @property
     def resumed_bytes(self) -> int:
         """What was there before."""
