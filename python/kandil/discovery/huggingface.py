@@ -102,6 +102,8 @@ async def search(asker: Asker, query: str, found: list[Offer]) -> None:
         except OfferUnsafe:
             return
         except KandilError as error:
+            if isinstance(error, SourceRefused) and error.status in HIDDEN:
+                return  # it has just gone, or it is not for everybody
             failures.append(error)
             with suppress(OfferUnsafe):
                 found.extend(_offers(asker, one))  # as listed: as a rule without sizes and digests
@@ -193,12 +195,13 @@ async def _repository(asker: Asker, reference: Hub) -> _Repository:
 def _offers(asker: Asker, repository: _Repository) -> list[Offer]:
     """Of each model in it, the smallest first. Raises: OfferUnsafe."""
     files = {file.name: file for file in repository.siblings}
+    projectors = quantization.projectors(files)
     found = []
     for parts in quantization.models(files):
         quant = quantization.quantization(parts[0])
         weights = tuple(_remote(asker, repository, files[part]) for part in parts)
         sizes = [one.size_bytes for one in weights]
-        projector = quantization.projector(files, parts[0])
+        projector = projectors.get(parts[0].rpartition("/")[0]) or projectors.get("")
         exact = Hub(repo=repository.id, quantization=quant) if quant else Hub(repo=repository.id, file=parts[0])
         found.append(
             Offer(

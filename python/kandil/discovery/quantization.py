@@ -63,12 +63,11 @@ def parts(file: str) -> tuple[str, ...]:
     return tuple(f"{stem(file)}-{at:05}-of-{count:05}{part[0][-len('.gguf') :]}" for at in range(1, count + 1))
 
 
-def projector(files: Iterable[str], model: str) -> str | None:
-    """What makes pictures into tokens for the model: beside it, or at the top; the one with 16 bits, of several."""
-    folders = dict.fromkeys((model.rpartition("/")[0], ""))
-    found = sorted(file for file in files if _PROJECTOR.search(file))
-    for folder in folders:
-        beside = [file for file in found if file.rpartition("/")[0] == folder]
-        if beside:
-            return next((file for file in beside if quantization(file) == "F16"), beside[0])
-    return None
+def projectors(files: Iterable[str]) -> dict[str, str]:
+    """What makes pictures into tokens for the models beside it, by folder; the one with 16 bits, of several."""
+    found: dict[str, str] = {}
+    for file in sorted(filter(_PROJECTOR.search, files)):
+        folder = file.rpartition("/")[0]
+        if folder not in found or (quantization(file) == "F16" != quantization(found[folder])):
+            found[folder] = file
+    return found
