@@ -114,7 +114,7 @@ def _show(found: Found, offers: tuple[Offer, ...], settings: Settings, *, offlin
 
     if offers:
         paint = Paint(sys.stdout, no_color=settings.no_color)
-        yielding = (("UPDATED", 0), ("TRUST", 0), ("REFERENCE", 30))
+        yielding = (("UPDATED", 0), ("TRUST", 0), ("QUANT", 0), ("SOURCE", 0), ("REFERENCE", 30))
         for line in table(_HEADS, [_row(one) for one in offers], paint, numbers=("SIZE",), yielding=yielding):
             print(line)
     if offers or len(found.failures) > 1:
