@@ -660,9 +660,9 @@ class Download:
         """What is there, as the journal has it, is read and hashed from now on.
 
         Without a journal, or where the size is not known, the file can only come whole, in one attempt, and begins
-        anew. `identity` is one line: what must be the same for blocks to belong together. `boot` names the system's start:
-        after another one, what was written is believed only as far as it was on the disk. Raises: OSError: also that
-        there is no room; ValueError.
+        anew. `identity` is one line: what must be the same for blocks to belong together. `boot` names the system's
+        start: after another one, what was written is believed only as far as it was on the disk. Raises: OSError: also
+        that there is no room; ValueError.
         """
     @staticmethod
     def begun_bytes(journal: str | PathLike[str]) -> int:
