@@ -276,6 +276,17 @@ async def test_a_url_names_a_file_and_all_its_parts() -> None:
     assert [one.url[-21:] for one in offer.weights] == [f"t-0000{at}-of-00003.gguf" for at in (1, 2, 3)]
 
 
+async def test_a_file_that_the_catalogue_knows_is_known_wherever_it_is() -> None:
+    known = next(one for one in profiles.every() if one.weights and one.weights.sha256 and one.source == "gguf")
+    assert known.weights
+    offer = await files_of("https://example.org/renamed.gguf", lead(), sha256=known.weights.sha256)
+    assert offer.profile_id is not None
+    found = profiles.find(offer.profile_id)
+    assert found
+    assert found.weights
+    assert found.weights.sha256 == known.weights.sha256
+
+
 @pytest.mark.parametrize(
     ("reference", "sha256", "error"),
     [

@@ -178,3 +178,10 @@ async def test_an_ollama_that_calls_its_models_oddly(hub: ModelHub) -> None:
     hub.tell("tags", {"models": [{"name": "../x"}, {"name": "x:1\n"}, {"name": "x:2", "size": -5, "digest": "é"}]})
     found = await search("x", lead(ollama=hub.url), sources=("ollama",))
     assert [(one.reference, one.size_bytes) for one in found.offers] == [("ollama:x:2", None)]
+
+
+async def test_no_other_registry_is_asked_than_the_configured_one(ollama_registry: Registry) -> None:
+    ollama_registry.push("library/tiny", "latest", {"model": b"weights"})
+    host = ollama_registry.url.removeprefix("http://")
+    assert not (await search(f"{host}/library/tiny", lead(), sources=("ollama-registry",))).offers
+    assert (await search(f"ollama:{host}/library/tiny", lead())).offers

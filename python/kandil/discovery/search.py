@@ -116,7 +116,7 @@ def _asked(asker: Asker, query: str, exact: Reference | None) -> dict[Source, Lo
         """It has no search. A tag that is not there is no failure."""
         with suppress(ReferenceWrong, OfferUnknown, NotCached):
             named = _parsed("ollama:" + "-".join(query.lower().split()))
-            if isinstance(named, Tag):
+            if isinstance(named, Tag) and named.host is None:
                 found.append(await ollama_registry.offer(asker, named))
 
     async def here(found: list[Offer]) -> None:
@@ -171,8 +171,9 @@ async def files_of(
             offer = await huggingface.offer(asker, exact)
     if isinstance(reference, Profile):
         return _pinned(offer, reference, newest=newest)
-    offer = await trio.to_thread.run_sync(known, offer)
-    return offer if sha256 is None else _expected(offer, sha256.lower(), "--sha256")
+    if sha256 is not None:
+        offer = _expected(offer, sha256.lower(), "--sha256")
+    return await trio.to_thread.run_sync(known, offer)
 
 
 def _pinned(offer: Offer, profile: Profile, *, newest: bool) -> Offer:
