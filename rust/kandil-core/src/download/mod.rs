@@ -21,6 +21,7 @@ pub use blocks::BLOCK;
 pub use journal::begun;
 pub use part::{Place, Progress};
 
+use crate::gguf::Scan;
 use crate::sha256::Digest;
 use crate::transport::{Deadlines, Fault, Proxy, Settings, Thread, Waker};
 use journal::Found;
@@ -87,6 +88,28 @@ pub struct Download {
     pub replaced: bool,
 }
 
+/// Says that an attempt is over, however it ends.
+struct End {
+    told: Arc<Mutex<Option<Vec<Trouble>>>>,
+    waker: Arc<Waker>,
+    troubles: Option<Vec<Trouble>>,
+}
+
+impl End {
+    fn with(mut self, troubles: Vec<Trouble>) {
+        self.troubles = Some(troubles);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let bug = || vec![Trouble::Disk(io::Error::other("its thread ended before its time: please report it"))];
+        let troubles = self.troubles.take().unwrap_or_else(bug);
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(troubles);
+        self.waker.wake();
+    }
+}
+
 impl Download {
     /// What is there is read and hashed from now on. `size` in bytes, where it is known; with a journal it must be. Without
     /// one, it is for one attempt.
@@ -117,11 +140,9 @@ impl Download {
     /// Begins to fetch what is missing; one attempt at a time.
     pub fn attempt(&self, source: Source) {
         let (part, pace) = (Arc::clone(&self.writing.part), self.pace);
-        let (ended, waker) = (Arc::clone(&self.ended), Arc::clone(&self.waker));
+        let end = End { told: Arc::clone(&self.ended), waker: Arc::clone(&self.waker), troubles: None };
         self.thread.spawn(move |client| async move {
-            let troubles = attempt::run(&client, &part, source, pace).await;
-            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(troubles);
-            waker.wake();
+            end.with(attempt::run(&client, &part, source, pace).await);
         });
     }
 
@@ -152,6 +173,13 @@ impl Download {
             Some(error) if digest.is_none() => Err(error),
             _ => Ok(digest),
         }
+    }
+
+    /// What was found in the file while it was hashed, as a scan of a library finds it; once. None: its size was not
+    /// known before, and nothing was looked at.
+    #[must_use]
+    pub fn scan(&self) -> Option<Scan> {
+        self.writing.part.scan()
     }
 
     /// All that was written is on the disk.

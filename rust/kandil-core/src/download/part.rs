@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::blocks::Blocks;
 use super::journal::{Begun, Found, Journal};
+use crate::gguf::{Scan, WholeScan};
 use crate::sha256::{Digest, Sha256};
 use crate::transport::Waker;
 
@@ -69,6 +70,7 @@ struct State {
     expected: Option<u64>,
     hashed: u64,
     digest: Option<Digest>,
+    scan: Option<Scan>,
     failed: Option<io::Error>,
     closing: bool,
 }
@@ -116,6 +118,7 @@ impl Writing {
             journal,
             hashed: 0,
             digest: None,
+            scan: None,
             failed: None,
             closing: false,
         };
@@ -199,6 +202,9 @@ impl Part {
     pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, offset)?;
         let mut state = self.lock();
+        if let Some(error) = state.failed.take() {
+            return Err(error); // of who reads it, or makes it safe
+        }
         let State { blocks, journal, written, .. } = &mut *state;
         *written += bytes.len() as u64;
         if let (Some(blocks), Some(journal)) = (blocks, journal) {
@@ -227,12 +233,18 @@ impl Part {
         self.lock().digest
     }
 
+    /// What was found in it on the way, once; None where its size was not known before.
+    pub(super) fn scan(&self) -> Option<Scan> {
+        self.lock().scan.take()
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
     fn hash(&self) -> io::Result<()> {
         let (mut sha256, mut hashed, mut buffer) = (Sha256::default(), 0, vec![0; READ]);
+        let mut scan = self.lock().expected.map(WholeScan::new);
         loop {
             let mut state = self.lock();
             state.hashed = hashed;
@@ -241,6 +253,7 @@ impl Part {
             }
             if state.size == Some(hashed) {
                 state.digest = Some(sha256.digest());
+                state.scan = scan.map(WholeScan::finish);
                 return Ok(());
             }
             if state.closing {
@@ -251,6 +264,9 @@ impl Part {
             let part = &mut buffer[..ready];
             self.file.read_exact_at(part, hashed)?;
             sha256.update(part);
+            if let Some(scan) = &mut scan {
+                scan.feed(hashed, part);
+            }
             hashed += ready as u64;
         }
     }
