@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import trio
 
-from kandil.discovery import files_of
+from kandil.discovery import files_of, search
 from kandil.discovery.asking import MOST_PAGES
 from kandil.discovery.kept import LARGEST_BYTES
 from kandil.errors import ReplyTooLarge, ReplyUnreadable
@@ -46,6 +46,13 @@ async def test_a_list_that_ends(link: bytes) -> None:
     async with raw.serving(partial(hub, link)) as server:
         assert (await files_of("hf:acme/tiny", lead(huggingface=server.url))).size_bytes == 5
     assert len(server.requests) == 2
+
+
+async def test_a_query_is_nothing_but_words() -> None:
+    async with raw.serving(raw.reply(b"[]")) as server:
+        found = await search("qwen:7b &limit=9", lead(huggingface=server.url), sources=("huggingface",))
+    assert not found.failures
+    assert b"/api/models?search=qwen%207b%20%26limit%3D9&filter=gguf&" in server.requests[0]
 
 
 async def test_an_answer_without_end_is_left() -> None:

@@ -91,7 +91,8 @@ async def search(asker: Asker, query: str, found: list[Offer]) -> None:
 
     Raises: SourceRefused, ReplyUnreadable, NetworkError, NotCached; what came before is in `found`.
     """
-    asked = f"search={quote(query, safe='')}&filter=gguf&sort=downloads&direction=-1&limit={_MOST_FOUND}&full=true"
+    words = quote(query.replace(":", " "), safe="")  # as Ollama writes what is no part of the name here
+    asked = f"search={words}&filter=gguf&sort=downloads&direction=-1&limit={_MOST_FOUND}&full=true"
     page = await asker.get(f"{asker.base_url(KEY)}/api/models?{asked}", name=NAME, key=KEY)
     listed = [one for one in page.decoded(list[_Repository], NAME) if is_repository(one.id)][:_MOST_FOUND]
     failures: list[KandilError] = []
