@@ -8,7 +8,7 @@ import os
 import pytest
 import trio
 
-from kandil.download import Progress, Remote, needed_bytes
+from kandil.download import Progress, Remote, needed_bytes, transfer
 from kandil.errors import DownloadInterrupted
 from tests.download.conftest import BLOCK, CONTENT, MIB, NAME, SHA256, Fetching, at, remote
 from tests.support.servers import flaky
@@ -155,4 +155,26 @@ async def test_what_was_cancelled_is_gone_on_with(source: Hub, fetching: Fetchin
     fetched = await fetching.one(remote(source))
     assert fetched.reused_bytes == len(CONTENT) - left
     assert sum(one.body_bytes for one in source.asked() if one.status == 206) == left + 1
+    assert fetching.content() == CONTENT
+
+
+async def test_after_a_power_cut_only_what_was_on_the_disk_counts(
+    source: Hub, fetching: Fetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trio.CancelScope() as scope:
+        watch = at(4 * BLOCK, scope.cancel)
+        await fetching.one(remote(source), connections=1, rate_bytes_per_second=10 * MIB, progress=watch)
+    part, state = (fetching.folder / f"{NAME}.part{ending}" for ending in ("", ".state"))
+    lines = state.read_text().splitlines()
+    written = [int(line[1:].split(":")[0]) for line in lines if line.startswith("+")]
+    synced = max(int(line[1:]) for line in lines if line.startswith("="))
+    lost = set(written[synced:]) - set(written[:synced])
+    assert lost, "some of it was not on the disk yet"
+    with part.open("r+b") as file:
+        for block in lost:
+            file.seek(block * BLOCK)
+            file.write(bytes(BLOCK))
+    monkeypatch.setattr(transfer, "boot", lambda: "another start of the system")
+    fetched = await fetching.one(remote(source))
+    assert 0 < fetched.reused_bytes <= len(set(written[:synced])) * BLOCK
     assert fetching.content() == CONTENT
