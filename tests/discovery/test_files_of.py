@@ -267,6 +267,24 @@ async def test_a_commit_that_is_none_is_not_asked_for(settings: Config, hub: Mod
     assert offer.weights[0].url == f"{hub.url}/{REPO}/resolve/main/tiny.gguf"
 
 
+async def test_another_commit_than_was_asked_for(settings: Config, hub: ModelHub) -> None:
+    revision = hub.publish(REPO, {"tiny.gguf": b"model"})
+    hub.tell(f"models/{REPO}/revision/{revision}", hub.repositories[REPO] | {"sha": "0" * 40})
+    with pytest.raises(OfferUnsafe):
+        await files_of(f"hf:{REPO}@{revision}", settings)
+
+
+async def test_what_a_registry_says_of_a_model_is_what_its_manifest_means(
+    settings: Config, ollama_registry: Registry
+) -> None:
+    ollama_registry.push("library/tiny", "latest", {"model": b"weights"}, file_type="Q4_0")
+    config = json.dumps({"model_format": "gguf", "model_family": "llama", "file_type": "Q4_0"}).encode()
+    ollama_registry.corrupt(config)
+    offer = await files_of("ollama:tiny", settings)
+    assert offer.quantization is None
+    assert offer.sha256 == digest(b"weights")
+
+
 async def test_a_url_names_a_file_and_all_its_parts() -> None:
     offer = await files_of("https://example.org/a%20b/tiny%20Q8_0.gguf?x=1", lead(), sha256="A" * 64)
     (remote,) = offer.weights

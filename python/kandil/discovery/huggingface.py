@@ -182,6 +182,12 @@ async def _repository(asker: Asker, reference: Hub) -> _Repository:
     page = await asker.get(f"{base}{at}?blobs=true", name=NAME, key=KEY)
     found = page.decoded(_Repository, NAME)
     found.id = reference.repo
+    if (
+        reference.revision
+        and _COMMIT.fullmatch(reference.revision)
+        and found.revision not in (None, reference.revision)
+    ):
+        raise OfferUnsafe(str(reference), f"it is answered with the commit {found.revision}")
     revision = found.revision or reference.revision or _MAIN
     models = [file for file in found.siblings if file.name.lower().endswith(".gguf")]
     if any(file.sha256 is None or file.size_bytes is None for file in models):

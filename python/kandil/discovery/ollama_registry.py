@@ -15,7 +15,7 @@ import msgspec
 from kandil.discovery.names import is_size
 from kandil.discovery.offer import Offer, Role
 from kandil.download import Remote
-from kandil.errors import OfferUnknown, OfferUnsafe, ReplyUnreadable, SourceRefused
+from kandil.errors import NetworkError, NotCached, OfferUnknown, OfferUnsafe, ReplyUnreadable, SourceRefused
 
 if TYPE_CHECKING:
     from kandil.discovery.asking import Asker
@@ -52,8 +52,6 @@ class _Manifest(msgspec.Struct, rename="camel"):
 
 class _Config(msgspec.Struct):
     file_type: str | None = None
-    model_family: str | None = None
-    model_type: str | None = None
 
 
 async def offer(asker: Asker, reference: Tag) -> Offer:
@@ -115,8 +113,9 @@ async def _config(asker: Asker, made: _Maker, manifest: _Manifest) -> _Config:
         return _Config()
     try:
         page = await asker.get(f"{made.base}/{layer.digest}", name=made.host, accept="*/*")
-        return page.decoded(_Config, made.host)
-    except (SourceRefused, ReplyUnreadable):
+        whole = layer.digest == f"sha256:{hashlib.sha256(page.body).hexdigest()}"
+        return page.decoded(_Config, made.host) if whole else _Config()
+    except (NetworkError, ReplyUnreadable, NotCached):
         return _Config()
 
 
