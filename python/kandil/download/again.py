@@ -42,7 +42,8 @@ def is_passing(error: NetworkError) -> bool:
 class TryAgain(Exception):
     """An attempt has ended before its time. `otherwise`: what it is, where that happens again and again.
 
-    `asks_anew`: not from the same address, which may have expired, or have another version now.
+    `asks_anew`: not from the same address, which may have expired, or have another version now. `met`: somebody has
+    answered.
     """
 
     def __init__(
@@ -52,9 +53,11 @@ class TryAgain(Exception):
         wait_seconds: float | None = None,
         otherwise: KandilError | None = None,
         asks_anew: bool = False,
+        met: bool = True,
     ) -> None:
         super().__init__(reason)
-        self.reason, self.wait_seconds, self.otherwise, self.asks_anew = reason, wait_seconds, otherwise, asks_anew
+        self.reason, self.wait_seconds, self.otherwise = reason, wait_seconds, otherwise
+        self.asks_anew, self.met = asks_anew, met
 
 
 class Patience:
@@ -84,6 +87,7 @@ class Patience:
         longest = min(_FIRST_SECONDS * 2**self.in_vain, _LONGEST_SECONDS)
         seconds = max(random.uniform(0, longest), again.wait_seconds or 0.0)  # noqa: S311 (not of secrets)
         self.in_vain += 1
+        self.is_met = self.is_met or again.met
         most = self._seconds if self.is_met else min(self._seconds, _UNMET_SECONDS)
         if now + seconds > self._since + most or (again.otherwise and self.in_vain >= IN_VAIN):
             return False

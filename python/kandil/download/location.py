@@ -92,7 +92,7 @@ async def locate(client: Client, remote: Remote, secret: Secret | None) -> Locat
             return await _location(response, remote, token)
     except NetworkError as error:
         if is_passing(error):
-            raise TryAgain(error.message) from error
+            raise TryAgain(error.message, met=False) from error
         raise
 
 
