@@ -11,6 +11,8 @@ MOST_AT_ONCE: Final = 1024
 """Of an open loop, whose requests come whatever becomes of those before."""
 _WARM_UP_TOKENS: Final = 16
 _OPEN_WARM_UP: Final = 8
+LENGTH_REQUESTS: Final = 3
+"""At most so many find out how many words have as many tokens as were asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,6 @@ class Load:
 
     @property
     def most_requests(self) -> tuple[int, int]:
-        """That are measured, and that are not: one more of the latter finds out how long prompts are."""
+        """That are measured, and that are not: some of the latter find out how long prompts are."""
         levels = self.levels
-        return sum(level.requests for level in levels), 1 + sum(map(self.warm_up_requests, levels))
+        return sum(level.requests for level in levels), LENGTH_REQUESTS + sum(map(self.warm_up_requests, levels))

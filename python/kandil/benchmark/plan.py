@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kandil import serving
 from kandil.completions import cost_usd
 from kandil.errors import BenchmarkUnusable
+from kandil.limits import Limiter
 from kandil.profiles import Profile
 from kandil.providers import Usage
 
@@ -107,7 +108,9 @@ def _check_limits(name: str, place: Place, load: Load, settings: Config) -> None
     said = settings.origin("limits.max_concurrent_requests").kind != "default"
     if said and not load.rates_per_second and at_once > allowed:
         raise BenchmarkUnusable(f"limits.max_concurrent_requests is {allowed}, which is less than {at_once}", hint=hint)
-    each_minute = serving.listed_limits(place.profile).requests_per_minute
+    assert place.endpoint is not None
+    bucket = Limiter().bucket(f"{place.endpoint.provider}/{place.endpoint.model}", serving.listed_limits(place.profile))
+    each_minute = bucket.limits.requests_per_minute
     rate = max(load.rates_per_second, default=0.0) * 60
     if each_minute and rate > each_minute:
         raise BenchmarkUnusable(

@@ -11,7 +11,7 @@ import trio
 
 from kandil import providers, registry, serving
 from kandil.benchmark.figures import Figures, figures
-from kandil.benchmark.load import Level
+from kandil.benchmark.load import LENGTH_REQUESTS, Level
 from kandil.benchmark.memory import Memory, memory, predicted
 from kandil.benchmark.round import opened
 from kandil.completions import cost_usd
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from kandil.credentials import Keys
 
 _WORDS_A_TOKEN: Final = 0.9
-"""Of the prompts' words, until a server has counted one."""
+"""Of the prompts' words, where no server counts them."""
+_FIRST_WORDS_A_TOKEN: Final = 0.4
+"""Of the first prompt, so that it fits whatever the tokenizer makes of it."""
+_NEAR: Final = 0.01
+"""A prompt is as long as was asked for, but for so much."""
 _ROOM_TOKENS: Final = 128
 """In a local server's context, for what a template adds and for prompts that come out longer."""
 _LOCAL_SLOTS: Final = 8
@@ -124,7 +128,7 @@ class _Model:
     ) -> None:
         self._one, self._load, self._target, self._rounds = one, load, target, rounds
         self._context, self._slots = context_tokens, slots
-        self._words = round(load.prompt_tokens * _WORDS_A_TOKEN)
+        self._words = round(load.prompt_tokens * _FIRST_WORDS_A_TOKEN)
         self._number = 0
 
     async def warm_up(self, progress: Callable[[Progress], None]) -> None:
@@ -132,11 +136,15 @@ class _Model:
 
         Raises: KandilError: it does not answer.
         """
-        first = Level(requests=1, concurrency=1)
-        counted = await self._warmed(first, progress)
-        if counted.input_tokens:
-            words = self._words * self._load.prompt_tokens / counted.input_tokens
-            self._words = round(min(max(words, self._words / 3), self._words * 3))
+        wanted = self._load.prompt_tokens
+        for _ in range(LENGTH_REQUESTS):
+            counted = (await self._warmed(Level(requests=1, concurrency=1), progress)).input_tokens
+            if not counted:
+                self._words = round(wanted * _WORDS_A_TOKEN)
+                return
+            if abs(counted - wanted) <= _NEAR * wanted:
+                return
+            self._words = max(round(self._words * wanted / counted), 1)
 
     async def level(self, level: Level, progress: Callable[[Progress], None]) -> Figures:
         """Raises: KandilError: nothing answered when it was warmed up."""

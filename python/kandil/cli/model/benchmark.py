@@ -80,8 +80,9 @@ def _numbers(text: str, kind: type[Any]) -> list[Any]:
 def _picture(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
     if value is None:
         return None
-    if not value.lower().endswith((".svg", ".png")):
-        raise click.BadParameter(f"{value!r} ends neither in .svg nor in .png.", ctx, param)
+    if not value.lower().endswith(".svg"):
+        what = "pictures are written as .svg, which browsers show and `rsvg-convert in.svg -o out.png` makes a PNG of."
+        raise click.BadParameter(f"{value!r}: {what}", ctx, param)
     return Path(value)
 
 
@@ -96,7 +97,7 @@ def _picture(ctx: click.Context, param: click.Parameter, value: str | None) -> P
 @click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), default=1, metavar="N", help="Of prompts and of --rate.")
 @click.option("--ignore-limits", is_flag=True, help="Send more than the provider allows.")
 @click.option("--compare", "before", type=GivenPath(), metavar="FILE", help="Beside what --json printed earlier.")
-@click.option("--plot", callback=_picture, metavar="FILE", help="A picture of latency against throughput: .svg, .png.")
+@click.option("--plot", callback=_picture, metavar="FILE", help="A picture of latency against throughput: .svg.")
 @click.option(
     "--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Send nothing if it may cost more."
 )
