@@ -14,7 +14,8 @@ AGAIN = TryAgain("it was cut")
 
 
 async def test_waits_grow_until_patience_ends(autojump_clock: MockClock) -> None:
-    patience, began, waits = Patience(300, lambda _: None), trio.current_time(), []
+    patience, began = Patience(300, lambda _: None), trio.current_time()
+    waits: list[float] = []
     while await patience.wait(AGAIN, 0):
         waits.append(trio.current_time() - began - sum(waits))
     assert 200 < sum(waits) <= 300

@@ -103,8 +103,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let bug = || vec![Trouble::Disk(io::Error::other("its thread ended before its time: please report it"))];
-        let troubles = self.troubles.take().unwrap_or_else(bug);
+        let troubles = self.troubles.take().unwrap_or_else(|| vec![Trouble::Disk(bug())]);
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(troubles);
         self.waker.wake();
     }
@@ -189,4 +188,8 @@ impl Download {
     pub fn sync(&self) -> io::Result<()> {
         self.writing.part.sync()
     }
+}
+
+fn bug() -> io::Error {
+    io::Error::other("its thread ended before its time: please report it")
 }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -153,7 +154,9 @@ fn started(
     work: impl FnOnce(&Part) -> io::Result<()> + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        if let Err(error) = work(&part) {
+        // A panic is a bug, of which somebody has to be told: else they wait for ever.
+        let ended = catch_unwind(AssertUnwindSafe(|| work(&part)));
+        if let Err(error) = ended.unwrap_or_else(|_| Err(super::bug())) {
             part.lock().failed.get_or_insert(error);
         }
         part.waker.wake();
