@@ -701,6 +701,11 @@ class Download:
         """In bytes: of the whole, where it is known; written; hashed, from the beginning."""
     def digest(self) -> bytes | None:
         """The SHA-256 of the whole, once all has come and is hashed. Raises: OSError."""
+    def outcome(self, path: Path) -> Outcome | None:
+        """What was found in the file while it was hashed, once `digest` is there, and once; `path` is its name to be.
+
+        It has no `stat`. None: the size was not known before, and nothing was looked at. Raises: OSError, ValueError.
+        """
     def sync(self) -> None:
         """All that was written is on the disk. Raises: OSError."""
     def close(self) -> None:

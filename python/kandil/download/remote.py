@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kandil._core import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +42,5 @@ class Fetched:
     revision: str | None
     reused_bytes: int
     """Those that were there before."""
+    outcome: Outcome | None = field(default=None, compare=False)
+    """What was found in it while it was hashed; None where it was there already, or its size was not known."""

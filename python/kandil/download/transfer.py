@@ -209,6 +209,7 @@ class Transfer:
                     remote.name, remote.sha256 or "", actual, remote.digest_source or "as published", place.rejected
                 )
             await trio.to_thread.run_sync(core.sync, abandon_on_cancel=True)
+            outcome = core.outcome(place.final)
             await self._close()
             await trio.to_thread.run_sync(place.keep, place.final)
         except OSError as error:
@@ -220,6 +221,7 @@ class Transfer:
             etag=location.etag,
             revision=remote.revision,
             reused_bytes=self.reused_bytes,
+            outcome=outcome,
         )
 
 

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kandil_core::download::{BLOCK, Download as Core, Pace, Place, Source, Trouble, begun};
+use kandil_core::library;
 use kandil_core::transport::Deadlines;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::library::Outcome;
 use crate::transport::{Field, fields, proxy, said, seconds};
 
 /// Origin, scheme, host, port, user and password.
@@ -119,6 +121,13 @@ impl Download {
 
     fn digest(&self) -> PyResult<Option<[u8; 32]>> {
         Ok(self.core()?.digest()?)
+    }
+
+    fn outcome(&self, py: Python<'_>, path: PathBuf) -> PyResult<Option<Outcome>> {
+        let core = self.core()?;
+        let (Some(digest), Some(scan)) = (core.digest()?, core.scan()) else { return Ok(None) };
+        let known = library::Outcome { sha256: Some(digest), scan: Some(scan), ..library::Outcome::default() };
+        Outcome::new(py, known, &path).map(Some)
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kandil_core::library as core;
@@ -199,7 +199,11 @@ impl Run {
         let taken = py.detach(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run.take(timeout))));
         let outcomes =
             taken.map_err(|_| PyRuntimeError::new_err("a thread of the run panicked: this is a bug in kandil"))?;
-        outcomes.into_iter().map(|outcome| self.outcome(py, outcome)).collect()
+        let made = |outcome: core::Outcome| {
+            let path = self.paths[outcome.index].clone();
+            Outcome::new(py, outcome, &path)
+        };
+        outcomes.into_iter().map(made).collect()
     }
 
     /// True once all threads have stopped and every outcome has been taken.
@@ -219,18 +223,15 @@ impl Run {
     }
 }
 
-impl Run {
-    fn outcome(&self, py: Python<'_>, mut outcome: core::Outcome) -> PyResult<Outcome> {
+impl Outcome {
+    /// `path` is the file's.
+    pub(crate) fn new(py: Python<'_>, mut outcome: core::Outcome, path: &Path) -> PyResult<Outcome> {
         let Some(scan) = outcome.scan.take() else {
             return Ok(Outcome { outcome, header: None, findings: Vec::new() });
         };
         let findings = scan.findings.iter().map(|finding| Py::new(py, Finding::from(finding.clone())));
         let findings = findings.collect::<PyResult<_>>()?;
-        let header = if scan.is_gguf {
-            Some(Py::new(py, Header::from_scan(scan, self.paths[outcome.index].clone()))?)
-        } else {
-            None
-        };
+        let header = if scan.is_gguf { Some(Py::new(py, Header::from_scan(scan, path.to_owned()))?) } else { None };
         Ok(Outcome { outcome, header, findings })
     }
 }

@@ -30,6 +30,7 @@ pub mod types;
 mod value;
 mod walk;
 pub mod weights;
+mod whole;
 
 pub use data::DataScan;
 pub use file::{open, open_regular, scan};
@@ -37,3 +38,4 @@ pub use header::{Entry, Header, Tensor, ValueType};
 pub use rules::{Finding, Severity};
 pub use scanner::{Scan, Scanner};
 pub use value::{Scalar, Value, read_value};
+pub use whole::WholeScan;

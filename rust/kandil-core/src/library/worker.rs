@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::source::{Read, Source};
 use super::walk::describe;
 use super::{Blake3, CHUNK, Outcome};
-use crate::gguf::{DataScan, Scan, Scanner};
+use crate::gguf::WholeScan;
 use crate::sha256::lanes::{self, Lane, plan};
 use crate::sha256::{BLOCK, MAX_WIDTH};
 
@@ -25,42 +25,8 @@ pub(super) struct FileLane {
     source: Source,
     /// Bytes of the lane's space that are filled so far.
     filled: usize,
-    scan: Scanning,
+    scan: WholeScan,
     beside: Beside,
-}
-
-/// A GGUF file on its way: what is not needed of its header is dropped as soon as that is done.
-enum Scanning {
-    Header(Box<Scanner>),
-    Data(Scan, Option<Box<DataScan>>),
-}
-
-impl Scanning {
-    fn feed(&mut self, offset: u64, bytes: &[u8]) {
-        if let Scanning::Header(scanner) = self {
-            scanner.feed(bytes);
-            if !scanner.header_done() {
-                return;
-            }
-            let scan = std::mem::replace(scanner, Box::new(Scanner::new(0))).finish();
-            let data = DataScan::new(&scan).map(Box::new);
-            *self = Scanning::Data(scan.compact(), data);
-        }
-        if let Scanning::Data(_, Some(data)) = self {
-            data.look(offset, bytes);
-        }
-    }
-
-    fn finish(self) -> Scan {
-        match self {
-            Scanning::Header(scanner) => scanner.finish().compact(),
-            Scanning::Data(scan, None) => scan,
-            Scanning::Data(mut scan, Some(data)) => {
-                data.finish(&mut scan);
-                scan
-            }
-        }
-    }
 }
 
 /// Where a file's BLAKE3 is taken.
@@ -164,7 +130,7 @@ impl<'a> Worker<'a> {
                 Ok(source) => {
                     let beside = beside(options.blake3, &admitted);
                     let lane = self.spare.pop().unwrap_or_else(|| Lane::new(self.shared.chunk));
-                    let scan = Scanning::Header(Box::new(Scanner::new(source.stat().size)));
+                    let scan = WholeScan::new(source.stat().size);
                     self.lanes.push(FileLane { index, lane, source, filled: 0, scan, beside });
                 }
                 Err(error) => {
