@@ -126,7 +126,8 @@ impl Download {
     fn outcome(&self, py: Python<'_>, path: PathBuf) -> PyResult<Option<Outcome>> {
         let core = self.core()?;
         let (Some(digest), Some(scan)) = (core.digest()?, core.scan()) else { return Ok(None) };
-        let known = library::Outcome { sha256: Some(digest), scan: Some(scan), ..library::Outcome::default() };
+        let (stat, sha256, scan) = (Some(core.stat()?), Some(digest), Some(scan));
+        let known = library::Outcome { stat, sha256, scan, ..library::Outcome::default() };
         Outcome::new(py, known, &path).map(Some)
     }
 

@@ -22,6 +22,7 @@ pub use journal::begun;
 pub use part::{Place, Progress};
 
 use crate::gguf::Scan;
+use crate::library::Stat;
 use crate::sha256::Digest;
 use crate::transport::{Deadlines, Fault, Proxy, Settings, Thread, Waker};
 use journal::Found;
@@ -179,6 +180,14 @@ impl Download {
     #[must_use]
     pub fn scan(&self) -> Option<Scan> {
         self.writing.part.scan()
+    }
+
+    /// The file as it is now.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn stat(&self) -> io::Result<Stat> {
+        self.writing.part.stat()
     }
 
     /// All that was written is on the disk.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::blocks::Blocks;
 use super::journal::{Begun, Found, Journal};
 use crate::gguf::{Scan, WholeScan};
+use crate::library::Stat;
 use crate::sha256::{Digest, Sha256};
 use crate::transport::Waker;
 
@@ -239,6 +240,10 @@ impl Part {
     /// What was found in it on the way, once; None where its size was not known before.
     pub(super) fn scan(&self) -> Option<Scan> {
         self.lock().scan.take()
+    }
+
+    pub(super) fn stat(&self) -> io::Result<Stat> {
+        Ok(Stat::of(&self.file.metadata()?))
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
