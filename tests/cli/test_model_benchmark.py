@@ -233,9 +233,9 @@ def test_what_makes_no_sense_is_refused(args: list[str], run: type_of_run) -> No
     assert run("model", "benchmark", *args).returncode == 2
 
 
-@pytest.mark.skipif(not xllamacpp(), reason="xllamacpp is missing")
 def test_a_file_on_this_machine(run: type_of_run, tmp_path: Path) -> None:
     """Served by llama.cpp: every answer is as long as was asked for, though the model would say seven words."""
+    xllamacpp()
     (tmp_path / "answering.gguf").write_bytes(answering.model())
     done = run("model", "benchmark", "./answering.gguf", "--json", "--concurrency", "1,2", "--requests", "4",
                "--prompt-tokens", "100", "--output-tokens", "20", PATH=os.environ["PATH"])  # fmt: skip

@@ -7,6 +7,7 @@ with. `GET /stamps` gives what it kept, and forgets it.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import random
@@ -97,7 +98,10 @@ class _Server:
         self.selector.register(connection, selectors.EVENT_READ, bytearray())
 
     def read(self, connection: Any, kept: bytearray) -> None:
-        part = connection.recv(1 << 18)
+        try:
+            part = connection.recv(1 << 18)
+        except ConnectionResetError:
+            part = b""
         if not part:
             self.selector.unregister(connection)
             connection.close()
@@ -140,7 +144,8 @@ class _Server:
     def send(self, stream: _Stream) -> None:
         _, piece = stream.pieces.pop()
         stream.sent_at.append(_now())
-        stream.connection.sendall(piece)
+        with contextlib.suppress(OSError):  # whoever asked has gone
+            stream.connection.sendall(piece)
         if stream.pieces:
             self.put(stream)
             return
@@ -149,7 +154,8 @@ class _Server:
 
 
 def _event(fields: dict[str, Any]) -> bytes:
-    return _chunk(b"data: " + json.dumps(fields).encode() + b"\n\n")
+    said = {"object": "chat.completion.chunk", **fields}
+    return _chunk(b"data: " + json.dumps(said).encode() + b"\n\n")
 
 
 def _chunk(content: bytes) -> bytes:
