@@ -704,7 +704,8 @@ class Download:
     def outcome(self, path: Path) -> Outcome | None:
         """What was found in the file while it was hashed, once `digest` is there, and once; `path` is its name to be.
 
-        Its `stat` is of now. None: the size was not known before, and nothing was looked at. Raises: OSError, ValueError.
+        Its `stat` is of now. None: the size was not known before, and nothing was looked at. Raises: OSError;
+        ValueError.
         """
     def sync(self) -> None:
         """All that was written is on the disk. Raises: OSError."""
