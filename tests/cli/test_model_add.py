@@ -118,9 +118,9 @@ def test_a_dry_run_shows_what_would_be_and_writes_nothing(run: type_of_run, mode
     assert not models.exists()
 
 
-def test_a_download_is_not_pretended(run: type_of_run, models: Path) -> None:
+def test_what_nobody_knows_is_not_added(run: type_of_run, models: Path) -> None:
     done = run("model", "add", "house", "--json")
-    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "download-missing")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (3, "name-unknown")
     assert not models.exists()
 
 
@@ -274,21 +274,22 @@ def test_yes_is_consent(models: Path) -> None:
     assert (code, out, "?" in shown) == (0, f"added house: {models}/house.metadata.json\n", False)
 
 
-def test_a_model_is_forgotten_with_consent(run: type_of_run, models: Path) -> None:
+def test_a_model_is_removed_with_consent(run: type_of_run, models: Path) -> None:
     run("model", "add", "house", "--manual", *SERVED)
     done = run("model", "rm", "house")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--yes" in done.stderr
     assert in_terminal("n\n", "model", "rm", "house")[0] == 130
-    assert run("model", "rm", "house", "-n").stdout.startswith("would forget house: ")
+    assert run("model", "rm", "house", "-n").stdout.startswith("would remove house: ")
     assert list(kept(models)) == ["house"]
     code, out, shown = in_terminal("y\n", "model", "rm", "house")
-    assert (code, out) == (0, f"forgot house: {models}/house.metadata.json; nothing else is touched\n")
-    assert "Forget house? It was added on 2" in shown
+    assert (code, out) == (0, f"removed house: {models}/house.metadata.json; nothing else is touched\n")
+    assert "house, added on 2" in shown
+    assert "Remove house?" in shown
     assert kept(models) == {}
 
 
-def test_what_still_names_a_forgotten_model_is_said(run: type_of_run, models: Path, config: Path) -> None:
+def test_what_still_names_a_removed_model_is_said(run: type_of_run, models: Path, config: Path) -> None:
     run("model", "add", "house", "--manual", *SERVED)
     config.write_text('version = 2\n[defaults]\nmodel = "house"\n[aliases]\nhome = "house"\nother = "gpt-5"\n')
     told = json.loads(run("model", "rm", "house", "--yes", "--json").stdout)
@@ -296,7 +297,7 @@ def test_what_still_names_a_forgotten_model_is_said(run: type_of_run, models: Pa
     assert kept(models) == {}
 
 
-def test_only_what_was_added_can_be_forgotten(run: type_of_run) -> None:
+def test_only_what_was_added_can_be_removed(run: type_of_run) -> None:
     run("model", "add", "house", "--manual", *SERVED)
     done = run("model", "rm", "hose", "--yes")
     assert (done.returncode, done.stdout) == (3, "")

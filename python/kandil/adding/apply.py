@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -14,9 +14,11 @@ import trio
 
 from kandil import download, files, serving
 from kandil.adding.provenance import named, provenance
+from kandil.adding.removing import files_of
 from kandil.completions import open_client
 from kandil.errors import (
     DigestDiffers,
+    DownloadForbidden,
     ExtraMissing,
     FileUnreadable,
     FileUnwritable,
@@ -32,6 +34,7 @@ from kandil.registry.key_check import check_key
 from kandil.registry.records import Record, now
 from kandil.serving import Place, located, trust
 from kandil.verify import LoadOptions, good_statuses, verify
+from kandil.verify.arrival import arrived
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -48,6 +51,8 @@ Name = Literal["key", "download", "digest", "structure", "sandbox", "answer", "r
 State = Literal["begun", "ok", "unknown", "skipped"]
 _PROMPT: Final = "Answer with one word: ready?"
 _TOKENS: Final = 16
+_CHUNK: Final = 8 << 20
+"""Bytes that are copied between two looks at whether anybody still wants it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +97,10 @@ async def apply(
     results: list[FileResult] = []
     weights: tuple[Path, ...] = ()
     if plan.is_local:
-        secret = await _secret(plan, keys)
-        weights, others = await work.files(secret, connections, rate_bytes_per_second, progress)
+        weights, others = await work.files(connections, rate_bytes_per_second, progress)
         results = await work.verified(weights, others, accepted)
     context = await work.answer(weights)
     return await work.record(weights, results, accepted, context)
-
-
-async def _secret(plan: AddPlan, keys: Keys) -> Secret | None:
-    """Of the source, where its user keeps one."""
-    names = {one.key_name for one in plan.fetched if one.key_name}
-    return await keys.find(names.pop()) if len(names) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,6 @@ class _Work:
 
     async def files(
         self,
-        secret: Secret | None,
         connections: int,
         rate: int | None,
         progress: Callable[[Progress], None],
@@ -148,24 +145,51 @@ class _Work:
             return await trio.to_thread.run_sync(self._given), ()
         assert plan.folder is not None
         folder = await trio.to_thread.run_sync(make_private, plan.folder)
-        paths = {name: await trio.to_thread.run_sync(_linked, path, folder / name) for name, path in plan.here.items()}
+        paths = await self._here(folder)
+        missing = [one for one in plan.offer.files if one.name not in paths]
         async with self.step("download") as said:
-            fetched = await download.fetch(
-                plan.fetched,
+            fetch = partial(
+                download.fetch,
+                missing,
                 folder,
-                secret=secret,
                 connections=connections,
                 rate_bytes_per_second=rate,
                 progress=progress,
                 notice=self.notice,
             )
+            try:
+                fetched = await fetch()
+            except DownloadForbidden:  # no keyring is asked for what everybody may have
+                if (secret := await self._secret()) is None:
+                    raise
+                fetched = await fetch(secret=secret)
+            await trio.to_thread.run_sync(_note, fetched)
             said.append(_fetched(fetched, list(paths.values())))
             if not fetched:
                 said.append("skipped")
-        paths |= {remote.name: one.path for remote, one in zip(plan.fetched, fetched, strict=True)}
+        paths |= {remote.name: one.path for remote, one in zip(missing, fetched, strict=True)}
         weights = tuple(paths[one.name] for one in plan.offer.weights)
         models = [paths[one.name] for role, one in plan.offer.others if role in ("projector", "adapter")]
         return weights, tuple(models)
+
+    async def _here(self, folder: Path) -> dict[str, Path]:
+        """Those that another store has, linked: a file that is not what its store calls it is left there."""
+        assert self.plan.offer is not None
+        paths = {}
+        for remote in self.plan.offer.files:
+            if (path := self.plan.here.get(remote.name)) is None:
+                continue
+            (result,) = await _results([path], None)
+            if result.sha256 == remote.sha256:
+                paths[remote.name] = await trio.to_thread.run_sync(_linked, path, folder / remote.name)
+            else:
+                self.notice(f"warning: {path} is not what was published as {remote.name}, which is fetched")
+        return paths
+
+    async def _secret(self) -> Secret | None:
+        """For the source, where its user keeps one."""
+        names = {one.key_name for one in self.plan.fetched if one.key_name}
+        return await self.keys.find(names.pop()) if len(names) == 1 else None
 
     def _given(self) -> tuple[Path, ...]:
         """The user's own files, where they are or where they were to be."""
@@ -177,6 +201,8 @@ class _Work:
         for path in plan.files:
             to = plan.folder / path.name
             placed.append(_linked(path, to) if plan.way == "link" else _copied(path, to))
+            if plan.way == "link" and placed[-1] != to:
+                raise FileUnwritable(str(to), f"there can be no hard link to {path}; --copy copies it")
         return tuple(placed)
 
     # -- trust --------------------------------------------------------------------------------------------------------
@@ -290,6 +316,8 @@ class _Work:
             "profile": None,
             "provenance": provenance(plan, results, accepted) if results else None,
         }
+        if before is not None and results:
+            fields["provenance"]["earlier_files"] = _earlier(before, results)
         async with self.step("record") as said:
             if plan.offer is not None and plan.folder is not None:
                 await trio.to_thread.run_sync(_write_sums, plan.folder, plan.offer)
@@ -300,15 +328,37 @@ class _Work:
         return made
 
 
+def _earlier(before: Record, results: Sequence[FileResult]) -> list[str]:
+    """Files of the record that is replaced, which are kept until they are pruned, and are none of the new one's."""
+    now = {str(one.path) for one in results}
+    return [file for file in files_of(before) if file not in now]
+
+
 def _write_sums(folder: Path, offer: Offer) -> None:
-    """What was published of these files lies beside them, so that `kandil verify` and `sha256sum -c` know it, too."""
-    lines = [f"{one.sha256}  {one.name}\n" for one in offer.files if one.sha256 and (folder / one.name).exists()]
-    if lines:
-        files.write(folder / "SHA256SUMS", "".join(lines).encode())
+    """What was published of these files lies beside them, so that `kandil verify` and `sha256sum -c` know it, too.
+
+    Other models of the same repository have theirs in the same list.
+    """
+    sums = {one.name: one.sha256 for one in offer.files if one.sha256 and (folder / one.name).exists()}
+    if not sums:
+        return
+    path = folder / "SHA256SUMS"
+    with files.locked(path):
+        before = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
+        others = [line for line in before if line[66:] not in sums]
+        lines = sorted([*others, *(f"{sha256}  {name}" for name, sha256 in sums.items())], key=lambda line: line[66:])
+        files.write(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
 
 def _unknown(name: str) -> Profile:
     return Profile(id=name, name=name, source="user", provider="local", protocol="openai", api_model=name)
+
+
+def _note(fetched: Sequence[download.Fetched]) -> None:
+    """What was found of files as they came is not looked for again."""
+    for one in fetched:
+        if one.outcome is not None:
+            arrived(one.path, one.outcome)
 
 
 def _fetched(fetched: Sequence[download.Fetched], linked: Sequence[Path]) -> str:
@@ -383,11 +433,14 @@ def _copied(path: Path, to: Path) -> Path:
     part = to.with_name(f"{to.name}.part")
     try:
         with path.open("rb") as source, part.open("wb") as target:
-            shutil.copyfileobj(source, target, 8 << 20)
+            while some := source.read(_CHUNK):
+                target.write(some)
+                trio.from_thread.check_cancelled()
             target.flush()
             os.fsync(target.fileno())
         part.replace(to)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise FileUnwritable(str(to), error.strerror or str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
     return to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field, replace
@@ -10,16 +11,17 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 
-from kandil import discovery, download, paths, profiles
+from kandil import _core, discovery, download, paths, profiles
 from kandil.compat import assess
 from kandil.discovery import Hub, Offer, Tag, Url
 from kandil.discovery.merging import assessed
-from kandil.errors import DoesNotFit, FileUnreadable, NoSpace, NotGguf, RecordExists
+from kandil.errors import DoesNotFit, FileUnreadable, NameTaken, NoSpace, NotGguf, RecordExists
 from kandil.profiles import Profile
 from kandil.registry import inventory, store
 from kandil.registry.names import checked
+from kandil.resolver import Names
 from kandil.serving import located
-from kandil.verify import sha256_files
+from kandil.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +102,8 @@ async def plan(
     the catalogue has pinned.
 
     Raises:
-        RecordExists: there is a model of this name, and it is not to be replaced.
+        RecordExists: there is another model of this name, and it is not to be replaced.
+        NameTaken: a model of the catalogue, or an alias, has the name.
         NameUnusable, OfferUnknown, OfferUnsafe, NotGguf, FileUnreadable.
         DoesNotFit: not on this machine, unless by `force`.
         NoSpace: not on this disk.
@@ -114,8 +117,8 @@ async def plan(
         found = await _of_offer(
             what, settings, hardware, name, keys=keys, sha256=sha256, newest=newest, offline=offline
         )
-    before = store.find(found.name)
-    if before is not None and not replacing:
+    found, before = _named(found, settings, given=name is not None)
+    if before is not None and not replacing and not _is_same(before, found):
         raise RecordExists(found.name, before.added_at)
     if found.report is not None and found.report.blocked:
         if not force:
@@ -126,6 +129,36 @@ async def plan(
         assert found.folder is not None
         raise NoSpace(found.folder, found.missing_bytes, found.free_bytes)
     return found
+
+
+def _named(found: AddPlan, settings: Config, *, given: bool) -> tuple[AddPlan, Record | None]:
+    """Under a name that means nothing else yet, and the record that has it. Raises: NameTaken."""
+    before = store.find(found.name)
+    meant = next((one.ids for _, one in Names().steps(found.name) if one.ids), ())
+    meant += tuple(
+        of for alias, of in settings.aliases.items() if _core.normal_name(alias) == _core.normal_name(found.name)
+    )
+    if before is not None or not meant or (found.profile is not None and found.profile.id in meant):
+        return found, before
+    if not given and found.offer is not None and found.offer.publisher:
+        return _named(replace(found, name=f"{found.offer.publisher.lower()}/{found.name}"), settings, given=True)
+    raise NameTaken(found.name, meant[0], hint="say how it is to be called instead: --name NAME")
+
+
+def _is_same(before: Record, found: AddPlan) -> bool:
+    """The record is of the very same: adding it again goes on from wherever it was, and brings back what is lost."""
+    known = before.provenance or {}
+    if found.offer is not None:
+        digests = {one["sha256"] for one in known.get("files", ())}
+        unknown = any(one.sha256 is None for one in found.offer.weights)
+        return known.get("reference") == found.offer.reference if unknown else digests >= _digests(found.offer)
+    if found.files:
+        return bool(known.get("reference") == str(found.files[0]))
+    return found.profile is not None and before.profile_id == found.profile.id and not before.files
+
+
+def _digests(offer: Offer) -> set[str | None]:
+    return {one.sha256 for one in offer.weights}
 
 
 async def _missing_key(profile: Profile, keys: Keys | None) -> str | None:
@@ -177,7 +210,8 @@ def folder_of(offer: Offer) -> Path:
     revision = (offer.revision or offer.sha256 or "latest")[:_REVISION]
     host = offer.host.replace(":", "_")
     if offer.source == "url":
-        return paths.models_dir() / host / (offer.sha256 or _plain(offer.name))[:_REVISION]
+        named = offer.sha256 or hashlib.sha256(offer.reference.encode()).hexdigest()
+        return paths.models_dir() / host / named[:_REVISION]
     parts = re.split(r"[/:]", offer.name)
     if offer.source == "huggingface":
         parts = parts[:2]
@@ -247,11 +281,13 @@ async def _of_files(path: Path, hardware: Hardware, name: str | None, way: Way) 
     if way == "in-place":
         return AddPlan(name=name, profile=None, files=found.files, report=report)
     try:
-        digest = (await trio.to_thread.run_sync(sha256_files, [found.files[0]]))[0].hex()
         size = await trio.to_thread.run_sync(lambda: sum(map(os.path.getsize, found.files)))
     except OSError as error:
         raise FileUnreadable(str(path), error.strerror or str(error)) from error
-    folder = paths.models_dir() / "local" / digest[:_REVISION]
+    (result,) = [one async for one in verify([found.files[0]])]
+    if result.sha256 is None:
+        raise FileUnreadable(str(path), result.message or "its digest could not be taken")
+    folder = paths.models_dir() / "local" / result.sha256[:_REVISION]
     return AddPlan(
         name=name,
         profile=None,

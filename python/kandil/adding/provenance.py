@@ -35,6 +35,7 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
                 "signed_by": result.signed_by,
             }
         )
+    found = {finding.id for result in results for finding in result.findings}
     loads = [one.load for one in results if one.load is not None]
     return {
         "source": offer.source if offer else "file",
@@ -46,8 +47,8 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
         "published_digest": all(one["digest_source"] for one in files),
         "files": files,
         "rules": _core.__version__,
-        "findings": sorted({finding.id for result in results for finding in result.findings}),
-        "accepted_findings": sorted(accepted),
+        "findings": sorted(found),
+        "accepted_findings": sorted(found.intersection(accepted)),
         "sandbox": [
             {"status": one.status, "runtime": named(one.runtime) if one.runtime else None, "layers": dict(one.layers)}
             for one in loads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,26 +81,19 @@ async def _update(
         return Update(record=record, error=error)
 
 
-def keep_earlier(record: Record, before: Record) -> Record:
-    """The new record, which knows the files of the one before it, until they are pruned."""
-    now = {one["path"] for one in (record.provenance or {}).get("files", ())}
-    earlier = [path for path in removing.files_of(before) if path not in now]
-    return store.update(
-        record.name, lambda one: replace(one, provenance={**(one.provenance or {}), "earlier_files": earlier})
-    )
-
-
 def prune(name: str) -> tuple[tuple[Path, ...], int]:
-    """Files of earlier revisions are gone: which, and how many bytes that frees.
+    """Files of earlier revisions that kandil fetched are gone: which, and how many bytes that frees.
 
     Raises: RecordUnknown, FileUnwritable.
     """
     record = store.existing(name)
     known = record.provenance or {}
-    current = {*record.files, *(one["path"] for one in known.get("files", ()))}
-    others = {file for one in store.every().records if one.name != name for file in removing.files_of(one)}
-    gone = tuple(Path(one) for one in known.get("earlier_files", ()) if one not in current and one not in others)
-    freed = sum(one.stat().st_blocks * 512 for one in gone if one.exists() and one.stat().st_nlink == 1)
-    store.update(name, lambda one: replace(one, provenance={**(one.provenance or {}), "earlier_files": []}))
+    current = {os.path.realpath(file) for file in (*record.files, *(one["path"] for one in known.get("files", ())))}
+    kept = current | removing.users(except_for=name).keys()
+    earlier = [Path(one) for one in known.get("earlier_files", ())]
+    gone = [one for one in earlier if os.path.lexists(one) and removing.is_own(one)]
+    gone = [one for one in gone if os.path.realpath(one) not in kept]
+    freed = sum(map(removing.freed_bytes, gone))
     removing.delete(gone)
-    return gone, freed
+    store.update(name, lambda one: replace(one, provenance={**(one.provenance or {}), "earlier_files": []}))
+    return tuple(gone), freed

@@ -141,11 +141,29 @@ def _add(name: str, ctx: click.Context, asked: dict[str, Any]) -> int:
     targets = _targets(name, asked)
     if len(targets) > 1 and (asked["called"] or asked["sha256"]):
         raise click.UsageError(f"{name} has {len(targets)} models: --name and --sha256 are of one", ctx)
-    for target in targets:
-        record = add_one(target, asked, keys, screen)
-        if record is not None:
-            screen.added(record)
+    if len(targets) > 1:
+        return _each(targets, asked, keys, screen)
+    record = add_one(targets[0], asked, keys, screen)
+    if record is not None:
+        screen.added(record)
     return 0
+
+
+def _each(targets: list[Profile | Reference | Path], asked: dict[str, Any], keys: Keys, screen: Screen) -> int:
+    """One that cannot be added keeps no other back: 0, or the exit code of the first of those."""
+    from kandil.errors import KandilError
+
+    codes = []
+    for target in targets:
+        try:
+            record = add_one(target, asked, keys, screen)
+        except KandilError as error:
+            codes.append(error.exit_code)
+            screen.not_added(str(target), error)
+        else:
+            if record is not None:
+                screen.added(record)
+    return next(iter(codes), 0)
 
 
 def add_one(target: Profile | Reference | Path, asked: dict[str, Any], keys: Keys, screen: Screen) -> Record | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kandil.adding import AddPlan, Step
     from kandil.cli.group import Settings
     from kandil.download import Progress
+    from kandil.errors import KandilError
     from kandil.registry import Record
 
 _FRAME_SECONDS: Final = 0.1
@@ -95,6 +96,12 @@ class Screen:
             write_report("kandil.model.add/1", name=record.name, files=list(record.files), provenance=record.provenance)
             return
         print(printable(f'added {record.name}. Ask it: kandil ask -m {_quoted(record.name)} "…"'))
+
+    def not_added(self, what: str, error: KandilError) -> None:
+        """One of several."""
+        if self._json:
+            write_json({"event": "not-added", "what": what, "error": error.code, "message": redacted(error.message)})
+        self.say(f"{what} is not added: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     def _draw(self, text: str) -> None:
         if self._moving:

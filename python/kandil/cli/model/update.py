@@ -95,7 +95,6 @@ async def _updates(records: list[Record], asked: dict[str, Any], keys: Keys, scr
 
 def _one(update: Update, asked: dict[str, Any], keys: Keys, screen: Screen) -> dict[str, Any]:
     """What became of it, for JSON."""
-    from kandil.adding import updating
     from kandil.cli.model.add import confirmed
 
     name = update.record.name
@@ -109,8 +108,7 @@ def _one(update: Update, asked: dict[str, Any], keys: Keys, screen: Screen) -> d
         screen.say(f"{name}: revision {(offer.revision or '?')[:12]} is new{_of_day(offer.updated)}; {_here(update)}")
         screen.plan(update.plan, dry_run=asked["dry_run"])
         if not asked["dry_run"]:
-            made = confirmed(update.plan, _options(asked), keys, screen)
-            updating.keep_earlier(made, update.record)
+            confirmed(update.plan, _options(asked), keys, screen)
             told["updated"] = True
             screen.said(f"updated {name}; the earlier files are kept until `kandil model update {name} --prune`")
     else:
