@@ -188,6 +188,10 @@ async def test_figures_are_kept_compared_and_drawn(run: type_of_run, tmp_path: P
     assert record.benchmark
     assert record.benchmark["concurrency"] == 2
     assert record.usage_count == 0, "it was measured, and not used"
+    listed = await trio.to_thread.run_sync(lambda: run("model", "list", "--cloud", "--json"))
+    kept = next(one["record"] for one in json.loads(listed.stdout)["cloud"] if one["name"] == "mine")
+    assert kept["benchmark"] == record.benchmark
+    assert kept["average_latency_ms"] == record.average_latency_ms
     ratios = {one["figure"]: one for one in after["compared"]}
     assert ratios["first_token_ms"]["model"] == "mine"
     first = after["models"][0]["levels"][0]["first_token_ms"]["p50"]["value"]

@@ -274,3 +274,30 @@ def test_where_no_file_can_be_run_there_is_none() -> None:
     assert choice.on_disk([], "chat") is None
     assert choice.on_disk([local("b", 3, "blocked")], "chat") is None
     assert choice.on_disk([local("s", 2, "cpu")], "vision") is None
+
+
+def test_what_was_measured_as_slow_is_taken_where_there_is_no_other() -> None:
+    described = {"provider": "mine", "protocol": "openai", "base_url": "http://localhost:1/v1", "api_model": "m"}
+
+    def record(name: str, day: int, speed: object, last_used: str | None = None) -> Record:
+        return Record(
+            name=name,
+            source="manual",
+            profile=described,
+            added_at=f"2026-11-{day:02d}T00:00:00Z",
+            last_used=last_used,
+            benchmark={"tokens_per_second": speed},
+        )
+
+    fast, slow, odd = record("fast", 1, 30.0), record("slow", 2, 1.5), record("odd", 3, "much")
+    found = choice.of_records([fast, slow], frozenset(), "chat")
+    assert found is not None
+    assert (found.name, "that are not slow" in found.why) == ("fast", True)
+    assert [
+        one and one.name
+        for one in (
+            choice.of_records([slow], frozenset(), "chat"),
+            choice.of_records([fast, slow, odd], frozenset(), "chat"),
+            choice.of_records([fast, record("slow", 2, 1.5, "2026-11-20T00:00:00Z")], frozenset(), "chat"),
+        )
+    ] == ["slow", "odd", "slow"], "what is used is wanted, and what is no number says nothing"

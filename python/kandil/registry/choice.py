@@ -36,6 +36,8 @@ DEAREST_USD: Final = 10.0
 be chosen by hand."""
 _LARGEST_ON_CPU_BYTES: Final = 6_000_000_000
 """Weights that a processor reads in about a second: each token takes a reading."""
+_SLOW_TOKENS_PER_SECOND: Final = 4.0
+"""Slower than people read."""
 _PLACES: Final = {"gpu": 0, "partly": 1, "cpu": 2, "unknown": 3}
 _BAD: Final = frozenset({"malicious", "mismatch", "changed", "malformed", "error", "suspicious"})
 _FOR_CODE: Final = re.compile(r"cod(?:e|er|ex|ing)|devstral", re.IGNORECASE)
@@ -192,10 +194,22 @@ def of_records(records: Iterable[Record], having: frozenset[str], task: Task) ->
     usable = [(one, name, profile) for one in records for name, profile in _asked(one, having, task)]
     if not usable:
         return None
-    record, name, profile = max(usable, key=lambda one: (one[0].last_used or "", one[0].added_at or "", one[0].name))
+    record, name, profile = max(usable, key=lambda one: _preferred(one[0]))
     what = "used last" if record.last_used else "added last"
-    why = f"of the models that you added, you {what} this one; {_CHANGE}"
+    others = "" if record.last_used or not any(map(_is_slow, (one[0] for one in usable))) else " that are not slow"
+    why = f"of the models that you added{others}, you {what} this one; {_CHANGE}"
     return Choice(name=name, profile=profile, said="record", why=why)
+
+
+def _preferred(record: Record) -> tuple[str, bool, str, str]:
+    """Whoever uses a slow one wants it; else it is taken where there is no other."""
+    return record.last_used or "", not _is_slow(record), record.added_at or "", record.name
+
+
+def _is_slow(record: Record) -> bool:
+    """By what was measured."""
+    speed = record.tokens_per_second
+    return speed is not None and speed < _SLOW_TOKENS_PER_SECOND
 
 
 def _asked(record: Record, having: frozenset[str], task: Task) -> Iterable[tuple[str, Profile | None]]:

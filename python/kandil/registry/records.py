@@ -62,6 +62,12 @@ class Record:
     later: Mapping[str, Any] = field(default_factory=dict)
     """Fields that this version does not know, kept as they are."""
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Of one answer, as it was measured last; None: it never was."""
+        found = (self.benchmark or {}).get("tokens_per_second")
+        return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+
     def described(self) -> Profile | None:
         """The profile that its user gave it, which `mistakes` is about, or that of its files; None: the catalogue's."""
         if self.profile is None:

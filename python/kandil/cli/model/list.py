@@ -227,5 +227,15 @@ def _record(one: Local | Elsewhere) -> dict[str, object] | None:
     record = one.record
     if record is None:
         return None
-    names = ("source", "added_at", "verified_at", "last_used", "usage_count", "average_latency_ms", "limits", "forced")
+    names = (
+        "source",
+        "added_at",
+        "verified_at",
+        "last_used",
+        "usage_count",
+        "average_latency_ms",
+        "limits",
+        "forced",
+        "benchmark",
+    )
     return {name: getattr(record, name) for name in names}

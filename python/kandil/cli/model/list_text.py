@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kandil.profiles import Price, Profile
     from kandil.registry.inventory import Inventory, LocalModel, Placement
     from kandil.registry.listing import Elsewhere, Local
+    from kandil.registry.records import Record
 
 LOCAL_HEADS = ("MODEL", "SIZE", "STATE", "RUNS ON", "FROM")
 CLOUD_HEADS = ("MODEL", "PROVIDER", "STATE", "LATENCY", "USES", "$ IN/OUT", "LIMITS", "NAMED IN", "FACTS OF")
@@ -32,6 +33,7 @@ AVAILABLE_YIELDING = (
     *(("$ IN/OUT OR SIZE", 0), ("STATE", 0), ("MODEL", 1)),
 )
 """What is cut where there is no room for it all: see `kandil.cli.table`."""
+_SLOWLY = 10
 _STATES = {
     "ok": "verified",
     "unverified": "read, nobody vouches for it",
@@ -58,7 +60,14 @@ def local_row(one: Local, now: datetime, default: str | None) -> tuple[str, ...]
     role = "" if model.role == "model" else f" ({model.role})"
     role += f" (with {' and '.join(model.also)})" if model.also else ""
     came = model.store if one.record is None else "added" if model.store == "record" else f"added, {model.store}"
-    return name + role, human_size(model.size_bytes), _state(model, now), runs_on(model.placement), came
+    where = f"{runs_on(model.placement)}{speed(one.record)}"
+    return name + role, human_size(model.size_bytes), _state(model, now), where, came
+
+
+def speed(record: Record | None) -> str:
+    """`, 31 tokens/s`: as `kandil model benchmark` found it; nothing where it was not asked."""
+    found = record.tokens_per_second if record else None
+    return "" if found is None else f", {found:.0f} tokens/s" if found >= _SLOWLY else f", {found:.1f} tokens/s"
 
 
 def _marked(name: str, default: str | None, names: Sequence[str | None]) -> str:
@@ -86,7 +95,7 @@ def cloud_row(one: Elsewhere, now: datetime, default: str | None) -> tuple[str, 
     name = _marked(one.name, default, [profile.id if profile else one.name])
     latency, uses = "", ""
     if record and record.average_latency_ms is not None:
-        latency = f"{record.average_latency_ms:.0f} ms"
+        latency = f"{record.average_latency_ms:.0f} ms{speed(record)}"
     if record and record.usage_count:
         uses = f"{record.usage_count}" + (f", {ago(record.last_used, now)}" if record.last_used else "")
     provider = profile.provider if profile else (record.provider if record else None) or ""
