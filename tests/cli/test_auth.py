@@ -47,11 +47,11 @@ def piped(text: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def typed(answers: list[tuple[str, str]], *args: str) -> tuple[int, str]:
+def typed(answers: list[tuple[str, str]], *args: str, group: str = "auth") -> tuple[int, str]:
     """Exit code, and all that a terminal showed, of `kandil auth ARGS`: each text is typed when its prompt is there."""
     child, terminal = pty.fork()
     if not child:
-        os.execv(sys.executable, [sys.executable, "-m", "kandil", "auth", *args])
+        os.execv(sys.executable, [sys.executable, "-m", "kandil", group, *args])
     shown, left, until = b"", list(answers), time.monotonic() + _SECONDS
     try:
         while select.select([terminal], [], [], max(until - time.monotonic(), 0))[0]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kandil import registry as records
+from kandil.registry import store
 from kandil.verify import sha256_files
 from tests.cli.conftest import type_of_run
-from tests.support import answering
+from tests.cli.test_auth import KEY, typed
+from tests.support import answering, parts, secret_service
 from tests.support.runtimes import xllamacpp
+from tests.support.servers.llmock import Llmock
 from tests.support.servers.model_hub import ModelHub, model_hub
 
 REPO = "acme/Tiny-GGUF"
@@ -63,11 +70,11 @@ def test_another_model_of_the_name_is_replaced_when_that_is_said(run: type_of_ru
 
 
 def test_a_name_that_means_another_model_is_not_taken_from_it(run: type_of_run, tmp_path: Path) -> None:
-    (tmp_path / "gpt-5-mini.gguf").write_bytes(answering.model())
-    done = run("model", "add", "./gpt-5-mini.gguf", "--yes")
+    (tmp_path / "gpt-6.1-terra.gguf").write_bytes(answering.model())
+    done = run("model", "add", "./gpt-6.1-terra.gguf", "--yes")
     assert (done.returncode, "--name" in done.stderr) == (2, True)
-    assert run("model", "alias", "fast", "gpt-5-mini").returncode == 0
-    assert run("model", "add", "./gpt-5-mini.gguf", "--yes", "--name", "fast").returncode == 2
+    assert run("model", "alias", "fast", "gpt-6.1-terra").returncode == 0
+    assert run("model", "add", "./gpt-6.1-terra.gguf", "--yes", "--name", "fast").returncode == 2
     assert not records.every().records
 
 
@@ -133,11 +140,70 @@ def test_a_link_that_cannot_be_is_said(run: type_of_run, home: Path, models: Pat
     assert len(list(models.rglob("*.gguf"))) == 1
 
 
-def test_what_was_accepted_is_what_was_found(run: type_of_run, tmp_path: Path) -> None:
+def test_what_is_suspicious_is_added_when_a_person_takes_it(run: type_of_run, tmp_path: Path) -> None:
+    xllamacpp()
+    (tmp_path / "tiny.gguf").write_bytes(answering.model(template=f"{answering.TEMPLATE}{{# {'a' * 300_000} #}}"))
+    done = run("model", "add", "./tiny.gguf", "--yes", "--accept-findings", "KG-DATA-NAN")
+    assert (done.returncode, "--accept-findings KG-TPL-LARGE" in done.stderr) == (8, True)
+    assert not records.every().records
+    for said in ("n", "y"):
+        code, _ = typed([("Add it all the same?", said)], "add", str(tmp_path / "tiny.gguf"), group="model")
+        assert (code, len(records.every().records)) == {"n": (130, 0), "y": (0, 1)}[said]
+    accepted = "kg-tpl-large,KG-DATA-NAN"
+    assert run("model", "add", "./tiny.gguf", "--name", "it", "--accept-findings", accepted).returncode == 0
+    assert run("ask", "-q", "-m", "it", "hello").stdout == f"{answering.ANSWER}\n"
+    record = records.existing("it")
+    assert record.provenance is not None
+    assert record.provenance["accepted_findings"] == ["KG-TPL-LARGE"]
+    assert [one["status"] for one in record.provenance["sandbox"]] == ["passed"], "what was loaded before was loaded"
+    assert record.sha256 == sha256_files([tmp_path / "tiny.gguf"])[0].hex()
+
+
+def test_two_at_once_are_one_download_and_no_error(run: type_of_run, hub: ModelHub) -> None:
+    content = answering.model()
+    hub.publish(REPO, {"tiny-Q8_0.gguf": content})
+    command = [sys.executable, "-m", "kandil", "model", "add", f"hf:{REPO}", "--yes"]
+    started = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)]
+    assert [process.wait() for process in started] == [0, 0, 0]
+    assert records.existing("tiny:q8_0").sha256 == hashlib.sha256(content).hexdigest()
+    fetched = sum(one.body_bytes for one in hub.under.asked() if one.path.endswith(".gguf"))
+    assert fetched < len(content) + 10_000, "redirects have bodies, too"
+
+
+async def test_a_cloud_model_has_its_key_checked_kept_and_used(
+    run: type_of_run, llmock_server: Llmock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("config", "set", "api.openai.base_url", f"{llmock_server.url}/v1").returncode == 0
+    with secret_service.secret_service() as address:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.SecretService.Keyring")
+        done = run("model", "add", "gpt-6.1-terra", "--yes")
+        assert (done.returncode, "kandil auth set openai" in done.stderr) == (5, True)
+        code, shown = typed([("Key for OpenAI", KEY), ("Once more", KEY)], "add", "gpt-6.1-terra", group="model")
+        assert code == 0, shown
+        plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", shown)
+        assert re.findall(r"^ *\r?  (\w+) +ok ", plain.replace("\r", "\n"), re.MULTILINE) == ["key", "answer", "record"]
+        assert KEY not in shown
+        record = records.existing("gpt-6.1-terra")
+        assert (record.provider, record.profile_id, record.files) == ("openai", "gpt-6.1-terra", ())
+        assert KEY not in store.file_of("gpt-6.1-terra").read_text()
+        assert run("model", "add", "gpt-6.1-terra").returncode == 0, "its key is kept, so nobody is asked"
+        assert run("ask", "-q", "-m", "gpt-6.1-terra", "hello").returncode == 0
+
+
+def test_a_copy_on_a_full_disk_is_refused_before_and_goes_when_there_is_room(
+    run: type_of_run, tmp_path: Path, models: Path
+) -> None:
     xllamacpp()
     (tmp_path / "tiny.gguf").write_bytes(answering.model())
-    assert run("model", "add", "./tiny.gguf", "--accept-findings", "KG-NONE").returncode == 0
-    record = records.existing("tiny")
-    assert record.provenance is not None
-    assert record.provenance["accepted_findings"] == []
-    assert record.sha256 == sha256_files([tmp_path / "tiny.gguf"])[0].hex()
+    models.parent.mkdir(parents=True)
+    add = [sys.executable, "-m", "kandil", "model", "add", "./tiny.gguf", "--copy", "--yes"]
+    own = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
+    for size, code in (("200k", 7), ("8m", 0)):
+        script = f'mount -t tmpfs -o size={size} none "$1" || exit 77; shift; exec "$@"'
+        done = subprocess.run(
+            [*own, "sh", "-c", script, "sh", models.parent, *add], cwd=tmp_path, capture_output=True, check=False
+        )
+        if done.returncode == 77 or b"unshare" in done.stderr:
+            parts.missing("mount namespaces")
+        assert done.returncode == code, done.stderr

@@ -2,7 +2,8 @@
 
 `plan` finds out what that takes, `apply` does it: each step is done once, and what was interrupted goes on.
 
-- `plan`: what adding does. `apply`: its steps. `provenance`: where files come from. `updating`, `removing`.
+- `plan`: what adding does. `apply`: its steps. `placing`: files in kandil's folder. `provenance`: where files come
+  from. `updating`, `removing`.
 """
 
 from kandil.adding.apply import Step, apply

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import trio
 
-from kandil import download, files, serving
+from kandil import download, serving
+from kandil.adding.placing import copied, linked, write_sums
+from kandil.adding.plan import is_same
 from kandil.adding.provenance import named, provenance
 from kandil.adding.removing import files_of
 from kandil.completions import open_client
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from kandil.adding.plan import AddPlan
     from kandil.config import Config
     from kandil.credentials import Keys
-    from kandil.discovery import Offer
     from kandil.download import Progress
     from kandil.secret import Secret
     from kandil.verify import FileResult
@@ -51,8 +51,6 @@ Name = Literal["key", "download", "digest", "structure", "sandbox", "answer", "r
 State = Literal["begun", "ok", "unknown", "skipped"]
 _PROMPT: Final = "Answer with one word: ready?"
 _TOKENS: Final = 16
-_CHUNK: Final = 8 << 20
-"""Bytes that are copied between two looks at whether anybody still wants it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +179,7 @@ class _Work:
                 continue
             (result,) = await _results([path], None)
             if result.sha256 == remote.sha256:
-                paths[remote.name] = await trio.to_thread.run_sync(_linked, path, folder / remote.name)
+                paths[remote.name] = await trio.to_thread.run_sync(linked, path, folder / remote.name)
             else:
                 self.notice(f"warning: {path} is not what was published as {remote.name}, which is fetched")
         return paths
@@ -200,7 +198,7 @@ class _Work:
         placed = []
         for path in plan.files:
             to = plan.folder / path.name
-            placed.append(_linked(path, to) if plan.way == "link" else _copied(path, to))
+            placed.append(linked(path, to) if plan.way == "link" else copied(path, to))
             if plan.way == "link" and placed[-1] != to:
                 raise FileUnwritable(str(to), f"there can be no hard link to {path}; --copy copies it")
         return tuple(placed)
@@ -320,34 +318,24 @@ class _Work:
             fields["provenance"]["earlier_files"] = _earlier(before, results)
         async with self.step("record") as said:
             if plan.offer is not None and plan.folder is not None:
-                await trio.to_thread.run_sync(_write_sums, plan.folder, plan.offer)
+                await trio.to_thread.run_sync(write_sums, plan.folder, plan.offer)
             new = Record(name=plan.name, added_at=now()) if before is None else before
             made = replace(new, **fields)
-            await trio.to_thread.run_sync(lambda: store.add(made, replacing=before is not None))
+            await trio.to_thread.run_sync(self._keep, made)
             said.append(str(store.file_of(plan.name)))
         return made
+
+    def _keep(self, record: Record) -> None:
+        """The record is there, also where another process has added the very same by now. Raises: RecordExists."""
+        there = store.find(record.name)
+        replacing = there is not None and (self.plan.replaces is not None or is_same(there, self.plan))
+        store.add(record, replacing=replacing)
 
 
 def _earlier(before: Record, results: Sequence[FileResult]) -> list[str]:
     """Files of the record that is replaced, which are kept until they are pruned, and are none of the new one's."""
     now = {str(one.path) for one in results}
     return [file for file in files_of(before) if file not in now]
-
-
-def _write_sums(folder: Path, offer: Offer) -> None:
-    """What was published of these files lies beside them, so that `kandil verify` and `sha256sum -c` know it, too.
-
-    Other models of the same repository have theirs in the same list.
-    """
-    sums = {one.name: one.sha256 for one in offer.files if one.sha256 and (folder / one.name).exists()}
-    if not sums:
-        return
-    path = folder / "SHA256SUMS"
-    with files.locked(path):
-        before = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
-        others = [line for line in before if line[66:] not in sums]
-        lines = sorted([*others, *(f"{sha256}  {name}" for name, sha256 in sums.items())], key=lambda line: line[66:])
-        files.write(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
 
 def _unknown(name: str) -> Profile:
@@ -413,34 +401,3 @@ def _judged(results: Sequence[FileResult], accepted: frozenset[str]) -> str:
         raise FindingsUnaccepted(tuple((one.id, f"{name}: {one.message}") for name, one in open_ones))
     suspicious = sorted({one.id for _, one in findings if one.severity == "suspicious"})
     return f"sound, but for what was accepted: {', '.join(suspicious)}" if suspicious else "sound"
-
-
-def _linked(path: Path, to: Path) -> Path:
-    """The same file under this name too, or where it is, where the file system cannot do that."""
-    if to.exists():
-        return to
-    try:
-        os.link(os.path.realpath(path), to)
-    except OSError:
-        return path
-    return to
-
-
-def _copied(path: Path, to: Path) -> Path:
-    """Whole, or not at all. Raises: FileUnwritable."""
-    if to.exists() and to.stat().st_size == path.stat().st_size:
-        return to
-    part = to.with_name(f"{to.name}.part")
-    try:
-        with path.open("rb") as source, part.open("wb") as target:
-            while some := source.read(_CHUNK):
-                target.write(some)
-                trio.from_thread.check_cancelled()
-            target.flush()
-            os.fsync(target.fileno())
-        part.replace(to)
-    except OSError as error:
-        raise FileUnwritable(str(to), error.strerror or str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return to

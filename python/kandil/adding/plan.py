@@ -118,7 +118,7 @@ async def plan(
             what, settings, hardware, name, keys=keys, sha256=sha256, newest=newest, offline=offline
         )
     found, before = _named(found, settings, given=name is not None)
-    if before is not None and not replacing and not _is_same(before, found):
+    if before is not None and not replacing and not is_same(before, found):
         raise RecordExists(found.name, before.added_at)
     if found.report is not None and found.report.blocked:
         if not force:
@@ -145,7 +145,7 @@ def _named(found: AddPlan, settings: Config, *, given: bool) -> tuple[AddPlan, R
     raise NameTaken(found.name, meant[0], hint="say how it is to be called instead: --name NAME")
 
 
-def _is_same(before: Record, found: AddPlan) -> bool:
+def is_same(before: Record, found: AddPlan) -> bool:
     """The record is of the very same: adding it again goes on from wherever it was, and brings back what is lost."""
     known = before.provenance or {}
     if found.offer is not None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from kandil import _core
 from kandil.registry.records import now
+from kandil.serving import trust
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from kandil.adding.plan import AddPlan
     from kandil.registry import Record
+    from kandil.sandbox import LoadReport
     from kandil.sandbox.runtimes import Runtime
     from kandil.verify import FileResult
 
@@ -36,7 +38,6 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
             }
         )
     found = {finding.id for result in results for finding in result.findings}
-    loads = [one.load for one in results if one.load is not None]
     return {
         "source": offer.source if offer else "file",
         "reference": offer.reference if offer else str(plan.files[0]),
@@ -49,13 +50,21 @@ def provenance(plan: AddPlan, results: Sequence[FileResult], accepted: Collectio
         "rules": _core.__version__,
         "findings": sorted(found),
         "accepted_findings": sorted(found.intersection(accepted)),
-        "sandbox": [
-            {"status": one.status, "runtime": named(one.runtime) if one.runtime else None, "layers": dict(one.layers)}
-            for one in loads
-        ],
+        "sandbox": [_load(one.load) for one in results if one.load is not None] or _loads_before(results),
         "kandil_version": _core.__version__,
         "time": now(),
     }
+
+
+def _load(report: LoadReport) -> dict[str, Any]:
+    runtime = named(report.runtime) if report.runtime else None
+    return {"status": report.status, "runtime": runtime, "layers": dict(report.layers), "time": now()}
+
+
+def _loads_before(results: Sequence[FileResult]) -> list[dict[str, Any]]:
+    """Of files with digests that were loaded before, which they are not again: what by is not kept."""
+    times = [trust.loaded_at(one.sha256) for one in results if one.sha256]
+    return [{"status": "passed", "runtime": None, "layers": {}, "time": time} for time in times if time]
 
 
 def named(runtime: Runtime) -> str:

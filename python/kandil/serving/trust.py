@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kandil import files, paths
@@ -72,6 +73,15 @@ def _mark(sha256: str) -> Path:
 def was_loaded(sha256: str) -> bool:
     """A file of this digest was loaded in the sandbox once."""
     return _mark(sha256).exists()
+
+
+def loaded_at(sha256: str) -> str | None:
+    """When it was, in RFC 3339; None: it was not."""
+    try:
+        seconds = _mark(sha256).stat().st_mtime
+    except OSError:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def remember(sha256: str) -> None:

@@ -31,7 +31,7 @@ Examples:
   kandil model add ollama:llama3.1:8b               without an Ollama
   kandil model add https://example.com/m.gguf --sha256 9f86d0…
   kandil model add ./model.gguf                     stays where it is; --copy or --link
-  kandil model add gpt-5-mini                       its key is asked for, checked, and kept
+  kandil model add gpt-6.1-terra                    its key is asked for, checked, and kept
   kandil model add house --manual --provider vllm --protocol openai \\
       --base-url http://localhost:8000/v1 --api-model Qwen/Qwen3-8B --context 32768
 

@@ -67,7 +67,8 @@ def _show(name: str, known: dict[str, Any], told: list[str] | None) -> None:
             print(printable(f"             signed by {one['signed_by']}"))
     print(printable(f"  findings   {', '.join(known['findings']) or 'none'}{_accepted(known)}"))
     for one in known["sandbox"]:
-        print(printable(f"  sandbox    {one['status']}" + (f", by {one['runtime']}" if one["runtime"] else "")))
+        said = [one["status"], f"by {one['runtime']}" if one["runtime"] else None, one.get("time")]
+        print(printable(f"  sandbox    {', '.join(filter(None, said))}"))
     if told is not None:
         print("  checked    " + ("all files are as they were" if not told else printable("; ".join(told))))
 
