@@ -19,12 +19,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from peers.machine import warn_if_loaded
 
+from kandil.benchmark.prompts import prompt
 from tests.support.servers.process import printing
 from tests.support.servers.timed import timed
 
@@ -100,12 +102,21 @@ def ours(url: str, options: argparse.Namespace, home: Path) -> tuple[dict[str, A
     return json.loads(said)["models"][0]["levels"][0], cpu
 
 
+def same_length(url: str, options: argparse.Namespace) -> int:
+    """So many words have as many tokens as were asked for: kandil finds that out by itself."""
+    words = options.prompt_tokens // 2
+    for _ in range(3):
+        asked = {"messages": [{"role": "user", "content": prompt(3, words, words)}], "max_tokens": 1}
+        head = {"content-type": "application/json"}
+        with urlopen(Request(f"{url}/v1/chat/completions", json.dumps(asked).encode(), head)) as answer:
+            words = round(words * options.prompt_tokens / json.load(answer)["usage"]["prompt_tokens"])
+    return words
+
+
 def theirs(url: str, options: argparse.Namespace, home: Path) -> tuple[dict[str, Any], float]:
     """Of prompts as long as kandil's, from its own texts."""
-    from kandil.benchmark.prompts import prompt
-
     rows = home / "prompts.jsonl"
-    words = round(options.prompt_tokens * 0.9)
+    words = same_length(url, options) if options.model else options.prompt_tokens
     texts = (prompt(2, number, words) for number in range(options.requests))
     rows.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     tokenizer = str(home / "tokenizer")

@@ -241,6 +241,8 @@ def test_a_file_on_this_machine(run: type_of_run, tmp_path: Path) -> None:
     """Served by llama.cpp: every answer is as long as was asked for, though the model would say seven words."""
     xllamacpp()
     (tmp_path / "answering.gguf").write_bytes(answering.model())
+    assert run("model", "benchmark", "./answering.gguf", "--rate", "5", "--dry-run").returncode == 0
+    assert run("model", "benchmark", "./answering.gguf", "--concurrency", "65", "--dry-run").returncode == 2
     done = run("model", "benchmark", "./answering.gguf", "--json", "--concurrency", "1,2", "--requests", "4",
                "--prompt-tokens", "100", "--output-tokens", "20", PATH=os.environ["PATH"])  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

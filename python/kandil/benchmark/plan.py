@@ -99,7 +99,7 @@ def _check_window(name: str, place: Place, load: Load) -> None:
 def _check_limits(name: str, place: Place, load: Load, settings: Config) -> None:
     """A benchmark that its own limits hold back would measure them. Raises: BenchmarkUnusable."""
     at_once = max(level.concurrency for level in load.levels)
-    if place.endpoint is None and at_once > _MOST_SLOTS:
+    if place.endpoint is None and at_once > _MOST_SLOTS and not load.rates_per_second:
         raise BenchmarkUnusable(f"kandil's own server answers at most {_MOST_SLOTS} at once: say --concurrency")
     if load.ignore_limits or not place.elsewhere:
         return

@@ -124,6 +124,10 @@ class Screen:
         if rows:
             for line in table(_HEADS, rows, self._paint, numbers=_NUMBERS, yielding=_YIELDING):
                 print(line)
+        if any(row[5].endswith("+") for row in rows):
+            print(
+                self._paint("dim", "+: too few requests to say that it is no more; for p99 that takes 368, for p90 36")
+            )
         for one in measured:
             for line in _notes(one):
                 print(self._paint("dim", redacted(printable(line))))
