@@ -71,6 +71,22 @@ async def test_limits_hold_back_and_count_for_no_time() -> None:
     assert most_at_once(samples) == 1
 
 
+async def test_who_stops_holds_no_limit() -> None:
+    asked = trio.Event()
+
+    async def never(_stream: trio.abc.Stream, _asked: bytes) -> None:
+        asked.set()
+        await trio.sleep_forever()
+
+    bucket = Limiter(shared=False).bucket("mine/m", Limits(concurrency=1))
+    async with raw.serving(never) as server, trio.open_nursery() as nursery:
+        nursery.start_soon(sent, server.url, Level(requests=3, concurrency=2), bucket)
+        await asked.wait()
+        assert bucket.wait_seconds() > 0
+        nursery.cancel_scope.cancel()
+    assert bucket.wait_seconds() == 0
+
+
 async def test_an_open_loop_sends_when_a_request_is_due() -> None:
     level = Level(requests=40, concurrency=1000, rate_per_second=400)
     async with raw.serving(raw.reply(DONE % b"hi", STREAM)) as server:

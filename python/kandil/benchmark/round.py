@@ -13,6 +13,7 @@ from kandil import _core, providers
 from kandil.benchmark.prompts import prompt
 from kandil.benchmark.reading import Exchange, Waits, sample
 from kandil.completions import secret_for
+from kandil.errors import BenchmarkUnusable
 from kandil.http import urls
 from kandil.http.key import key_header
 from kandil.http.proxies import proxy_for
@@ -69,6 +70,8 @@ class Rounds:
     ) -> Round:
         """Each body is sent once, as the level says; `tokens` in and out of each count for the limits. `progress` is
         told how many have ended.
+
+        Raises: BenchmarkUnusable.
         """
         core, rate = self._core, level.rate_per_second
         limit = None if self._bucket is None or rate else (self._bucket.core, *tokens)
@@ -82,6 +85,8 @@ class Rounds:
                 progress(ended)
                 if over or held_bytes > MOST_HELD_BYTES:
                     samples += await trio.to_thread.run_sync(self._read)
+                if over and len(samples) < len(bodies):
+                    raise BenchmarkUnusable("the round ended before its time: the system gives no timer, or no memory")
                 if over:
                     return Round(tuple(samples), limited_ns)
         finally:

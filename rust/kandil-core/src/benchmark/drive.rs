@@ -134,18 +134,17 @@ pub async fn drive(client: Rc<Client>, round: Round, desk: Arc<Desk>) {
                     limited_since.get_or_insert(time);
                     Some(time + wait)
                 }
-                Ok(token) => {
+                Ok(reserved) => {
                     let mut state = desk.lock();
                     state.progress.sent += 1;
                     state.progress.limited += limited_since.take().map_or(0, |since| time - since);
                     drop(state);
                     let Some((number, body)) = bodies.next() else { return };
                     let request = Request { body, ..round.request.clone() };
-                    let (client, limit, due) = (&client, &round.limit, schedule.send(time));
+                    let (client, due) = (&client, schedule.send(time));
                     under_way.push(async move {
-                        let exchange = Exchange::of(client, request, number, due).await;
-                        ended(limit.as_ref(), token);
-                        exchange
+                        let _until_it_ends = reserved;
+                        Exchange::of(client, request, number, due).await
                     });
                     continue;
                 }
@@ -164,22 +163,24 @@ pub async fn drive(client: Rc<Client>, round: Round, desk: Arc<Desk>) {
     }
 }
 
-/// The reservation, if there are limits; else how long to wait.
-fn taken(limit: Option<&Limit>, time: u64) -> Result<Option<Token>, u64> {
+/// What a request takes of its limits: it counts as it was reserved, from its end on.
+struct Reserved<'a>(&'a Limit, Token);
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        let (Reserved(limit, token), time) = (self, now());
+        limit.bucket.with(time, |bucket, _| bucket.finish(*token, time));
+    }
+}
+
+/// None where there are no limits; else how long to wait.
+fn taken(limit: Option<&Limit>, time: u64) -> Result<Option<Reserved<'_>>, u64> {
     let Some(limit) = limit else { return Ok(None) };
     match limit.bucket.take(time, limit.cost, None) {
         Taken::Granted(token) => {
             limit.bucket.with(time, |bucket, _| bucket.sending(token));
-            Ok(Some(token))
+            Ok(Some(Reserved(limit, token)))
         }
         Taken::Wait(wait) => Err(wait.clamp(1, LONGEST_WAIT)),
-    }
-}
-
-/// It counts as it was reserved.
-fn ended(limit: Option<&Limit>, token: Option<Token>) {
-    if let (Some(limit), Some(token)) = (limit, token) {
-        let time = now();
-        limit.bucket.with(time, |bucket, _| bucket.finish(token, time));
     }
 }
