@@ -86,3 +86,13 @@ for _ in range(25):
     running = [subprocess.Popen([sys.executable, "-c", program, str(place)]) for _ in range(4)]
     assert [one.wait() for one in running] == [0] * 4
     assert place.read_bytes() == b"100"
+
+
+def test_what_the_killed_have_left_goes_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a+b.json"
+    others = (".a+b.json.lock", ".a+b.json.longer-ab", ".aab.json.abcdefgh", "a+b.json", ".a+b.json.part.abcdefgh")
+    for name in (".a+b.json.2z42ak8x", ".a+b.json.________", *others):
+        (tmp_path / name).write_bytes(b"")
+    files.tidy(file)
+    assert {one.name for one in tmp_path.iterdir()} == set(others)
+    files.tidy(tmp_path / "missing" / "file")

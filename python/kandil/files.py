@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -58,6 +59,16 @@ def write(path: Path, content: bytes) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(made)
+
+
+def tidy(path: Path) -> None:
+    """What killed processes have left of their writing of this file is gone: for whoever alone writes it now."""
+    target = _target(path)
+    left_over = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")  # as `tempfile` names them
+    with suppress(OSError):
+        for name in os.listdir(target.parent):
+            if left_over.fullmatch(name):
+                _remove(target.parent / name)
 
 
 def _keep_name(folder: Path) -> None:

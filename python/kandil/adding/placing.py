@@ -63,4 +63,5 @@ def write_sums(folder: Path, offer: Offer) -> None:
         before = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
         others = [line for line in before if line[66:] not in sums]
         lines = sorted([*others, *(f"{sha256}  {name}" for name, sha256 in sums.items())], key=lambda line: line[66:])
+        files.tidy(path)
         files.write(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 Way = Literal["in-place", "link", "copy"]
 _REVISION: Final = 12
 """Digits of a revision or a digest that name a folder."""
+_LARGE: Final = 1 << 30
+"""Bytes whose reading takes so long that it is said."""
 _NO_NAME: Final = re.compile(r"[^a-z0-9._+-]+")
 
 
@@ -110,7 +112,7 @@ async def plan(
         NetworkError, SourceRefused, ReplyUnreadable: its source does not answer.
     """
     if isinstance(what, Path):
-        found = await _of_files(what, hardware, name, way)
+        found = await _of_files(what, hardware, name, way, notice)
     elif isinstance(what, Profile) and not what.local:
         found = AddPlan(name=checked(name or what.id), profile=what, key_for=await _missing_key(what, keys))
     else:
@@ -273,7 +275,9 @@ def _free_bytes(folder: Path) -> int:
     return room.f_bavail * room.f_frsize
 
 
-async def _of_files(path: Path, hardware: Hardware, name: str | None, way: Way) -> AddPlan:
+async def _of_files(
+    path: Path, hardware: Hardware, name: str | None, way: Way, notice: Callable[[str], None]
+) -> AddPlan:
     """Of a GGUF file, with its other parts."""
     found = await trio.to_thread.run_sync(located.of_file, str(path))
     report = assess(found.headers, hardware)
@@ -284,6 +288,8 @@ async def _of_files(path: Path, hardware: Hardware, name: str | None, way: Way) 
         size = await trio.to_thread.run_sync(lambda: sum(map(os.path.getsize, found.files)))
     except OSError as error:
         raise FileUnreadable(str(path), error.strerror or str(error)) from error
+    if size >= _LARGE:
+        notice(f"reading {path}, as its digest names its folder")
     (result,) = [one async for one in verify([found.files[0]])]
     if result.sha256 is None:
         raise FileUnreadable(str(path), result.message or "its digest could not be taken")

@@ -180,6 +180,7 @@ def _write(record: Record) -> None:
     """Raises: FileUnwritable; ValueError: what was written could not be read."""
     content = records.encoded(record)
     records.decoded(content)
+    files.tidy(file_of(record.name))
     files.write(file_of(record.name), content)
 
 
