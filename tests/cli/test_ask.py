@@ -218,12 +218,12 @@ def test_on_a_terminal_markdown_is_rendered(tmp_path: Path) -> None:
 
 
 def test_a_kept_model_answers_again_and_ends_when_nobody_asks(run: type_of_run, home: Path) -> None:
-    first = json.loads(run("ask", "-m", "tiny.gguf", "one", "--keep-alive", "2s", "--json").stdout)
+    first = json.loads(run("ask", "-m", "tiny.gguf", "one", "--keep-alive", "60s", "--json").stdout)
     assert first["text"] == answering.ANSWER
     servers = list((home / ".local/state/kandil/servers").glob("*.json"))
     kept = json.loads(servers[0].read_text())
     assert servers[0].stat().st_mode & 0o777 == 0o600
-    run("ask", "-m", "tiny.gguf", "two", "--keep-alive", "2s")
+    run("ask", "-m", "tiny.gguf", "two", "--keep-alive", "1s")
     assert json.loads(servers[0].read_text())["pid"] == kept["pid"]
     command = Path(f"/proc/{kept['pid']}/cmdline")
     if command.parent.exists():
