@@ -156,6 +156,15 @@ def test_what_costs_is_agreed_to_first(run: type_of_run) -> None:
         assert run("model", "benchmark", "mine", *SMALL, agreed).returncode == 6, "then it is sent"
 
 
+def test_all_that_was_added_and_can_be_asked(run: type_of_run) -> None:
+    assert run("model", "benchmark", "--all").returncode == 2, "there is none"
+    for name, kind in (("one", "chat"), ("other", "chat"), ("vectors", "embedding")):
+        add("https://models.invalid/v1", name, kind=kind)
+    shown = run("model", "benchmark", "--all", "--dry-run", "--json")
+    assert [one["name"] for one in json.loads(shown.stdout)["models"]] == ["one", "other"]
+    assert run("model", "benchmark", "vectors", "--dry-run").returncode == 2
+
+
 def test_a_price_that_nobody_knows_is_within_no_budget(run: type_of_run) -> None:
     add("https://models.invalid/v1")
     assert run("model", "benchmark", "mine", *SMALL, "--budget", "100").returncode == 2

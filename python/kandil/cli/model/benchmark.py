@@ -161,15 +161,16 @@ def _models(names: Sequence[str], asked: dict[str, Any]) -> list[Profile | Path]
     from kandil.errors import BenchmarkUnusable
     from kandil.registry import choice
 
-    if not names:
-        names = [one.name for one in registry.every().records]
-        if not names:
-            raise BenchmarkUnusable("you have added no model", hint="`kandil model add NAME` adds one")
     explain, no_input = asked["explain"], asked["no_input"]
-    return [
+    found = [
         Path(name) if choice.is_path(name) else resolved(name, explain=explain, no_input=no_input).profile
-        for name in names
+        for name in names or [one.name for one in registry.every().records]
     ]
+    if not names:  # all that can be asked
+        found = [one for one in found if isinstance(one, Path) or one.kind == "chat"]
+    if not found:
+        raise BenchmarkUnusable("you have added no model", hint="`kandil model add NAME` adds one")
+    return found
 
 
 def _consent(plan: Plan, asked: dict[str, Any]) -> None:
