@@ -274,7 +274,10 @@ def test_a_folder_has_all_its_models(run: type_of_run, tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_it_goes_on(run: type_of_run, hub: ModelHub, models: Path) -> None:
-    """`kill -9` at 50 moments of an add: each next one goes on; the last one ends, with nothing left over."""
+    """`kill -9` at 50 moments of an add: each next one goes on; the last one ends, with nothing left over.
+
+    The file has less than a block: `tests/download` kills in the middle of larger ones, and counts what is kept.
+    """
     content = answering.model()
     hub.publish(REPO, {"tiny-Q8_0.gguf": content})
     command = [sys.executable, "-m", "kandil", "model", "add", f"hf:{REPO}", "--yes", "--limit-rate", "400kB"]
@@ -289,13 +292,14 @@ def test_killed_at_any_moment_it_goes_on(run: type_of_run, hub: ModelHub, models
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-            assert process.returncode in (0, 2, -signal.SIGKILL)
-    done = run("model", "add", f"hf:{REPO}", "--yes", "--replace")
+            assert process.returncode in (0, -signal.SIGKILL)
+    done = run("model", "add", f"hf:{REPO}", "--yes")
     assert done.returncode == 0, done.stderr
     assert names(models) == {"tiny-Q8_0.gguf", "SHA256SUMS", "tiny%3aq8_0.metadata.json"}
     assert records.existing("tiny:q8_0").sha256 == hashlib.sha256(content).hexdigest()
-    fetched = sum(one.body_bytes for one in hub.under.asked() if one.path.endswith(".gguf"))
-    assert fetched < 3 * len(content), "it went on each time"
+    hub.under.forget()
+    assert run("model", "add", f"hf:{REPO}", "--yes").returncode == 0
+    assert [one for one in hub.under.asked() if one.path.endswith(".gguf")] == [], "what is whole is not fetched again"
 
 
 def test_discovery_has_all_sources_and_names_those_that_fail(run: type_of_run, hub: ModelHub, ollama: Registry) -> None:
