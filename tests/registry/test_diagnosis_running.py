@@ -77,6 +77,7 @@ def test_packages_and_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     found = {one.text.partition(":")[0]: one for one in running.extras(Surroundings())}
     assert {name: one.state for name, one in found.items() if name != "local"} == {
+        "data": "ok",
         "reference": "warn",
         "signing": "warn",
     }
