@@ -208,6 +208,7 @@ COMMANDS = {
     "model test": ["model test canary", "--debug model test canary --json"],
     "model update": ["model update --all --json"],
     "model use": ["model use canary"],
+    "review": ["review rows.jsonl -m canary", "--debug review rows.jsonl -m canary --json --dry-run"],
     "rules": ["rules KG-TPL-TRIGGER"],
     "setup": ["setup --answers answers.toml"],
     "sign": ["sign tiny.gguf --key none.pem"],

@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": "Check this machine and kandil's own files, and say what to mend.",
     "inspect": "Show what a GGUF file says of itself.",
     "model": "See what models there are, and which fit this machine.",
+    "review": "Find defects in code, each shown where it stands.",
     "rules": "List and explain what is looked for in GGUF files.",
     "setup": "From nothing to a first answer, step by step.",
     "sign": "Sign a model file or folder.",

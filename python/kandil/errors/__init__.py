@@ -169,6 +169,11 @@ from kandil.errors.replies import (
     RequestInvalid,
     StreamBroken,
 )
+from kandil.errors.review import (
+    BaselineUnusable,
+    BudgetUnknown,
+    GitFailed,
+)
 from kandil.errors.root import (
     KandilError,
 )
@@ -180,6 +185,7 @@ __all__ = [
     "AnswerStalled",
     "AnswersWrong",
     "AttachmentUnusable",
+    "BaselineUnusable",
     "BatchNotOurs",
     "BatchStopped",
     "BatchTooDear",
@@ -192,6 +198,7 @@ __all__ = [
     "BenchmarkUnusable",
     "BodyBroken",
     "BodyCut",
+    "BudgetUnknown",
     "CheckListUnreadable",
     "CircuitOpen",
     "ConfigInvalid",
@@ -215,6 +222,7 @@ __all__ = [
     "FileUnwritable",
     "FindingsUnaccepted",
     "FirstByteTimeout",
+    "GitFailed",
     "HostNotFound",
     "IdleTimeout",
     "KandilError",
