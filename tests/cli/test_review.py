@@ -264,7 +264,7 @@ async def test_the_transcript(reviewer: Reviewer, project: Path) -> None:
     await reviewer.run(".", "--save", "run.json")
     kept = json.loads((project / "run.json").read_text())
     (call,) = kept["calls"]
-    assert (call["path"], call["input_tokens"], call["output_tokens"], call["error"]) == ("app.py", 10, 5, None)
+    assert (call["about"], call["input_tokens"], call["output_tokens"], call["error"]) == ("app.py:1-7", 10, 5, None)
     assert len(call["prompt_sha256"]) == 64
     assert kept["findings"][0]["message"] == "divides by zero"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kandil.assist import structure
 from kandil.errors import GitFailed
 from kandil.secret import looks_like_key
 
@@ -199,11 +200,16 @@ class _listing:  # noqa: N801 - a context, as contextlib's are
             self._elsewhere.cleanup()
 
 
-def spans(lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int]]:
+def spans(name: str, lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int]]:
     """First and last line, from 1, of parts that have at most so many characters, a line more at worst.
 
-    A part ends where least is torn: before the line that stands farthest left, best behind an empty one.
+    A part ends where least is torn, best behind an empty line: between definitions where the language is known, else
+    before the line that stands farthest left.
     """
+    if sum(len(line) + 1 for line in lines) <= most_characters:
+        yield 1, len(lines)
+        return
+    depths = structure.depths(name, lines) or [_indentation(line) for line in lines]
     first = 0
     while first < len(lines):
         end = first
@@ -213,14 +219,11 @@ def spans(lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int
         end = max(end, first + 1)
         if end < len(lines):
             late = range(first + max((end - first) // 2, 1), end + 1)
-            end = min(late, key=lambda at: (_torn(lines, at), -at), default=end)
+            end = min(late, key=lambda at: (depths[at], bool(lines[at - 1].strip()), -at), default=end)
         yield first + 1, end
         first = end
 
 
-def _torn(lines: Sequence[str], at: int) -> tuple[int, bool]:
-    """How much a cut before the line `at` tears."""
-    line = lines[at]
+def _indentation(line: str) -> int:
     depth = len(line) - len(line.lstrip()) if line.strip() else 1_000
-    closes = line.lstrip()[:1] in tuple(")]}")
-    return depth + closes * 100, bool(lines[at - 1].strip())
+    return depth + 100 * (line.lstrip()[:1] in tuple(")]}"))

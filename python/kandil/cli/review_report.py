@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kandil.assist.review import SEVERITIES, fingerprints
 from kandil.cli.escape import printable
-from kandil.cli.json_lines import as_json, write_report
+from kandil.cli.json_lines import write_report
 from kandil.cli.target import replace_file
 from kandil.cli.terminal import Paint
 from kandil.errors import BaselineUnusable
@@ -35,7 +35,6 @@ class Report:
     def __init__(self, settings: Settings, *, github: bool, quiet: bool, most: int | None) -> None:
         self._json, self._github, self._quiet, self._most = settings.json, github, quiet or settings.json, most
         self._paint = Paint(sys.stdout, no_color=settings.no_color)
-        self._fields: dict[str, Any] = {}
         self.known: frozenset[str] = frozenset()
 
     def say(self, text: str) -> None:
@@ -69,12 +68,12 @@ class Report:
         price = "its price is not known" if cost is None else f"${cost:,.4f} at most"
         print(f"{len(tokens):,} files, {len(plan.chunks):,} requests, {plan.input_tokens:,} tokens, {price}")
 
-    def show(self, plan: Plan, review: Review, *, interrupted: bool) -> None:
-        """What came of it. What the model said is shown escaped."""
+    def show(self, plan: Plan, review: Review, *, interrupted: bool) -> dict[str, Any]:
+        """What came of it, as JSON has it. What the model said is shown escaped."""
         new = self._new(review)
         new.sort(key=lambda pair: (-SEVERITIES.index(pair[0].severity), pair[0].path, pair[0].start_line))
         shown = new[: self._most]
-        self._fields = {
+        fields = {
             "findings": [_fields(one) | {"fingerprint": mark} for one, mark in shown],
             "found": len(new),
             "known": len(review.findings) - len(new),
@@ -86,12 +85,12 @@ class Report:
                 for chunk, reason in review.failed
             ],
             "skipped": [asdict(one) for one in plan.sources.skipped],
-            "spent_usd": review.spent_usd,
+            "spent_usd": review.transcript.spent_usd,
             "interrupted": interrupted,
         }
         if self._json:
-            write_report("kandil.review/1", **self._fields)
-            return
+            write_report("kandil.review/1", **fields)
+            return fields
         for one, _ in shown:
             print(redacted(_annotation(one) if self._github else self._framed(one)))
         sys.stdout.flush()
@@ -102,13 +101,7 @@ class Report:
         hidden = f", {len(new) - len(shown)} of them not shown" if len(shown) < len(new) else ""
         known = f", {len(review.findings) - len(new)} known" if self.known else ""
         self.say(f"{len(new)} findings{hidden}{known}, {review.unanchored} dropped as they stand nowhere in the text")
-
-    def save(self, target: str | None, review: Review) -> None:
-        """The transcript. Raises: FileUnwritable."""
-        if target is not None:
-            calls = [asdict(call) for call in review.calls]
-            whole = {"schema": "kandil.review-transcript/1", **self._fields, "calls": calls}
-            replace_file(target, (redacted(as_json(whole)) + "\n").encode())
+        return fields
 
     def exit_code(self, review: Review, fail_on: str | None) -> int:
         if fail_on is not None:

@@ -5,6 +5,13 @@ from kandil.errors.adding import (
     FindingsUnaccepted,
     ProvenanceUnknown,
 )
+from kandil.errors.assist import (
+    BaselineUnusable,
+    BudgetSpent,
+    BudgetUnknown,
+    GitFailed,
+    NoSuchPath,
+)
 from kandil.errors.batch import (
     BatchesElsewhere,
     BatchesNotOffered,
@@ -169,11 +176,6 @@ from kandil.errors.replies import (
     RequestInvalid,
     StreamBroken,
 )
-from kandil.errors.review import (
-    BaselineUnusable,
-    BudgetUnknown,
-    GitFailed,
-)
 from kandil.errors.root import (
     KandilError,
 )
@@ -198,6 +200,7 @@ __all__ = [
     "BenchmarkUnusable",
     "BodyBroken",
     "BodyCut",
+    "BudgetSpent",
     "BudgetUnknown",
     "CheckListUnreadable",
     "CircuitOpen",
@@ -253,6 +256,7 @@ __all__ = [
     "NoModelConfigured",
     "NoRoute",
     "NoSpace",
+    "NoSuchPath",
     "NobodyToAsk",
     "NotADigest",
     "NotCached",

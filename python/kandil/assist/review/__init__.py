@@ -2,12 +2,11 @@
 
 from kandil.assist.review.finding import CATEGORIES, SEVERITIES, Finding, anchored, fingerprints
 from kandil.assist.review.plan import Chunk, Plan, plan
-from kandil.assist.review.run import Call, Review, run
+from kandil.assist.review.run import Review, run
 
 __all__ = [
     "CATEGORIES",
     "SEVERITIES",
-    "Call",
     "Chunk",
     "Finding",
     "Plan",

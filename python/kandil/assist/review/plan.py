@@ -7,10 +7,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kandil.assist.asking import most_usd
 from kandil.assist.review.finding import CATEGORIES, SCHEMA, SEVERITIES
 from kandil.assist.sources import spans
-from kandil.completions import cost_usd
-from kandil.providers import Message, Request, Usage, estimate_input_tokens
+from kandil.providers import Message, Request, estimate_input_tokens
 
 if TYPE_CHECKING:
     from kandil.assist.sources import Source, Sources
@@ -59,14 +59,9 @@ class Plan:
 
     def most_usd(self, price: Price | None) -> float | None:
         """What it costs at most, were no answer asked for twice; None: the price is not known."""
-        each = [most_usd(chunk, price) for chunk in self.chunks]
+        each = [most_usd(chunk.request, price) for chunk in self.chunks]
         known = [cost for cost in each if cost is not None]
         return sum(known) if len(known) == len(each) else None
-
-
-def most_usd(chunk: Chunk, price: Price | None) -> float | None:
-    """What one call costs at most."""
-    return cost_usd(price, Usage(input_tokens=chunk.input_tokens, output_tokens=chunk.request.max_tokens))
 
 
 def plan(sources: Sources, profile: Profile) -> Plan:
@@ -79,7 +74,7 @@ def plan(sources: Sources, profile: Profile) -> Plan:
     chunks = [
         _chunk(source, first, last, output_tokens)
         for source in sources.files
-        for first, last in spans(source.lines, most)
+        for first, last in spans(source.name, source.lines, most)
         if source.changed is None or source.changed.intersection(range(first, last + 1))
     ]
     return Plan(sources=sources, chunks=tuple(chunks))

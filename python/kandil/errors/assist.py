@@ -1,4 +1,4 @@
-"""What keeps code from being reviewed."""
+"""What keeps a model from working with code."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ class GitFailed(KandilError):
         self.command, self.reason = command, reason
 
 
+class NoSuchPath(KandilError):
+    """Nothing is at the path that was named."""
+
+    exit_code = 2
+    code = "no-such-path"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is not there", hint="name a file or a folder")
+        self.path = path
+
+
 class BudgetUnknown(KandilError):
     """No price is known, so that no budget can be kept."""
 
@@ -25,6 +36,16 @@ class BudgetUnknown(KandilError):
     def __init__(self, model: str) -> None:
         super().__init__(f"nobody knows what {model} costs, so no budget can be kept", hint="leave --budget out")
         self.model = model
+
+
+class BudgetSpent(KandilError):
+    """The next call might cost more than is left."""
+
+    exit_code = 10
+    code = "budget-spent"
+
+    def __init__(self) -> None:
+        super().__init__("the budget is spent", hint="say a larger --budget, or name fewer files")
 
 
 class BaselineUnusable(KandilError):

@@ -1,0 +1,145 @@
+"""One model that is asked many things for one piece of work: within a budget, and each call written down."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import trio
+
+from kandil import serving
+from kandil.completions import cost_usd, open_client
+from kandil.errors import BudgetSpent, BudgetUnknown, KandilError
+from kandil.providers import Usage, estimate_input_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from kandil.completions import Client, Target
+    from kandil.config import Config
+    from kandil.credentials import Keys
+    from kandil.profiles import Price
+    from kandil.providers import Request
+    from kandil.serving import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, for the transcript. `about`: what of the work it was for."""
+
+    about: str
+    prompt_sha256: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    error: str | None
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What was asked so far."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    @property
+    def spent_usd(self) -> float:
+        """As far as prices are known."""
+        return sum(call.cost_usd or 0.0 for call in self.calls)
+
+
+def most_usd(request: Request, price: Price | None) -> float | None:
+    """What one call costs at most; None: the price is not known."""
+    return cost_usd(price, Usage(input_tokens=estimate_input_tokens(request), output_tokens=request.max_tokens))
+
+
+@asynccontextmanager
+async def asking(
+    requests: Sequence[Request],
+    place: Place,
+    settings: Config,
+    transcript: Transcript,
+    *,
+    keys: Keys | None,
+    concurrency: int,
+    budget_usd: float | None,
+    notice: Callable[[str], None],
+) -> AsyncGenerator[Asking]:
+    """A model that is ready for `requests`, which say how much room it needs, and for others no longer.
+
+    Raises: KandilError: of the model's server; BudgetUnknown.
+    """
+    largest = max(requests, key=estimate_input_tokens)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(open_client(settings.limits, keys=keys, notice=notice))
+        target, loaded = await stack.enter_async_context(serving.target(place, largest, notice))
+        if budget_usd is not None and target.pid is None and most_usd(largest, target.price) is None:
+            raise BudgetUnknown(target.model)
+        at_once = trio.CapacityLimiter(1 if target.pid is not None else concurrency)
+        budget = math.inf if budget_usd is None else budget_usd
+        yield Asking(
+            client,
+            target,
+            context_tokens=loaded.context_tokens,
+            transcript=transcript,
+            at_once=at_once,
+            budget_usd=budget,
+        )
+
+
+class Asking:
+    """See `asking`."""
+
+    def __init__(
+        self,
+        client: Client,
+        target: Target,
+        *,
+        context_tokens: int | None,
+        transcript: Transcript,
+        at_once: trio.CapacityLimiter,
+        budget_usd: float,
+    ) -> None:
+        self._client, self._target, self._context_tokens = client, target, context_tokens
+        self._transcript, self._at_once, self._left_usd = transcript, at_once, budget_usd
+
+    async def text(self, request: Request, about: str) -> str:
+        """The answer. Waits while as many calls are under way as may be.
+
+        Raises: BudgetSpent: it might cost more than is left; KandilError.
+        """
+        async with self._at_once:
+            most = most_usd(request, self._target.price) or 0.0
+            if most > self._left_usd:
+                raise BudgetSpent
+            self._left_usd -= most
+            return await self._answer(replace(request, context_tokens=self._context_tokens), about, most)
+
+    async def _answer(self, request: Request, about: str, most: float) -> str:
+        asked = "\n".join((request.system or "", *(message.text for message in request.messages)))
+        error: str | None = "interrupted"
+        usage, cost = None, None
+        try:
+            async with self._client.answer(self._target, request) as answer:
+                async for _ in answer:
+                    pass
+                usage, cost, error = answer.usage, answer.cost_usd, None
+                return answer.text
+        except KandilError as failed:
+            error = failed.message
+            raise
+        finally:
+            if cost is not None:
+                self._left_usd += most - cost
+            self._transcript.calls.append(
+                Call(
+                    about=about,
+                    prompt_sha256=sha256(asked.encode(errors="replace")).hexdigest(),
+                    input_tokens=usage.input_tokens if usage else None,
+                    output_tokens=usage.output_tokens if usage else None,
+                    cost_usd=cost,
+                    error=error,
+                )
+            )

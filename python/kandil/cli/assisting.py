@@ -1,0 +1,131 @@
+"""What the commands that work with code share: which model, which files, what it may cost, what is kept of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kandil.cli.naming import naming_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from kandil.assist.asking import Asking, Transcript
+    from kandil.config import Config
+    from kandil.credentials import Keys
+    from kandil.profiles import Profile
+    from kandil.providers import Request
+    from kandil.serving import Place
+
+
+def model_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`model`, `concurrency`, `budget`, `save`, `dry_run`, `quiet`, and what `naming_options` has."""
+    for option in (
+        naming_options,
+        click.option("-q", "--quiet", is_flag=True, help="Say nothing but what came of it, warnings and errors."),
+        click.option("-n", "--dry-run", is_flag=True, help="Show files, tokens and cost; send nothing."),
+        click.option("--save", metavar="FILE", help="Write what was asked, by hash, and what came of it."),
+        click.option(
+            "--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before more is spent."
+        ),
+        click.option(
+            "-c", "--concurrency", type=click.IntRange(1, 256), default=4, metavar="N", help="At most so many calls."
+        ),
+        click.option("-m", "--model", metavar="NAME", help="The model, or a GGUF file."),
+    ):
+        command = option(command)
+    return command
+
+
+def root_and_paths(paths: Sequence[str], *, gone: bool = False) -> tuple[Path, list[str]]:
+    """The working directory and what is named below it, or the one folder or file elsewhere.
+
+    `gone`: what is named need not be there. Raises: NoSuchPath.
+    """
+    from kandil.errors import NoSuchPath
+
+    for path in paths:
+        if not (gone or Path(path).exists()):
+            raise NoSuchPath(path)
+    here = Path.cwd()
+    below = [_below(here, path) for path in paths]
+    if all(path is not None for path in below):
+        return Path(), [path for path in below if path is not None]
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        return Path(paths[0]), ["."]
+    if len(paths) == 1:
+        return Path(paths[0]).parent, [Path(paths[0]).name]
+    raise click.UsageError("name files below the working directory, or one folder.")
+
+
+def _below(here: Path, path: str) -> str | None:
+    """The path from `here`; None: it is elsewhere."""
+    named = os.path.normpath(os.path.join(here, path))
+    return os.path.relpath(named, here) if Path(named).is_relative_to(here) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a command of these was told: `asked` has what `model_options` takes."""
+
+    asked: Mapping[str, Any]
+    settings: Config
+    say: Callable[[str], None]
+
+    async def place(self) -> Place:
+        """Where the model that was named answers, or that stands for none. Raises: KandilError."""
+        from kandil import serving
+        from kandil.registry import choice
+
+        name = self.asked["model"]
+        if name is None:
+            chosen = await choice.choose(self.settings, task="chat", keys=self._keys())
+            self.say(f"{chosen.name}: {chosen.why}")
+            name = chosen.name
+        return await serving.place(self._named(name), self.settings, self.say)
+
+    def asking(
+        self, requests: Sequence[Request], place: Place, transcript: Transcript
+    ) -> AbstractAsyncContextManager[Asking]:
+        """See `kandil.assist.asking`."""
+        from kandil.assist.asking import asking
+
+        return asking(
+            requests,
+            place,
+            self.settings,
+            transcript,
+            keys=self._keys(),
+            concurrency=self.asked["concurrency"],
+            budget_usd=self.asked["budget"],
+            notice=self.say,
+        )
+
+    def save(self, name: str, fields: Mapping[str, Any], transcript: Transcript) -> None:
+        """Writes what came of it and each call, where a file was named. Raises: FileUnwritable."""
+        from kandil.cli.json_lines import as_json
+        from kandil.cli.target import replace_file
+        from kandil.secret import redacted
+
+        if self.asked["save"]:
+            calls = [asdict(call) for call in transcript.calls]
+            whole = {"schema": f"kandil.{name}-transcript/1", **fields, "calls": calls}
+            replace_file(self.asked["save"], (redacted(as_json(whole)) + "\n").encode())
+
+    def _keys(self) -> Keys:
+        from kandil.cli.keys import open_keys
+
+        return open_keys(no_input=self.asked["no_input"])
+
+    def _named(self, name: str) -> Profile | Path:
+        from kandil.cli.naming import resolved
+        from kandil.registry import choice
+
+        if choice.is_path(name):
+            return Path(name)
+        return resolved(name, explain=self.asked["explain"], no_input=self.asked["no_input"]).profile
