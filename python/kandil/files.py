@@ -53,7 +53,7 @@ def write(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(made, target)
-        _keep_name(target.parent)
+        keep_names(target.parent)
     except OSError as error:
         raise FileUnwritable(str(path), error.strerror or str(error)) from error
     finally:
@@ -71,8 +71,8 @@ def tidy(path: Path) -> None:
                 _remove(target.parent / name)
 
 
-def _keep_name(folder: Path) -> None:
-    """The folder's names survive a power cut."""
+def keep_names(folder: Path) -> None:
+    """The folder's names survive a power cut. Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,8 +9,10 @@ from kandil.errors.assist import (
     BaselineUnusable,
     BudgetSpent,
     BudgetUnknown,
+    FilesDiffer,
     GitFailed,
     NoSuchPath,
+    NothingToUndo,
 )
 from kandil.errors.batch import (
     BatchesElsewhere,
@@ -223,6 +225,7 @@ __all__ = [
     "FileReplaced",
     "FileUnreadable",
     "FileUnwritable",
+    "FilesDiffer",
     "FindingsUnaccepted",
     "FirstByteTimeout",
     "GitFailed",
@@ -268,6 +271,7 @@ __all__ = [
     "NotUpdatable",
     "NothingFits",
     "NothingToContinue",
+    "NothingToUndo",
     "OfferUnknown",
     "OfferUnsafe",
     "OutputBusy",

@@ -57,3 +57,25 @@ class BaselineUnusable(KandilError):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path} is no baseline: {reason}", hint="`--write-baseline` makes one")
         self.path, self.reason = path, reason
+
+
+class FilesDiffer(KandilError):
+    """Files are not what a change of them was made from, or left: nothing is written. `kept`: where copies lie."""
+
+    code = "files-differ"
+
+    def __init__(self, paths: tuple[str, ...], kept: str | None) -> None:
+        hint = f"what they had before is in {kept}" if kept else "ask again, of the files as they are now"
+        super().__init__(f"changed since by somebody else: {', '.join(paths)}", hint=hint)
+        self.paths, self.kept = paths, kept
+
+
+class NothingToUndo(KandilError):
+    """kandil has changed nothing in this folder, or all of it is taken back."""
+
+    exit_code = 2
+    code = "nothing-to-undo"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"nothing to undo in {folder}", hint="`kandil undo --list` shows what was changed elsewhere")
+        self.folder = folder
