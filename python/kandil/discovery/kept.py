@@ -90,7 +90,11 @@ def write(place: Path, url: str, page: Page, most_bytes: int) -> None:
 
 def _prune(folder: Path, most_bytes: int) -> None:
     """The oldest go."""
-    statuses = [(entry.stat(), entry.path) for entry in os.scandir(folder)]
+    statuses = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another has written there, and taken it away
+                statuses.append((entry.stat(), entry.path))
     for status, path in sorted(statuses, key=lambda one: one[0].st_mtime, reverse=True):
         most_bytes -= status.st_size
         if most_bytes < 0:
