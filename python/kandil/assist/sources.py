@@ -6,17 +6,17 @@ What is left out is told with its reason. git is asked, so that a .gitignore mea
 from __future__ import annotations
 
 import os
-import re
 import stat
-import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from kandil.assist import structure
-from kandil.errors import GitFailed
-from kandil.secret import looks_like_key
+from kandil.assist import diff, structure
+from kandil.assist.git import Git
+from kandil.assist.secret_scan import secret_line, secret_name
+from kandil.errors import NoRepository, RepositoriesMixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,14 +27,11 @@ _LONGEST_LINE: Final = 5_000
 """Longer ones are made by programs."""
 _GENERATED_MARKS: Final = ("@generated", "DO NOT EDIT")
 _MARKED_LINES: Final = 10
-_SECRET_NAMES: Final = re.compile(
-    r"\.env(\..*)?|\.netrc|\.npmrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|keystore|jks)",
-    re.IGNORECASE,
-)
-_PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_HUNK: Final = re.compile(rb"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-_QUIET: Final = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "--literal-pathspecs")
-"""Names as they are, and no monitor of the repository's choice is started."""
+_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+_IGNORED: Final = "named in .gitignore"
+_LARGE: Final = f"more than {LARGEST_BYTES:,} bytes"
+_LINK: Final = "a link"
+_REPOSITORY: Final = "a repository of its own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,50 +58,100 @@ class Skipped:
 class Sources:
     """What of a folder may be sent, and what may not."""
 
+    root: Path
+    """The folder that the names start from."""
     files: tuple[Source, ...]
     skipped: tuple[Skipped, ...]
+
+
+def rooted(paths: Sequence[str]) -> tuple[Path, list[str]]:
+    """The top of the repository that all `paths` are in, and the paths from there; of none, of the working directory.
+
+    Where there is no repository, it is the folder that holds them. Links to folders are followed.
+
+    Raises: GitFailed; RepositoriesMixed.
+    """
+    places = [_place(Path(path)) for path in paths or (".",)]
+    folders = dict.fromkeys(_folder(place) for place in places)
+    tops = dict.fromkeys(Git(folder).top() for folder in folders)
+    if len(tops) > 1:
+        raise RepositoriesMixed(*(top or "no repository" for top in list(tops)[:2]))
+    (top,) = tops
+    root = Path(os.path.commonpath(folders) if top is None else os.path.realpath(top))
+    return root, [os.path.relpath(place, root) for place in places] if paths else []
 
 
 def below(root: Path, paths: Sequence[str]) -> Sources:
     """The files below `paths`, which are below `root`. Raises: GitFailed."""
     with _listing(root) as git:
-        kept = git.names("ls-files", "-co", "--exclude-standard", "-z", "--", *paths)
+        listed = git.names("ls-files", "-co", "--exclude-standard", "-z", "--", *paths)
         ignored = set(git.names("ls-files", "-ci", "--exclude-standard", "-z", "--", *paths))
-    ignored |= {name for path in paths if os.path.lexists(root / path) and (name := _named(path)) and name not in kept}
-    # a folder that was named is nothing that could be sent itself
-    ignored = {name for name in ignored if not (root / name).is_dir()}
-    found: list[Source | Skipped] = [Skipped(name=name, reason="named in .gitignore") for name in sorted(ignored)]
-    found += [_read(root, name) for name in sorted(set(kept) - ignored) if os.path.lexists(root / name)]
-    return _sorted(found)
+        kept = {name.removesuffix("/") for name in listed} - ignored  # with it, it is a repository within this one
+        lost = {_named(path) for path in paths if os.path.lexists(root / path)} - _with_folders(kept | ignored)
+        ignored.update(_ignored(git, lost))
+    found: list[Source | Skipped] = [Skipped(name=name, reason=_IGNORED) for name in ignored]
+    found += [Skipped(name=name, reason="there is nothing in it that git would keep") for name in lost - ignored]
+    found += [_read(root, name) for name in kept if os.path.lexists(root / name)]
+    return _sorted(root, found)
 
 
 def changed(root: Path, paths: Sequence[str], revision: str | None) -> Sources:
-    """What changed since `revision`, as it is on disk; None: what is staged, as it is staged. Raises: GitFailed."""
-    git = _Git(root, ())
-    against = ("--cached",) if revision is None else ("--end-of-options", revision)
-    plain = ("diff", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", "--relative", "--diff-filter=AM")
+    """What changed since `revision`, as it is on disk; None: what is staged, as it is staged.
+
+    Of a range, `A..B` or `A...B`, what B has. `root` is the top of a repository.
+
+    Raises: GitFailed; NoRepository; RevisionUnknown.
+    """
+    git = Git(root)
+    if git.top() is None:
+        raise NoRepository(str(root))
+    against = ["--cached"] if revision is None else diff.revisions(git, revision)
+    on_disk = revision is not None and len(against) == 1
     ignored = set(git.names("ls-files", "-ci", "--exclude-standard", "-z", "--", *paths))
+    changes = diff.changes(git, against, paths)
+    kept = {} if on_disk else diff.contents(git, [one.object_id for one in changes if one.is_file], LARGEST_BYTES)
     found: list[Source | Skipped] = []
-    for name in git.names(*plain, "--name-only", "-z", *against, "--", *paths):
-        if name in ignored:
-            found.append(Skipped(name=name, reason="named in .gitignore"))
-            continue
-        hunks = _HUNK.findall(git.run(*plain, "-U0", *against, "--", name))
-        lines = frozenset(at for first, count in hunks for at in range(int(first), int(first) + int(count or 1)))
-        if revision is None:
-            link = git.run("ls-files", "-s", "-z", "--", name).startswith((b"120000", b"160000"))
-            content = git.run("show", f":./{name}")
-            one = Skipped(name=name, reason="a link") if link else _judged(name, content, lines)
+    for one in changes:
+        if one.name in ignored or not one.is_file:
+            found.append(Skipped(name=one.name, reason=_IGNORED if one.name in ignored else _no_file(one)))
+        elif on_disk:
+            found.append(_read(root, one.name, one.lines))
+        elif (content := kept.get(one.object_id)) is None:
+            found.append(Skipped(name=one.name, reason=_LARGE))
         else:
-            one = _read(root, name, lines)
-        found.append(one)
-    return _sorted(found)
+            found.append(_judged(one.name, content, one.lines))
+    return _sorted(root, found)
 
 
-def _sorted(found: Sequence[Source | Skipped]) -> Sources:
+def _place(path: Path) -> Path:
+    """Where it is. What is no folder may be a link itself."""
+    return Path(os.path.realpath(path)) if path.is_dir() else Path(os.path.realpath(path.parent), path.name)
+
+
+def _folder(place: Path) -> Path:
+    return next(folder for folder in (place, *place.parents) if folder.is_dir())
+
+
+def _ignored(git: Git, names: set[str]) -> list[str]:
+    asked = b"".join(b"./" + os.fsencode(name) + b"\0" for name in names)  # what begins with a colon is special
+    return [_named(name) for name in git.names("check-ignore", "-z", "--stdin", given=asked, empty=True)]
+
+
+def _with_folders(names: set[str]) -> set[str]:
+    return names | {".", *(str(folder) for name in names for folder in PurePosixPath(name).parents)}
+
+
+def _no_file(one: diff.Change) -> str:
+    if not one.is_merged:
+        return "it is not merged"
+    return _LINK if one.mode == diff.LINK else _REPOSITORY
+
+
+def _sorted(root: Path, found: Sequence[Source | Skipped]) -> Sources:
     return Sources(
-        files=tuple(one for one in found if isinstance(one, Source)),
-        skipped=tuple(one for one in found if isinstance(one, Skipped)),
+        root=root,
+        files=tuple(sorted((one for one in found if isinstance(one, Source)), key=lambda one: one.name)),
+        skipped=tuple(sorted((one for one in found if isinstance(one, Skipped)), key=lambda one: one.name)),
     )
 
 
@@ -115,8 +162,10 @@ def _named(path: str) -> str:
 def _read(root: Path, name: str, lines: frozenset[int] | None = None) -> Source | Skipped:
     path = root / name
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return Skipped(name=name, reason="no regular file")
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode):
+            reason = _LINK if stat.S_ISLNK(mode) else _REPOSITORY if stat.S_ISDIR(mode) else "no regular file"
+            return Skipped(name=name, reason=reason)
         if not path.resolve().is_relative_to(root.resolve()):
             return Skipped(name=name, reason="a link leads out of the folder")
         # between looking and opening it may have become a link, or a pipe
@@ -142,16 +191,17 @@ def _judged(name: str, content: bytes, changed: frozenset[int] | None) -> Source
 
 def _reason(name: str, content: bytes, text: str | None) -> str | None:  # noqa: PLR0911 - one a reason
     """Why it is not sent; None: it may be."""
-    if _SECRET_NAMES.fullmatch(name.rpartition("/")[2]):
+    if secret_name(name):
         return "its name is that of a file of secrets"
     if len(content) > LARGEST_BYTES:
-        return f"more than {LARGEST_BYTES:,} bytes"
+        return _LARGE
+    if content.startswith(_POINTER):
+        return "a pointer of Git LFS"
     if text is None or "\0" in text:
         return "no UTF-8 text"
     lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if looks_like_key(line) or _PRIVATE_KEY.search(line):
-            return f"line {number} looks like a key"
+    if (number := secret_line(lines)) is not None:
+        return f"line {number} looks like a key or a password"
     if any(len(line) > _LONGEST_LINE for line in lines):
         return f"generated: a line has more than {_LONGEST_LINE:,} characters"
     if any(mark in line for line in lines[:_MARKED_LINES] for mark in _GENERATED_MARKS):
@@ -159,45 +209,16 @@ def _reason(name: str, content: bytes, text: str | None) -> str | None:  # noqa:
     return None if text.strip() else "empty"
 
 
-class _Git:
-    def __init__(self, root: Path, more: Sequence[str]) -> None:
-        self._root, self._more = root, more
-
-    def run(self, *args: str) -> bytes:
-        """Raises: GitFailed."""
-        command = ["git", *_QUIET, *self._more, *args]
-        try:
-            done = subprocess.run(command, cwd=self._root, capture_output=True, check=False)  # noqa: S603 - git
-        except OSError as error:
-            raise GitFailed(args[0], error.strerror or str(error)) from error
-        if done.returncode:
-            raise GitFailed(args[0], done.stderr.decode(errors="replace").strip())
-        return done.stdout
-
-    def names(self, *args: str) -> list[str]:
-        return list(dict.fromkeys(os.fsdecode(name) for name in self.run(*args).split(b"\0") if name))
-
-
-class _listing:  # noqa: N801 - a context, as contextlib's are
-    """git in `root`; where that is in no repository, with an empty one that lies elsewhere."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._elsewhere: tempfile.TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> _Git:
-        git = _Git(self._root, ())
-        try:
-            git.run("rev-parse", "--show-toplevel")
-        except GitFailed:
-            self._elsewhere = tempfile.TemporaryDirectory()
-            git.run("init", "--quiet", "--bare", self._elsewhere.name)
-            return _Git(self._root, ("--git-dir", self._elsewhere.name, "--work-tree", "."))
-        return git
-
-    def __exit__(self, *_: object) -> None:
-        if self._elsewhere is not None:
-            self._elsewhere.cleanup()
+@contextmanager
+def _listing(root: Path) -> Iterator[Git]:
+    """Git in `root`; where that is in no repository, with an empty one that lies elsewhere."""
+    git = Git(root)
+    if git.top() is not None:
+        yield git
+        return
+    with tempfile.TemporaryDirectory() as elsewhere:
+        git.run("init", "--quiet", "--bare", "--template=", elsewhere)
+        yield Git(root, "--git-dir", elsewhere, "--work-tree", ".")
 
 
 def spans(name: str, lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int]]:

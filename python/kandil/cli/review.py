@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kandil.cli.assisting import model_options
-from kandil.cli.group import Settings, common_options
+from kandil.cli.group import GivenPath, Settings, common_options
 
 if TYPE_CHECKING:
     from kandil.assist.review import Plan, Review
     from kandil.assist.sources import Sources
     from kandil.cli.assisting import Work
-    from kandil.cli.review_report import Report
+    from kandil.cli.review_outcome import Outcome
     from kandil.serving import Place
 
 HELP = """Find defects in code: what a model says, shown where it really stands.
@@ -48,6 +50,7 @@ _LEVELS = ("info", "low", "medium", "high", "critical")
 @click.option("--max-findings", type=click.IntRange(1), metavar="N", help="Show the most severe ones alone.")
 @click.option("--baseline", metavar="FILE", help="Leave out findings that this file knows.")
 @click.option("--write-baseline", metavar="FILE", help="Write what was found to this file, as known.")
+@click.option("--sarif", type=GivenPath(), metavar="FILE", help="Write what was found as SARIF 2.1.0; - is stdout.")
 @click.option("--github", is_flag=True, help="Print annotations for GitHub's workflows.")
 @model_options
 @common_options
@@ -55,41 +58,75 @@ _LEVELS = ("info", "low", "medium", "high", "critical")
 def command(ctx: click.Context, /, *, paths: tuple[str, ...], **asked: Any) -> int:
     from kandil import config
     from kandil.cli.assisting import Work
-    from kandil.cli.review_report import Report, known, write_known
+    from kandil.cli.review_outcome import Outcome, known
+    from kandil.cli.review_report import Report
     from kandil.cli.run import run_async
-    from kandil.cli.target import check_target
 
     settings = ctx.find_object(Settings)
     assert settings is not None
+    _check(paths, asked, json=settings.json)
+    out = sys.stderr if asked["sarif"] == "-" else sys.stdout
+    report = Report(settings, out, github=asked["github"], quiet=asked["quiet"])
+    work = Work(asked, config.load(), report.say)
+    baseline = known(Path(asked["baseline"])) if asked["baseline"] else None
+    sources = _sources(paths, asked)
+    place, plan = run_async(partial(_planned, sources, work))
+    report.plan(plan, whole=asked["dry_run"])
+    if asked["dry_run"]:
+        report.dry_run(plan, place)
+        return 0
+    review, stopped = _reviewed(plan, place, work)
+    outcome = Outcome(
+        plan=plan, review=review, known=baseline, most=asked["max_findings"], interrupted=stopped is not None
+    )
+    code = outcome.exit_code(asked["fail_on"]) if stopped is None else stopped
+    try:
+        _write(asked, work, outcome, code)  # before the reader of standard output may be found to have gone
+    finally:
+        report.show(outcome)
+    return code
+
+
+def _check(paths: tuple[str, ...], asked: dict[str, Any], *, json: bool) -> None:
+    """Raises: UsageError; FileUnwritable."""
+    from kandil.cli.target import check_target
+
     if asked["staged"] and asked["revision"] is not None:
         raise click.UsageError("--staged and --diff are two things.")
     if not (paths or asked["staged"] or asked["revision"] is not None):
         raise click.UsageError("name a PATH, or say --diff or --staged.")
-    for name in ("write_baseline", "save"):
+    if json + asked["github"] + (asked["sarif"] == "-") > 1:
+        raise click.UsageError("of --json, --github and --sarif - one alone goes to stdout.")
+    for name in ("write_baseline", "save", "sarif"):
+        if asked[name] == "-" and name != "sarif":
+            raise click.UsageError(f"--{name.replace('_', '-')} needs a file.")
         if asked[name]:
             check_target(asked[name])
-    report = Report(settings, github=asked["github"], quiet=asked["quiet"], most=asked["max_findings"])
-    work = Work(asked, config.load(), report.say)
-    report.known = known(Path(asked["baseline"])) if asked["baseline"] else frozenset()
-    sources = _sources(paths, asked)
-    place, plan = run_async(partial(_planned, sources, work))
-    report.plan(plan)
-    if asked["dry_run"]:
-        report.dry_run(plan, place)
-        return 0
-    review = _reviewed(plan, place, work, report)
+
+
+def _write(asked: dict[str, Any], work: Work, outcome: Outcome, code: int) -> None:
+    """The files that were asked for; of a review that was stopped, the transcript alone. Raises: FileUnwritable."""
+    work.save("review", outcome.fields(), outcome.review.transcript)
+    if outcome.interrupted:
+        return  # what it has not come to would pass for sound
     if asked["write_baseline"]:
-        write_known(asked["write_baseline"], review)
-    return report.exit_code(review, asked["fail_on"])
+        outcome.write_known(asked["write_baseline"])
+    if asked["sarif"]:
+        from kandil.cli import review_sarif
+
+        review_sarif.write(asked["sarif"], outcome, code)
 
 
 def _sources(paths: tuple[str, ...], asked: dict[str, Any]) -> Sources:
-    """Raises: GitFailed, NoSuchPath."""
+    """Raises: GitFailed, NoSuchPath and others."""
     from kandil.assist import sources
-    from kandil.cli.assisting import root_and_paths
+    from kandil.errors import NoSuchPath
 
     of_diff = asked["staged"] or asked["revision"] is not None
-    root, below = root_and_paths(paths, gone=of_diff)
+    for path in paths:
+        if not (of_diff or os.path.lexists(path)):
+            raise NoSuchPath(path)
+    root, below = sources.rooted(paths)
     if of_diff:
         return sources.changed(root, below, None if asked["staged"] else asked["revision"])
     return sources.below(root, below)
@@ -102,8 +139,8 @@ async def _planned(sources: Sources, work: Work) -> tuple[Place, Plan]:
     return place, plan(sources, place.profile)
 
 
-def _reviewed(plan: Plan, place: Place, work: Work, report: Report) -> Review:
-    """What came of it, which has been shown, also where it was stopped."""
+def _reviewed(plan: Plan, place: Place, work: Work) -> tuple[Review, int | None]:
+    """What came of it, and where it was stopped the exit code for that."""
     from kandil.assist.review import Review
     from kandil.cli.run import interrupted_code, run_async, sole_error
 
@@ -113,11 +150,9 @@ def _reviewed(plan: Plan, place: Place, work: Work, report: Report) -> Review:
     except (click.Abort, BaseExceptionGroup) as error:
         sole = sole_error(error)
         if isinstance(sole, click.Abort):
-            work.save("review", report.show(plan, review, interrupted=True), review.transcript)
-            click.get_current_context().exit(interrupted_code(sole))
+            return review, interrupted_code(sole)
         raise
-    work.save("review", report.show(plan, review, interrupted=False), review.transcript)
-    return review
+    return review, None
 
 
 async def _review(plan: Plan, place: Place, work: Work, review: Review) -> None:

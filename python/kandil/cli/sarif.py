@@ -1,7 +1,8 @@
 """Findings as SARIF 2.1.0, which code hosts and security dashboards read.
 
-Every rule is listed with its help, whatever was found. A result is one finding, or a file that is not the expected one
-or could not be checked. Sources: OASIS, Static Analysis Results Interchange Format 2.1.0; RFC 3986 for the URIs.
+Every rule is listed with its help, whatever was found. Of a verification, a result is one finding, or a file that is
+not the expected one or could not be checked. Sources: OASIS, Static Analysis Results Interchange Format 2.1.0; RFC 3986
+for the URIs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from kandil.cli.escape import printable
 from kandil.cli.json_lines import as_json
 from kandil.cli.target import check_target, replace_file
 from kandil.cli.verify_text import expectation
+from kandil.secret import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: dict[Severity, str] = {"note": "note", "suspicious": "warning", "malformed": "error", "malicious": "error"}
 _ROOT = "%SRCROOT%"
-"""What SARIF's readers call the folder that relative URIs start from: here the working directory."""
+"""What SARIF's readers call the folder that relative URIs start from."""
 _OF_STATUS: dict[Status, tuple[str, str, str]] = {
     "mismatch": (
         "KG-DIGEST-MISMATCH",
@@ -50,18 +52,83 @@ _OF_STATUS: dict[Status, tuple[str, str, str]] = {
 """For what no GGUF rule says: id, one line, help."""
 
 
+class SarifLog:
+    """A log of one run, and where it is written. Raises FileUnwritable at the start where it cannot be.
+
+    Relative URIs start from `root`.
+    """
+
+    def __init__(self, target: str, rules: list[dict[str, Any]], root: str | os.PathLike[str] = ".") -> None:
+        check_target(target)
+        self._target, self._rules = target, rules
+        self._root = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
+        self._places = {rule["id"]: place for place, rule in enumerate(rules)}
+        self._results: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        path: str | os.PathLike[str],
+        rule: str,
+        level: str,
+        message: str,
+        *,
+        fingerprint: str,
+        region: dict[str, Any] | None,
+        **more: object,
+    ) -> None:
+        """One result, which is known again by its fingerprint. `more` are its own fields."""
+        place: dict[str, Any] = {"artifactLocation": self.location(path)}
+        if region is not None:
+            place["region"] = region
+        result: dict[str, object] = {
+            "ruleId": rule,
+            "level": level,
+            "message": {"text": message},
+            "locations": [{"physicalLocation": place}],
+            "partialFingerprints": {"kandilFinding/v1": fingerprint},
+            **more,
+        }
+        if rule in self._places:
+            result["ruleIndex"] = self._places[rule]
+        self._results.append(result)
+
+    def location(self, path: str | os.PathLike[str]) -> dict[str, str]:
+        """Relative to the root where the file is below it."""
+        absolute = os.path.abspath(os.fsencode(path))
+        below = absolute.removeprefix(self._root)
+        if below != absolute:
+            return {"uri": quote(below, safe="/"), "uriBaseId": _ROOT}
+        return {"uri": _absolute(absolute)}
+
+    def write(self, invocation: dict[str, object], **more: object) -> None:
+        """Writes the log; `more` are the run's own fields. Raises: FileUnwritable."""
+        from kandil import __version__
+
+        driver: dict[str, object] = {"name": "kandil", "semanticVersion": __version__, "rules": self._rules}
+        run = {
+            "tool": {"driver": driver},
+            **more,
+            "invocations": [invocation],
+            "originalUriBaseIds": {_ROOT: {"uri": _absolute(self._root)}},
+            "results": self._results,
+        }
+        text = redacted(as_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
+        if self._target == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            replace_file(self._target, text.encode())
+
+
 class SarifReport:
     """Told of every result; writes the log at the end. Raises FileUnwritable at the start where it cannot."""
 
     def __init__(self, target: str, *, strict: bool = False) -> None:
         from kandil import rules
 
-        check_target(target)
-        self._target = target
         self._strict = strict
-        self._rules = [_of_rule(rule) for rule in rules()] + [_descriptor(*texts) for texts in _OF_STATUS.values()]
-        self._places = {rule["id"]: place for place, rule in enumerate(self._rules)}
-        self._results: list[dict[str, Any]] = []
+        statuses = [descriptor(*texts) for texts in _OF_STATUS.values()]
+        self._log = SarifLog(target, [_of_rule(rule) for rule in rules()] + statuses)
 
     def result(self, result: FileResult) -> None:
         if result.status in _OF_STATUS:
@@ -75,7 +142,8 @@ class SarifReport:
         seen: Counter[str] = Counter()
         for one in findings:
             level = "error" if self._strict and one.severity == "suspicious" else _LEVELS[one.severity]
-            self._add(path, one.id, level, one.message, offset=one.offset, number=seen[one.id])
+            region = None if one.offset is None else {"byteOffset": one.offset}
+            self._add(path, one.id, level, one.message, number=seen[one.id], region=region)
             seen[one.id] += 1
 
     def end(self, summary: Summary) -> None:
@@ -86,12 +154,7 @@ class SarifReport:
 
     def write(self, exit_code: int) -> None:
         """Writes the log. Raises: FileUnwritable."""
-        text = as_json(self._log(exit_code)) + "\n"
-        if self._target == "-":
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        else:
-            replace_file(self._target, text.encode())
+        self._log.write({"executionSuccessful": True, "exitCode": exit_code})
 
     def _add(
         self,
@@ -100,48 +163,26 @@ class SarifReport:
         level: str,
         message: str,
         *,
-        offset: int | None = None,
         number: int = 0,
+        region: dict[str, Any] | None = None,
     ) -> None:
         """`number`: how many of the rule's findings in this file came before."""
-        place: dict[str, Any] = {"artifactLocation": _location(path)}
-        if offset is not None:
-            place["region"] = {"byteOffset": offset}
         # A finding keeps its fingerprint from run to run, wherever in the file it is by then.
-        identity = "\0".join((rule, place["artifactLocation"]["uri"], str(number)))
-        result: dict[str, object] = {
-            "ruleId": rule,
-            "level": level,
-            "message": {"text": message},
-            "locations": [{"physicalLocation": place}],
-            "partialFingerprints": {"kandilFinding/v1": sha256(identity.encode()).hexdigest()},
-        }
-        if rule in self._places:
-            result["ruleIndex"] = self._places[rule]
-        self._results.append(result)
-
-    def _log(self, exit_code: int) -> dict[str, object]:
-        from kandil import __version__
-
-        driver: dict[str, object] = {"name": "kandil", "semanticVersion": __version__, "rules": self._rules}
-        run = {
-            "tool": {"driver": driver},
-            "invocations": [{"executionSuccessful": True, "exitCode": exit_code}],
-            "originalUriBaseIds": {_ROOT: {"uri": _absolute(_here())}},
-            "results": self._results,
-        }
-        return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+        identity = "\0".join((rule, self._log.location(path)["uri"], str(number)))
+        mark = sha256(identity.encode()).hexdigest()
+        self._log.add(path, rule, level, message, fingerprint=mark, region=region)
 
 
 def _of_rule(rule: Rule) -> dict[str, Any]:
     text = f"{rule.explanation}\nReference: {rule.reference}\nWhat passes: {rule.false_positives}"
-    return _descriptor(rule.id, rule.summary, text) | {
+    return descriptor(rule.id, rule.summary, text) | {
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": {"severity": rule.severity},
     }
 
 
-def _descriptor(rule: str, summary: str, text: str) -> dict[str, Any]:
+def descriptor(rule: str, summary: str, text: str) -> dict[str, Any]:
+    """A rule as a log lists it: its id, a line, all that there is to say."""
     return {
         "id": rule,
         "shortDescription": {"text": summary},
@@ -149,17 +190,6 @@ def _descriptor(rule: str, summary: str, text: str) -> dict[str, Any]:
         "help": {"text": text},
         "defaultConfiguration": {"level": "error"},
     }
-
-
-def _location(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Relative to the working directory where the file is below it."""
-    absolute = os.path.abspath(os.fsencode(path))
-    below = absolute.removeprefix(_here())
-    return {"uri": quote(below, safe="/"), "uriBaseId": _ROOT} if below != absolute else {"uri": _absolute(absolute)}
-
-
-def _here() -> bytes:
-    return os.getcwdb().rstrip(b"/") + b"/"
 
 
 def _absolute(path: bytes) -> str:

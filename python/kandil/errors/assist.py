@@ -11,9 +11,43 @@ class GitFailed(KandilError):
     exit_code = 2
     code = "git-failed"
 
-    def __init__(self, command: str, reason: str) -> None:
-        super().__init__(f"git {command}: {reason}", hint="see that git is installed, and the revision and paths exist")
+    def __init__(self, command: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"git {command}: {reason}", hint=hint or "see that git is installed, and works here")
         self.command, self.reason = command, reason
+
+
+class NoRepository(KandilError):
+    """What has changed was asked for, and no repository knows."""
+
+    exit_code = 2
+    code = "no-repository"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"{folder} is in no git repository", hint="name files or folders, without --diff and --staged")
+        self.folder = folder
+
+
+class RepositoriesMixed(KandilError):
+    """The paths that were named are in more than one repository."""
+
+    exit_code = 2
+    code = "repositories-mixed"
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"what is named is in more than one repository: {one}, {other}", hint="name one at a time")
+        self.repositories = (one, other)
+
+
+class RevisionUnknown(KandilError):
+    """git knows no commit, and no two, of this name."""
+
+    exit_code = 2
+    code = "revision-unknown"
+
+    def __init__(self, revision: str, *, is_path: bool) -> None:
+        hint = f"it is a path: --diff HEAD {revision}" if is_path else "REV is a commit, a branch, a tag, or A..B"
+        super().__init__(f"{revision} is no revision", hint=hint)
+        self.revision = revision
 
 
 class NoSuchPath(KandilError):
@@ -79,3 +113,26 @@ class NothingToUndo(KandilError):
     def __init__(self, folder: str) -> None:
         super().__init__(f"nothing to undo in {folder}", hint="`kandil undo --list` shows what was changed elsewhere")
         self.folder = folder
+
+
+class NothingToSend(KandilError):
+    """Of what was named, no file may be sent."""
+
+    exit_code = 2
+    code = "nothing-to-send"
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing to send", hint="name files of code that .gitignore does not name")
+
+
+class CheckFailed(KandilError):
+    """The user's check ended with `check_exit_code`, and every file is what it was."""
+
+    code = "check-failed"
+
+    def __init__(self, check_exit_code: int) -> None:
+        super().__init__(
+            f"the check failed with exit code {check_exit_code}, and all files are what they were",
+            hint="--rounds shows the model more often what the check printed",
+        )
+        self.check_exit_code = check_exit_code
