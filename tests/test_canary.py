@@ -208,10 +208,15 @@ COMMANDS = {
     "model test": ["model test canary", "--debug model test canary --json"],
     "model update": ["model update --all --json"],
     "model use": ["model use canary"],
+    "refactor": [
+        "refactor rows.jsonl -m canary --goal shorter --yes",
+        "--debug refactor rows.jsonl -m canary --goal shorter --patch --json",
+    ],
     "review": ["review rows.jsonl -m canary", "--debug review rows.jsonl -m canary --json --dry-run"],
     "rules": ["rules KG-TPL-TRIGGER"],
     "setup": ["setup --answers answers.toml"],
     "sign": ["sign tiny.gguf --key none.pem"],
+    "undo": ["undo --list --json"],
     "verify": ["verify tiny.gguf --load"],
 }  # fmt: skip
 OK = raw.reply(

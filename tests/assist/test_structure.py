@@ -101,5 +101,5 @@ def test_the_definitions_around_a_line() -> None:
         "    def area(self):",
     ]
     assert structure.enclosing("a.py", lines, lines.index("class Shape:") + 1) == []
-    rust = "impl A {\n    fn f(&self) {\n        g();\n    }\n}\n".split("\n")
+    rust = ["impl A {", "    fn f(&self) {", "        g();", "    }", "}", ""]
     assert structure.enclosing("a.rs", rust, 3) == [1, 2]

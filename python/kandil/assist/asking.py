@@ -69,6 +69,8 @@ async def asking(
 ) -> AsyncGenerator[Asking]:
     """A model that is ready for `requests`, which say how much room it needs, and for others no longer.
 
+    What the transcript has already is paid from the budget.
+
     Raises: KandilError: of the model's server; BudgetUnknown.
     """
     largest = max(requests, key=estimate_input_tokens)
@@ -78,7 +80,7 @@ async def asking(
         if budget_usd is not None and target.pid is None and most_usd(largest, target.price) is None:
             raise BudgetUnknown(target.model)
         at_once = trio.CapacityLimiter(1 if target.pid is not None else concurrency)
-        budget = math.inf if budget_usd is None else budget_usd
+        budget = math.inf if budget_usd is None else budget_usd - transcript.spent_usd
         yield Asking(
             client,
             target,

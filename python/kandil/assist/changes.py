@@ -54,6 +54,11 @@ class Entry:
     changes: tuple[Change, ...]
     undone: bool = False
 
+    @property
+    def kept(self) -> Path:
+        """Where what the files had, and have, lies."""
+        return _root() / self.id
+
 
 def apply(folder: Path, changes: Sequence[Change], what: str) -> Entry:
     """All files have what `changes` say, and an entry keeps what they had.
@@ -72,7 +77,7 @@ def apply(folder: Path, changes: Sequence[Change], what: str) -> Entry:
         try:
             _write(entry, changes)
         except BaseException:
-            shutil.rmtree(_root() / entry.id, ignore_errors=True)
+            shutil.rmtree(entry.kept, ignore_errors=True)
             raise
         _forget_oldest()
     return entry
@@ -94,10 +99,10 @@ def undo(entry: Entry, *, whatever_they_are: bool = False) -> tuple[str, ...]:
             if (now := _content(entry.folder, change.path)) not in (change.before, change.after)
         ]
         if differ and not whatever_they_are:
-            raise FilesDiffer(tuple(path for _, path, _ in differ), str(_root() / entry.id))
+            raise FilesDiffer(tuple(path for _, path, _ in differ), str(entry.kept))
         for number, path, now in differ:
             if now is not None:
-                files.write(_root() / entry.id / f"{number}.found", now)
+                files.write(entry.kept / f"{number}.found", now)
                 found.append(path)
         for change in entry.changes:
             for name in _names(_place(entry.folder, change.path), entry):
@@ -106,7 +111,7 @@ def undo(entry: Entry, *, whatever_they_are: bool = False) -> tuple[str, ...]:
             Change(path=one.path, before=_content(entry.folder, one.path), after=one.before) for one in entry.changes
         ]
         _write(entry, [change for change in back if change.before != change.after])
-        files.write(_root() / entry.id / _GONE, b"")
+        files.write(entry.kept / _GONE, b"")
     return tuple(found)
 
 
@@ -162,7 +167,7 @@ def _place(folder: Path, path: str) -> Path:
 
 def _keep(entry: Entry) -> None:
     """The entry is on the disk, whole. Raises: FileUnwritable."""
-    kept = _root() / entry.id
+    kept = entry.kept
     for number, change in enumerate(entry.changes):
         for name, content in (("before", change.before), ("after", change.after)):
             if content is not None:

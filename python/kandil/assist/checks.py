@@ -32,6 +32,12 @@ def check(question: Question, request: Request, place: Place) -> None:
         _tells_no_key(question, request, place)
 
 
+def check_text(name: str, text: str, place: Place) -> None:
+    """A text that goes to somebody else has no key in it. Raises: SecretInPrompt."""
+    if place.elsewhere and (places := secrets((Part(name, text),))):
+        raise SecretInPrompt(places, place.profile.provider)
+
+
 def check_json(schema: Mapping[str, Any] | None, answer: Answer) -> None:
     """The whole answer is JSON of the schema, where there is one. Raises: ReplyNotJson, ReplyNotOfSchema."""
     if schema is None:

@@ -19,10 +19,12 @@ COMMANDS = {
     "doctor": "Check this machine and kandil's own files, and say what to mend.",
     "inspect": "Show what a GGUF file says of itself.",
     "model": "See what models there are, and which fit this machine.",
+    "refactor": "Change code towards a goal, with a diff first, and an undo.",
     "review": "Find defects in code, each shown where it stands.",
     "rules": "List and explain what is looked for in GGUF files.",
     "setup": "From nothing to a first answer, step by step.",
     "sign": "Sign a model file or folder.",
+    "undo": "Take back what kandil changed last.",
     "verify": "Check that model files are the published ones, and sound.",
 }
 """Every command, with its line in `kandil --help`; `kandil.cli.NAME` has the command as `command`."""
