@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from kandil import serving
-from kandil.completions import cost_usd, open_client
+from kandil.completions import cost_usd, holds_for_all, open_client
 from kandil.errors import BudgetSpent, BudgetUnknown, KandilError
 from kandil.providers import Usage, estimate_input_tokens
 
@@ -106,13 +106,18 @@ class Asking:
     ) -> None:
         self._client, self._target, self._context_tokens = client, target, context_tokens
         self._transcript, self._at_once, self._left_usd = transcript, at_once, budget_usd
+        self._refused: KandilError | None = None
 
     async def text(self, request: Request, about: str) -> str:
         """The answer. Waits while as many calls are under way as may be.
 
+        What would come of every call, as of a key that is not taken, is asked for no more once it has come.
+
         Raises: BudgetSpent: it might cost more than is left; KandilError.
         """
         async with self._at_once:
+            if self._refused is not None:
+                raise self._refused
             most = most_usd(request, self._target.price) or 0.0
             if most > self._left_usd:
                 raise BudgetSpent
@@ -131,6 +136,7 @@ class Asking:
                 return answer.text
         except KandilError as failed:
             error = failed.message
+            self._refused = failed if holds_for_all(failed) else self._refused
             raise
         finally:
             if cost is not None:

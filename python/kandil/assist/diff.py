@@ -18,7 +18,7 @@ LINK: Final = "120000"
 _REPOSITORY: Final = "160000"
 """git's modes of what is no file."""
 _FORMAT: Final = (
-    *("--raw", "-p", "-U0", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--diff-filter=d"),
+    *("--raw", "-p", "-U0", "-z", "--no-abbrev", "--find-renames", "--no-relative", "--diff-filter=d"),
     *("--no-ext-diff", "--no-textconv", "--no-color", "--inter-hunk-context=0"),
     *("--ignore-submodules=dirty", "--submodule=short"),
 )
@@ -52,14 +52,16 @@ class Change:
 def changes(git: Git, against: Sequence[str], paths: Sequence[str]) -> list[Change]:
     """What differs from, or between, these revisions, or with ``--cached`` what is staged. Raises: GitFailed."""
     raw, _, patch = git.run("diff", *_FORMAT, *against, "--", *paths).partition(b"\0\0")
-    words = [word for word in raw.split(b"\0") if word]
+    words = iter([os.fsdecode(word) for word in raw.split(b"\0") if word])
     sections = iter(_SECTION.split(patch)[1:])
     made = []
-    for facts, name in zip(words[::2], words[1::2], strict=True):
-        _, mode, _, object_id, kind = facts.decode().split(" ")
+    for facts in words:
+        _, mode, _, object_id, kind = facts.split(" ")
+        name = next(words)
+        if kind.startswith("R"):
+            name = next(words)  # the old one came first
         lines = _lines([next(sections, b"") for _ in range(_SECTIONS.get(kind, 1))])
-        named = os.fsdecode(name)
-        made.append(Change(name=named, mode=mode, object_id=object_id, is_merged=kind != "U", lines=lines))
+        made.append(Change(name=name, mode=mode, object_id=object_id, is_merged=kind != "U", lines=lines))
     return made
 
 
@@ -98,9 +100,10 @@ def contents(git: Git, objects: Iterable[str], largest_bytes: int) -> dict[str, 
 
 
 def _commit(git: Git, revision: str) -> str:
-    """Its name; empty: it is none."""
+    """Its name; empty: it is none, or a range."""
     named = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", empty=True)
-    return named.decode().strip()
+    words = named.decode().split()
+    return words[0] if len(words) == 1 else ""
 
 
 def _lines(sections: Sequence[bytes]) -> frozenset[int] | None:

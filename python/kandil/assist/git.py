@@ -7,6 +7,7 @@ system monitors, hooks, filters and drivers of differences, transports of missin
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from functools import cached_property
@@ -32,7 +33,7 @@ _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 _NO_REPOSITORY: Final = "not a git repository (or any"
-_OWNER: Final = "dubious ownership"
+_OWNER: Final = re.compile(r"dubious ownership in repository at ('.*')")
 
 
 class Git:
@@ -105,5 +106,6 @@ class Git:
 
 def _failed(command: str, said: str) -> GitFailed:
     reason = said.strip().split("\n", maxsplit=1)[0].removeprefix("fatal: ").removeprefix("error: ")
-    advice = "if you trust whose it is: git config --global --add safe.directory FOLDER"
-    return GitFailed(command, reason, hint=advice if _OWNER in reason else None)
+    owned = _OWNER.search(reason)
+    hint = f"if you trust its owner: git config --global --add safe.directory {owned[1]}" if owned else None
+    return GitFailed(command, reason, hint=hint)

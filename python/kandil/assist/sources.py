@@ -221,13 +221,16 @@ def _listing(root: Path) -> Iterator[Git]:
         yield Git(root, "--git-dir", elsewhere, "--work-tree", ".")
 
 
-def spans(name: str, lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int]]:
+def spans(name: str, lines: Sequence[str], most_characters: int, *, beside: int = 0) -> Iterator[tuple[int, int]]:
     """First and last line, from 1, of parts that have at most so many characters, a line more at worst.
+
+    `beside`: how many are shown beside each line.
 
     A part ends where least is torn, best behind an empty line: between definitions where the language is known, else
     before the line that stands farthest left.
     """
-    if sum(len(line) + 1 for line in lines) <= most_characters:
+    sizes = [len(line) + 1 + beside for line in lines]
+    if sum(sizes) <= most_characters:
         yield 1, len(lines)
         return
     depths = structure.depths(name, lines) or [_indentation(line) for line in lines]
@@ -235,7 +238,7 @@ def spans(name: str, lines: Sequence[str], most_characters: int) -> Iterator[tup
     while first < len(lines):
         end = first
         room = most_characters
-        while end < len(lines) and (room := room - len(lines[end]) - 1) >= 0:
+        while end < len(lines) and (room := room - sizes[end]) >= 0:
             end += 1
         end = max(end, first + 1)
         if end < len(lines):

@@ -5,37 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from kandil.completions import holds_for_all
 from kandil.errors import (
-    AddressRefused,
     ContextExceeded,
-    HostNotFound,
     KandilError,
-    KeyRejected,
-    KeyUnsendable,
-    ModelNotOffered,
-    PermissionDenied,
     ProviderRefused,
-    ProxyFailed,
-    QuotaExhausted,
     RateLimited,
-    RedirectRefused,
     ReplyTooLarge,
     RequestInvalid,
-    TlsFailed,
-    UrlUnusable,
 )
 from kandil.limits import health
 
 if TYPE_CHECKING:
     from kandil.limits import Bucket
 
-_FOR_ALL: Final = (
-    AddressRefused, KeyRejected, KeyUnsendable, ModelNotOffered, PermissionDenied, ProxyFailed, QuotaExhausted,
-    RedirectRefused, UrlUnusable,
-)  # fmt: skip
-"""What would come of every other row, too: none of them has failed for its own reasons."""
 _ITS_OWN: Final = (ContextExceeded, ReplyTooLarge, RequestInvalid)
-_PASSING_TLS: Final = ("closed", "handshake")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +44,9 @@ def decide(error: KandilError, bucket: Bucket, *, retry_limited: bool) -> Decisi
         floor = bucket.pause_seconds(error.retry_after_seconds)
         verdict: Literal["retry", "fail"] = "retry" if retry_limited else "fail"
         return Decision(verdict=verdict, health=state, floor_seconds=floor, error=error)
-    if _is_for_all(error):
+    if holds_for_all(error):
         return Decision(verdict="stop", health=state, error=error)
     if isinstance(error, _ITS_OWN) or (isinstance(error, ProviderRefused) and not error.retryable):
         return Decision(verdict="fail", health=state, error=error)
     asked = getattr(error, "retry_after_seconds", None)
     return Decision(verdict="retry", health=state, wait_seconds=asked or 0, floor_seconds=asked, error=error)
-
-
-def _is_for_all(error: KandilError) -> bool:
-    if isinstance(error, TlsFailed):
-        return error.fault not in _PASSING_TLS
-    if isinstance(error, HostNotFound):
-        return not error.temporary
-    return isinstance(error, _FOR_ALL)

@@ -7,6 +7,7 @@ it comes.
 from kandil.completions.answer import Answer
 from kandil.completions.client import Client, open_client
 from kandil.completions.cost import cost_usd
+from kandil.completions.refusals import holds_for_all
 from kandil.completions.target import Target, secret_for
 
-__all__ = ["Answer", "Client", "Target", "cost_usd", "open_client", "secret_for"]
+__all__ = ["Answer", "Client", "Target", "cost_usd", "holds_for_all", "open_client", "secret_for"]

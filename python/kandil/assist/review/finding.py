@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +20,10 @@ _NEAR_LINES: Final = 30
 """Farther from where a model says, the same words are something else."""
 _TELLING: Final = 4
 """Letters and digits; with fewer, as of ``}``, a quote says nothing of a place."""
+_PART_TELLING: Final = 8
+"""As much as a part of a line must have."""
+_NUMBERED: Final = re.compile(r"^[ \t]*\d+\|", re.MULTILINE)
+"""What stands before a line where it is shown, and what some models quote with it."""
 _TEXT: Final = {"type": "string", "maxLength": 4000}
 _LINE: Final = {"type": "integer", "minimum": 1}
 _FIELDS: Final[dict[str, Any]] = {
@@ -68,7 +73,7 @@ def anchored(said: Mapping[str, Any], source: Source, first: int, last: int) -> 
 
     `said` is of `SCHEMA`.
     """
-    quoted = [line.strip() for line in said["quote"].strip().split("\n")]
+    quoted = [line.strip() for line in _NUMBERED.sub("", said["quote"].strip()).split("\n")]
     start = _place(quoted, source.lines, said["start_line"], range(first, last - len(quoted) + 2))
     if start is None:
         return None
@@ -88,14 +93,27 @@ def anchored(said: Mapping[str, Any], source: Source, first: int, last: int) -> 
 
 
 def _place(quoted: Sequence[str], lines: Sequence[str], said: int, starts: range) -> int | None:
-    """The nearest line to `said` at which the quote begins."""
-    if not any(quoted):
-        return None
-    telling = sum(character.isalnum() for line in quoted for character in line) >= _TELLING
-    reach = _NEAR_LINES if telling else 0
-    near = (at for at in range(said - reach, said + reach + 1) if at in starts)
-    matching = (at for at in near if all(lines[at - 1 + by].strip() == line for by, line in enumerate(quoted)))
-    return min(matching, key=lambda at: abs(at - said), default=None)
+    """The nearest line to `said` at which the quote begins: of whole lines, else of parts of lines."""
+    letters = sum(character.isalnum() for line in quoted for character in line)
+    reach = _NEAR_LINES if letters >= _TELLING else 0
+    near = sorted((at for at in range(said - reach, said + reach + 1) if at in starts), key=lambda at: abs(at - said))
+    for matches in (_whole, _part) if letters >= _PART_TELLING else (_whole,):
+        for at in near:
+            if any(quoted) and matches(quoted, [line.strip() for line in lines[at - 1 : at - 1 + len(quoted)]]):
+                return at
+    return None
+
+
+def _whole(quoted: Sequence[str], lines: Sequence[str]) -> bool:
+    return quoted == lines
+
+
+def _part(quoted: Sequence[str], lines: Sequence[str]) -> bool:
+    """The quote begins within its first line, and ends within its last."""
+    if len(quoted) == 1:
+        return quoted[0] in lines[0]
+    within = lines[0].endswith(quoted[0]) and lines[-1].startswith(quoted[-1])
+    return within and quoted[1:-1] == lines[1:-1]
 
 
 def fingerprints(findings: Iterable[Finding]) -> list[str]:
@@ -108,6 +126,6 @@ def fingerprints(findings: Iterable[Finding]) -> list[str]:
     for one in findings:
         words = "\n".join(line.strip() for line in one.quote.split("\n"))
         identity = f"{one.path}\0{one.category}\0{words}"
-        made.append(sha256(f"{identity}\0{seen[identity]}".encode()).hexdigest())
+        made.append(sha256(f"{identity}\0{seen[identity]}".encode(errors="surrogateescape")).hexdigest())
         seen[identity] += 1
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 2
 """An answer that is no JSON of the schema is asked for again, once."""
-_FENCED: Final = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 _NO_JSON: Final = "the answer is no JSON of the schema"
 
 
@@ -75,8 +73,7 @@ async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review
 async def _said(chunk: Chunk, schema: JsonSchema, asking: Asking) -> dict[str, Any] | None:
     for _ in range(_ATTEMPTS):
         text = await asking.text(chunk.request, f"{chunk.source.name}:{chunk.first}-{chunk.last}")
-        if match := _FENCED.fullmatch(text):
-            text = match[1]
+        text = text[text.find("{") : text.rfind("}") + 1]  # without a fence, and words before and after
         try:
             said: dict[str, Any] = json.loads(text)
         except (ValueError, RecursionError):
