@@ -53,14 +53,18 @@ def changes(git: Git, against: Sequence[str], paths: Sequence[str]) -> list[Chan
     """What differs from, or between, these revisions, or with ``--cached`` what is staged. Raises: GitFailed."""
     raw, _, patch = git.run("diff", *_FORMAT, *against, "--", *paths).partition(b"\0\0")
     words = iter([os.fsdecode(word) for word in raw.split(b"\0") if word])
-    sections = iter(_SECTION.split(patch)[1:])
-    made = []
+    listed = []
     for facts in words:
         _, mode, _, object_id, kind = facts.split(" ")
-        name = next(words)
-        if kind.startswith("R"):
-            name = next(words)  # the old one came first
-        lines = _lines([next(sections, b"") for _ in range(_SECTIONS.get(kind, 1))])
+        names = [next(words) for _ in range(2 if kind.startswith("R") else 1)]  # where it was before comes first
+        listed.append((mode, object_id, kind, names[-1]))
+    sections = _SECTION.split(patch)[1:]
+    if len(sections) != sum(_SECTIONS.get(kind, 1) for _, _, kind, _ in listed):
+        raise GitFailed("diff", "it compares other files than it lists", hint="is somebody writing to them? ask again")
+    made, at = [], 0
+    for mode, object_id, kind, name in listed:
+        at += _SECTIONS.get(kind, 1)
+        lines = None if kind == "U" else _lines(sections[at - 1])  # of two, the last has what is there now
         made.append(Change(name=name, mode=mode, object_id=object_id, is_merged=kind != "U", lines=lines))
     return made
 
@@ -106,9 +110,8 @@ def _commit(git: Git, revision: str) -> str:
     return words[0] if len(words) == 1 else ""
 
 
-def _lines(sections: Sequence[bytes]) -> frozenset[int] | None:
-    """Of a file whose kind changed, the last section has what is there now."""
-    if not sections or _BINARY.search(sections[-1]):
+def _lines(section: bytes) -> frozenset[int] | None:
+    if _BINARY.search(section):
         return None
-    hunks = _HUNK.findall(sections[-1])
+    hunks = _HUNK.findall(section)
     return frozenset(at for first, count in hunks for at in range(int(first), int(first) + int(count or 1)))

@@ -1,7 +1,7 @@
 """git, asked about a folder that may be anybody's: no program that a repository names is started.
 
-Nothing is written to the repository, and nothing is fetched into it. What git runs by itself, after its manual: file
-system monitors, hooks, filters and drivers of differences, transports of missing objects.
+Nothing is fetched into it, and nothing written but git's own record of files that it has looked at. What git runs by
+itself, after its manual: file system monitors, hooks, filters, drivers of differences, transports of missing objects.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from kandil.errors import GitFailed
+from kandil.errors import GitFailed, GitMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,13 +23,12 @@ _SETTINGS: Final = (
     "core.fsmonitor=false",
     f"core.hooksPath={os.devnull}",
     "core.bigFileThreshold=1m",
-    "diff.autoRefreshIndex=false",
+    "diff.autoRefreshIndex=true",  # else what was only touched is listed as changed
 )
 _ENVIRONMENT: Final = {
     "LC_ALL": "C",
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
 }
 _NO_REPOSITORY: Final = "not a git repository (or any"
@@ -45,7 +44,7 @@ class Git:
     def run(self, *args: str, given: bytes = b"", empty: bool = False) -> bytes:
         """What it prints, with `given` on its standard input; with `empty`, to exit with 1 says that there is nothing.
 
-        Raises: GitFailed.
+        Raises: GitFailed; GitMissing.
         """
         return self._run(self._filters, args, given, empty=empty)
 
@@ -97,8 +96,9 @@ class Git:
                 command, cwd=self._folder, input=given, capture_output=True, check=False, env=os.environ | _ENVIRONMENT
             )
         except OSError as error:
-            missing = shutil.which("git") is None
-            raise GitFailed(args[0], "it is not installed" if missing else error.strerror or str(error)) from error
+            if shutil.which("git") is None:
+                raise GitMissing from error
+            raise GitFailed(args[0], error.strerror or str(error)) from error
         if done.returncode not in (0, int(empty)):
             raise _failed(args[0], done.stderr.decode(errors="replace"))
         return done.stdout

@@ -14,10 +14,11 @@ from kandil.cli.assisting import model_options
 from kandil.cli.group import GivenPath, Settings, common_options
 
 if TYPE_CHECKING:
-    from kandil.assist.review import Plan, Review
+    from kandil.assist.review import Plan
     from kandil.assist.sources import Sources
     from kandil.cli.assisting import Work
     from kandil.cli.review_outcome import Outcome
+    from kandil.cli.review_report import Report
     from kandil.serving import Place
 
 HELP = """Find defects in code: what a model says, shown where it really stands.
@@ -43,7 +44,7 @@ _LEVELS = ("info", "low", "medium", "high", "critical")
 
 
 @click.command("review", help=HELP, short_help="Find defects in code.")
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=GivenPath(), metavar="[PATH]...")
 @click.option("--diff", "revision", is_flag=False, flag_value="HEAD", metavar="[REV]", help="What changed since REV.")
 @click.option("--staged", is_flag=True, help="What is staged.")
 @click.option("--fail-on", type=click.Choice(_LEVELS), help="Exit 11 where a finding is so severe.")
@@ -57,6 +58,7 @@ _LEVELS = ("info", "low", "medium", "high", "critical")
 @click.pass_context
 def command(ctx: click.Context, /, *, paths: tuple[str, ...], **asked: Any) -> int:
     from kandil import config
+    from kandil.assist.review import Review
     from kandil.cli.assisting import Work
     from kandil.cli.review_outcome import Outcome, known
     from kandil.cli.review_report import Report
@@ -75,13 +77,11 @@ def command(ctx: click.Context, /, *, paths: tuple[str, ...], **asked: Any) -> i
     if asked["dry_run"]:
         report.dry_run(plan, place)
         return 0
-    review, stopped = _reviewed(plan, place, work)
-    outcome = Outcome(
-        plan=plan, review=review, known=baseline, most=asked["max_findings"], interrupted=stopped is not None
-    )
+    outcome = Outcome(plan=plan, review=Review(), known=baseline, most=asked["max_findings"])
+    stopped = _stopped(outcome, place, work, report)
     code = outcome.exit_code(asked["fail_on"]) if stopped is None else stopped
     try:
-        _write(asked, work, outcome, code)  # before the reader of standard output may be found to have gone
+        _write(asked, work, outcome, code)  # before standard output's reader may be found to have gone
     finally:
         report.show(outcome)
     return code
@@ -139,25 +139,26 @@ async def _planned(sources: Sources, work: Work) -> tuple[Place, Plan]:
     return place, plan(sources, place.profile)
 
 
-def _reviewed(plan: Plan, place: Place, work: Work) -> tuple[Review, int | None]:
-    """What came of it, and where it was stopped the exit code for that."""
-    from kandil.assist.review import Review
+def _stopped(outcome: Outcome, place: Place, work: Work, report: Report) -> int | None:
+    """The exit code where the user has stopped it; None: it has come to its end. Raises: KandilError."""
     from kandil.cli.run import interrupted_code, run_async, sole_error
+    from kandil.errors import KandilError
 
-    review = Review()
     try:
-        run_async(partial(_review, plan, place, work, review))
-    except (click.Abort, BaseExceptionGroup) as error:
+        run_async(partial(_review, outcome, place, work, report))
+    except (click.Abort, KandilError, BaseExceptionGroup) as error:
         sole = sole_error(error)
         if isinstance(sole, click.Abort):
-            return review, interrupted_code(sole)
+            return interrupted_code(sole)
+        work.save("review", outcome.fields(), outcome.review.transcript)
         raise
-    return review, None
+    return None
 
 
-async def _review(plan: Plan, place: Place, work: Work, review: Review) -> None:
+async def _review(outcome: Outcome, place: Place, work: Work, report: Report) -> None:
     from kandil.assist.review import run
 
+    plan, review = outcome.plan, outcome.review
     if plan.chunks:
         async with work.asking([chunk.request for chunk in plan.chunks], place, review.transcript) as asking:
-            await run(plan, asking, review)
+            await run(plan, asking, review, partial(report.progress, outcome))

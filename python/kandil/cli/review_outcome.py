@@ -30,7 +30,11 @@ class Outcome:
     review: Review
     known: frozenset[str] | None
     most: int | None
-    interrupted: bool
+
+    @property
+    def interrupted(self) -> bool:
+        """Some parts were not come to."""
+        return self.review.reviewed + len(self.review.failed) < len(self.plan.chunks)
 
     @cached_property
     def found(self) -> list[Marked]:

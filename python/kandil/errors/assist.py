@@ -6,14 +6,24 @@ from kandil.errors.root import KandilError
 
 
 class GitFailed(KandilError):
-    """git, which knows what of a folder is kept, is not there or refuses: `reason`."""
+    """git, which knows what of a folder is kept, refuses: `reason`."""
 
     exit_code = 2
     code = "git-failed"
 
     def __init__(self, command: str, reason: str, *, hint: str | None = None) -> None:
-        super().__init__(f"git {command}: {reason}", hint=hint or "see that git is installed, and works here")
+        super().__init__(f"git {command}: {reason}", hint=hint or "see that git works here")
         self.command, self.reason = command, reason
+
+
+class GitMissing(KandilError):
+    """git is not installed, or not on the PATH."""
+
+    exit_code = 2
+    code = "git-missing"
+
+    def __init__(self) -> None:
+        super().__init__("git is not installed", hint="install it: it knows what .gitignore means, and what changed")
 
 
 class NoRepository(KandilError):

@@ -14,6 +14,8 @@ from kandil.assist.review.finding import SCHEMA, Finding, anchored
 from kandil.errors import KandilError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kandil._core import JsonSchema
     from kandil.assist.asking import Asking
     from kandil.assist.review.plan import Chunk, Plan
@@ -38,21 +40,21 @@ class Review:
     """The first that a call ended with."""
 
 
-async def run(plan: Plan, asking: Asking, review: Review) -> None:
-    """Fills `review`, which holds what has come whenever this is cancelled.
+async def run(plan: Plan, asking: Asking, review: Review, progress: Callable[[], None]) -> None:
+    """Fills `review`, which holds what has come whenever this is cancelled; `progress` is told of each part.
 
     Raises: KandilError where no part could be asked at all.
     """
     schema = compiled(SCHEMA)
     async with trio.open_nursery() as nursery:
         for chunk in plan.chunks:
-            nursery.start_soon(_part, chunk, schema, asking, review)
+            nursery.start_soon(_part, chunk, schema, asking, review, progress)
     review.findings.sort(key=lambda one: (one.path, one.start_line))
     if not review.reviewed and review.error is not None:
         raise review.error
 
 
-async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review) -> None:
+async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review, progress: Callable[[], None]) -> None:
     try:
         said, why = await _said(chunk, schema, asking), _NO_JSON
     except KandilError as error:
@@ -60,9 +62,14 @@ async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review
         said, why = None, error.message
     if said is None:
         review.failed.append((chunk, why))
-        return
+    else:
+        _take(said["findings"], chunk, review)
+    progress()
+
+
+def _take(findings: list[dict[str, Any]], chunk: Chunk, review: Review) -> None:
     review.reviewed += 1
-    for one in said["findings"]:
+    for one in findings:
         finding = anchored(one, chunk.source, chunk.first, chunk.last)
         if finding is None:
             review.unanchored += 1
