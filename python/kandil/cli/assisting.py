@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,7 @@ import click
 from kandil.cli.naming import naming_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from kandil.assist.asking import Asking, Transcript
     from kandil.config import Config
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kandil.profiles import Profile
     from kandil.providers import Request
     from kandil.serving import Place
+
+
+_FRAME_SECONDS = 0.2
 
 
 def model_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -89,22 +92,47 @@ class Work:
             name = chosen.name
         return await serving.place(self._named(name), self.settings, self.say)
 
-    def asking(
-        self, requests: Sequence[Request], place: Place, transcript: Transcript
-    ) -> AbstractAsyncContextManager[Asking]:
-        """See `kandil.assist.asking`."""
-        from kandil.assist.asking import asking
+    @asynccontextmanager
+    async def asking(self, requests: Sequence[Request], place: Place, transcript: Transcript) -> AsyncGenerator[Asking]:
+        """See `kandil.assist.asking`. How far it is moves in a line of standard error."""
+        import trio
 
-        return asking(
-            requests,
-            place,
-            self.settings,
-            transcript,
-            keys=self._keys(),
-            concurrency=self.asked["concurrency"],
-            budget_usd=self.asked["budget"],
-            notice=self.say,
-        )
+        from kandil.assist.asking import asking
+        from kandil.cli.terminal import MovingLine
+
+        line = MovingLine(quiet=self.asked["quiet"])
+
+        def notice(text: str) -> None:
+            line.wipe()
+            self.say(text)
+
+        async def move() -> None:
+            begun, before = trio.current_time(), len(transcript.calls)
+            while True:
+                await trio.sleep(_FRAME_SECONDS)
+                spent = f", ${transcript.spent_usd:,.4f}" if transcript.spent_usd else ""
+                answers = len(transcript.calls) - before
+                line.draw(f"{answers} of {len(requests)} answers, {trio.current_time() - begun:.0f} s{spent}")
+
+        try:
+            async with (
+                asking(
+                    requests,
+                    place,
+                    self.settings,
+                    transcript,
+                    keys=self._keys(),
+                    concurrency=self.asked["concurrency"],
+                    budget_usd=self.asked["budget"],
+                    notice=notice,
+                ) as opened,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(move)
+                yield opened
+                nursery.cancel_scope.cancel()
+        finally:
+            line.wipe()
 
     def save(self, name: str, fields: Mapping[str, Any], transcript: Transcript) -> None:
         """Writes what came of it and each call, where a file was named. Raises: FileUnwritable."""

@@ -60,6 +60,7 @@ class Report:
         for part in plan.parts:
             print(f"{estimate_input_tokens(part.request):>9,} tokens  {printable(', '.join(part.names))}")
         price = "its price is not known" if cost is None else f"${cost:,.4f} at most, were nothing asked twice"
+        price = "it runs here" if place.located is not None else price
         print(f"{len(requests):,} requests, {plan.input_tokens:,} tokens, {price}")
 
     def failed(self, refactoring: Refactoring) -> None:

@@ -44,6 +44,28 @@ def wrapped(text: str, indent: int) -> str:
     return ("" if beside else start) + start.join(lines)
 
 
+class MovingLine:
+    """A line of standard error that changes, where a person watches; else nothing."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._on = not quiet and is_terminal(sys.stderr)
+        self._drawn = False
+
+    def draw(self, text: str) -> None:
+        """`text` is printable."""
+        if self._on:
+            import shutil
+
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
+            self._drawn = True
+
+    def wipe(self) -> None:
+        if self._drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._drawn = False
+
+
 class Paint:
     """Writes text in a colour where the stream shows colours; NO_COLOR, FORCE_COLOR and TERM=dumb are obeyed."""
 

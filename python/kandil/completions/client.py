@@ -187,7 +187,12 @@ class Client:
         return isinstance(error, (ConnectTimeout, ConnectFailed, ConnectionLost))
 
     async def _wait(self, error: KandilError, attempt: int) -> None:
-        """With full jitter, so that those who failed together do not come back together."""
+        """With full jitter, so that those who failed together do not come back together.
+
+        A connection that was kept open, and closed meanwhile, is no failure: another is opened at once.
+        """
+        if attempt == 1 and isinstance(error, ConnectionLost) and error.reused:
+            return
         self._notice(f"{error.message.removesuffix('.')}; trying again ({attempt + 1} of {ATTEMPTS})")
         if not isinstance(error, RateLimited):  # for whom the next reservation waits
             jitter = random.uniform(0, FIRST_WAIT_SECONDS * 2**attempt)  # noqa: S311 - nobody guesses it

@@ -183,15 +183,18 @@ class ProxyFailed(NotConnected):
 
 
 class ConnectionLost(NetworkError):
-    """The connection ended before a reply: whether the server has done what was asked is not known."""
+    """The connection ended before a reply: whether the server has done what was asked is not known.
+
+    `reused`: it had brought a reply before, and was most likely closed for having been idle.
+    """
 
     code = "connection-lost"
 
-    def __init__(self, host: str, how: Literal["reset", "closed"], *, reason: str = "") -> None:
+    def __init__(self, host: str, how: Literal["reset", "closed"], *, reason: str = "", reused: bool = False) -> None:
         said = "reset" if how == "reset" else "closed"
         detail = f" ({reason})" if reason else ""
         super().__init__(host, f"{host}: the connection was {said} before a reply{detail}", hint="try again")
-        self.how, self.reason = how, reason
+        self.how, self.reason, self.reused = how, reason, reused
 
 
 class SendTimeout(NetworkError):

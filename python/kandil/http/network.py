@@ -195,7 +195,8 @@ class Connection(httpcore2.AsyncNetworkStream):
 
     def _lost(self, how: Literal["reset", "closed"], reason: str = "") -> ConnectionLost:
         self.ended = True
-        return ConnectionLost(self.host, how, reason=reason)
+        reused = self.opening is None and not self.exchange.in_body
+        return ConnectionLost(self.host, how, reason=reason, reused=reused)
 
     def _read_by(self, wait_seconds: float) -> float:
         exchange = self.exchange
