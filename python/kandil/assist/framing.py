@@ -25,13 +25,14 @@ def framed(title: str, text: str) -> str:
 
 def output_tokens(profile: Profile, most: int) -> int:
     """The longest answer: what the model can, and no more than half of its context."""
-    return min(most, profile.max_output_tokens or most, _window(profile) // 2)
+    return min(most, profile.max_output_tokens or most, window_tokens(profile) // 2)
 
 
 def room_characters(profile: Profile, *taken_tokens: int) -> int:
     """How much text fits beside so many tokens; may be none."""
-    return max(_window(profile) - sum(taken_tokens), 0) * _CHARACTERS_PER_TOKEN
+    return max(window_tokens(profile) - sum(taken_tokens), 0) * _CHARACTERS_PER_TOKEN
 
 
-def _window(profile: Profile) -> int:
+def window_tokens(profile: Profile) -> int:
+    """How much a model takes, question and answer together."""
     return min((one for one in (profile.context_window, profile.max_input_tokens) if one), default=_USUAL_WINDOW)

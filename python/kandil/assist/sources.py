@@ -83,7 +83,7 @@ def rooted(paths: Sequence[str]) -> tuple[Path, list[str]]:
 
 def below(root: Path, paths: Sequence[str]) -> Sources:
     """The files below `paths`, which are below `root`. Raises: GitFailed."""
-    with _listing(root) as git:
+    with listing(root) as git:
         listed = git.names("ls-files", "-co", "--exclude-standard", "-z", "--", *paths)
         ignored = set(git.names("ls-files", "-ci", "--exclude-standard", "-z", "--", *paths))
         kept = {name.removesuffix("/") for name in listed} - ignored  # with it, it is a repository within this one
@@ -210,7 +210,7 @@ def _reason(name: str, content: bytes, text: str | None) -> str | None:  # noqa:
 
 
 @contextmanager
-def _listing(root: Path) -> Iterator[Git]:
+def listing(root: Path) -> Iterator[Git]:
     """Git in `root`; where that is in no repository, with an empty one that lies elsewhere."""
     git = Git(root)
     if git.top() is not None:
@@ -221,16 +221,13 @@ def _listing(root: Path) -> Iterator[Git]:
         yield Git(root, "--git-dir", elsewhere, "--work-tree", ".")
 
 
-def spans(name: str, lines: Sequence[str], most_characters: int, *, beside: int = 0) -> Iterator[tuple[int, int]]:
+def spans(name: str, lines: Sequence[str], most_characters: int) -> Iterator[tuple[int, int]]:
     """First and last line, from 1, of parts that have at most so many characters, a line more at worst.
-
-    `beside`: how many are shown beside each line.
 
     A part ends where least is torn, best behind an empty line: between definitions where the language is known, else
     before the line that stands farthest left.
     """
-    sizes = [len(line) + 1 + beside for line in lines]
-    if sum(sizes) <= most_characters:
+    if sum(len(line) + 1 for line in lines) <= most_characters:
         yield 1, len(lines)
         return
     depths = structure.depths(name, lines) or [_indentation(line) for line in lines]
@@ -238,7 +235,7 @@ def spans(name: str, lines: Sequence[str], most_characters: int, *, beside: int 
     while first < len(lines):
         end = first
         room = most_characters
-        while end < len(lines) and (room := room - sizes[end]) >= 0:
+        while end < len(lines) and (room := room - len(lines[end]) - 1) >= 0:
             end += 1
         end = max(end, first + 1)
         if end < len(lines):

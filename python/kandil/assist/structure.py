@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -90,8 +90,13 @@ def enclosing(name: str, lines: Sequence[str], line: int) -> list[int]:
     root = _root(name, "\n".join(lines))
     if root is None:
         return []
-    around = (node for node in _long(root) if node.start_point.row + 1 < line <= _last_row(node) + 1)
-    return sorted({node.start_point.row + 1 for node in around if _is_definition(node)})
+    found, left = set(), [root]
+    while left:
+        node = left.pop()
+        if node.start_point.row + 1 < line <= _last_row(node) + 1:
+            found |= {node.start_point.row + 1} if _is_definition(node) else set()
+            left.extend(node.children)
+    return sorted(found)
 
 
 def _grammar(name: str) -> str | None:
@@ -107,6 +112,7 @@ def _parser(grammar: str) -> Parser:
     return Parser(Language(language()))
 
 
+@lru_cache(maxsize=1)  # a large file is cut into many parts
 def _root(name: str, text: str) -> Node | None:
     grammar = _grammar(name)
     return None if grammar is None else _parser(grammar).parse(text.encode(errors="replace")).root_node

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kandil.assist.sources import Sources
     from kandil.cli.assisting import Work
     from kandil.cli.review_outcome import Outcome
-    from kandil.cli.review_report import Report
     from kandil.serving import Place
 
 HELP = """Find defects in code: what a model says, shown where it really stands.
@@ -78,7 +77,7 @@ def command(ctx: click.Context, /, *, paths: tuple[str, ...], **asked: Any) -> i
         report.dry_run(plan, place)
         return 0
     outcome = Outcome(plan=plan, review=Review(), known=baseline, most=asked["max_findings"])
-    stopped = _stopped(outcome, place, work, report)
+    stopped = _stopped(outcome, place, work)
     code = outcome.exit_code(asked["fail_on"]) if stopped is None else stopped
     try:
         _write(asked, work, outcome, code)  # before standard output's reader may be found to have gone
@@ -139,13 +138,13 @@ async def _planned(sources: Sources, work: Work) -> tuple[Place, Plan]:
     return place, plan(sources, place.profile)
 
 
-def _stopped(outcome: Outcome, place: Place, work: Work, report: Report) -> int | None:
+def _stopped(outcome: Outcome, place: Place, work: Work) -> int | None:
     """The exit code where the user has stopped it; None: it has come to its end. Raises: KandilError."""
     from kandil.cli.run import interrupted_code, run_async, sole_error
     from kandil.errors import KandilError
 
     try:
-        run_async(partial(_review, outcome, place, work, report))
+        run_async(partial(_review, outcome, place, work))
     except (click.Abort, KandilError, BaseExceptionGroup) as error:
         sole = sole_error(error)
         if isinstance(sole, click.Abort):
@@ -155,10 +154,10 @@ def _stopped(outcome: Outcome, place: Place, work: Work, report: Report) -> int 
     return None
 
 
-async def _review(outcome: Outcome, place: Place, work: Work, report: Report) -> None:
+async def _review(outcome: Outcome, place: Place, work: Work) -> None:
     from kandil.assist.review import run
 
     plan, review = outcome.plan, outcome.review
     if plan.chunks:
         async with work.asking([chunk.request for chunk in plan.chunks], place, review.transcript) as asking:
-            await run(plan, asking, review, partial(report.progress, outcome))
+            await run(plan, asking, review)

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
-from kandil.cli.terminal import Paint, is_terminal
+from kandil.cli.terminal import Paint
 from kandil.secret import redacted
 
 if TYPE_CHECKING:
@@ -32,23 +32,11 @@ class Report:
     def __init__(self, settings: Settings, out: IO[str], *, github: bool, quiet: bool) -> None:
         self._json, self._github, self._quiet = settings.json, github, quiet or settings.json
         self._out, self._paint = out, Paint(out, no_color=settings.no_color)
-        self._moving = is_terminal(sys.stderr) and not self._quiet
 
     def say(self, text: str) -> None:
         """To standard error; with --quiet and --json warnings alone."""
         if not self._quiet or text.startswith("warning:"):
-            print(self._wiped() + redacted(printable(text)), file=sys.stderr, flush=True)
-
-    def progress(self, outcome: Outcome) -> None:
-        """A line that moves, on a terminal."""
-        if self._moving:
-            review, parts = outcome.review, len(outcome.plan.chunks)
-            done = f"{review.reviewed + len(review.failed):,} of {_counted(parts, 'part')}"
-            line = f"{done}, {_counted(len(review.findings), 'finding')}"
-            print(self._wiped() + line, end="", file=sys.stderr, flush=True)
-
-    def _wiped(self) -> str:
-        return "\r\x1b[K" if self._moving else ""
+            print(redacted(printable(text)), file=sys.stderr, flush=True)
 
     def plan(self, plan: Plan, *, whole: bool) -> None:
         """What is left out is said before anything is sent; with `whole`, all of it."""
@@ -87,7 +75,6 @@ class Report:
     def show(self, outcome: Outcome) -> None:
         """What the model said is shown escaped."""
         plan, review = outcome.plan, outcome.review
-        print(self._wiped(), end="", file=sys.stderr, flush=True)
         if self._json:
             write_report("kandil.review/1", **outcome.fields())
             return

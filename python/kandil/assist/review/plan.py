@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from kandil.assist import structure
 from kandil.assist.asking import most_usd
-from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters
+from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters, window_tokens
 from kandil.assist.review.finding import CATEGORIES, SCHEMA, SEVERITIES
 from kandil.assist.sources import spans
 from kandil.providers import Message, Request, estimate_input_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kandil.assist.sources import Source, Sources
     from kandil.profiles import Price, Profile
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 USUAL_OUTPUT_TOKENS: Final = 4096
 _MOST_CHARACTERS: Final = 24_000
 """In longer parts models overlook more."""
-_LEAST_CHARACTERS: Final = 400
+_LEAST_CHARACTERS: Final = 100
 _LONGEST_HEADER: Final = 200
 _SYSTEM: Final = f"""You review code. You are given one part of one file. {FRAMES} Each line begins with its number \
 and a bar, which are no part of the file. Lines above an ellipsis are the beginnings of what the part stands in: \
@@ -69,13 +69,23 @@ def plan(sources: Sources, profile: Profile) -> Plan:
     longest = output_tokens(profile, USUAL_OUTPUT_TOKENS)
     overhead = estimate_input_tokens(_request("", "", longest))
     most = min(_MOST_CHARACTERS, max(room_characters(profile, longest, overhead), _LEAST_CHARACTERS))
-    chunks = [chunk for source in sources.files for chunk in _chunks(source, most, longest)]
+    most_tokens = window_tokens(profile) - longest
+    chunks = [chunk for source in sources.files for chunk in _fitting(source, most, most_tokens, longest)]
     return Plan(sources=sources, chunks=tuple(chunks))
 
 
-def _chunks(source: Source, most_characters: int, longest: int) -> Iterable[Chunk]:
+def _fitting(source: Source, most_characters: int, most_tokens: int, longest: int) -> list[Chunk]:
+    """Its parts; smaller ones where a token has fewer characters in this file than in others."""
+    while True:
+        chunks = list(_chunks(source, most_characters, longest))
+        if most_characters <= _LEAST_CHARACTERS or all(one.input_tokens <= most_tokens for one in chunks):
+            return chunks
+        most_characters = most_characters * 2 // 3
+
+
+def _chunks(source: Source, most_characters: int, longest: int) -> Iterator[Chunk]:
     lines = source.lines if source.lines[-1] else source.lines[:-1]  # what stands behind the last line's end is none
-    for first, last in spans(source.name, lines, most_characters, beside=len(f"{len(lines)}|")):
+    for first, last in spans(source.name, lines, most_characters):
         numbers = range(first, last + 1)
         if source.changed is None or source.changed.intersection(numbers):
             request = _request(source.name, _shown(source, numbers), longest, _asked(source, numbers))

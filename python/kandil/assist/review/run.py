@@ -14,8 +14,6 @@ from kandil.assist.review.finding import SCHEMA, Finding, anchored
 from kandil.errors import KandilError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kandil._core import JsonSchema
     from kandil.assist.asking import Asking
     from kandil.assist.review.plan import Chunk, Plan
@@ -40,21 +38,21 @@ class Review:
     """The first that a call ended with."""
 
 
-async def run(plan: Plan, asking: Asking, review: Review, progress: Callable[[], None]) -> None:
-    """Fills `review`, which holds what has come whenever this is cancelled; `progress` is told of each part.
+async def run(plan: Plan, asking: Asking, review: Review) -> None:
+    """Fills `review`, which holds what has come whenever this is cancelled.
 
     Raises: KandilError where no part could be asked at all.
     """
     schema = compiled(SCHEMA)
     async with trio.open_nursery() as nursery:
         for chunk in plan.chunks:
-            nursery.start_soon(_part, chunk, schema, asking, review, progress)
+            nursery.start_soon(_part, chunk, schema, asking, review)
     review.findings.sort(key=lambda one: (one.path, one.start_line))
     if not review.reviewed and review.error is not None:
         raise review.error
 
 
-async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review, progress: Callable[[], None]) -> None:
+async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review) -> None:
     try:
         said, why = await _said(chunk, schema, asking), _NO_JSON
     except KandilError as error:
@@ -64,7 +62,6 @@ async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review
         review.failed.append((chunk, why))
     else:
         _take(said["findings"], chunk, review)
-    progress()
 
 
 def _take(findings: list[dict[str, Any]], chunk: Chunk, review: Review) -> None:
