@@ -32,7 +32,7 @@ def write(target: str, outcome: Outcome, exit_code: int) -> None:
     log = SarifLog(target, rules, root)
     old = [(one, mark) for one, mark in outcome.found if mark in (known or ())]
     for one, mark in outcome.shown + old:
-        said = one.message + (f"\nSuggestion: {one.suggestion}" if one.suggestion.strip() else "")
+        said = one.message + (f" Suggestion: {one.suggestion}" if one.suggestion.strip() else "")
         state = {} if known is None else {"baselineState": "unchanged" if mark in known else "new"}
         log.add(
             root / one.path,
