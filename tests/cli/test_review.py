@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.assist.repositories import git
 from tests.support import answering
 from tests.support.runtimes import xllamacpp
 from tests.support.servers.scripted import REFUSE, WAIT, Scripted
@@ -43,11 +44,6 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def reviewer(project: Path) -> Scripted:
     return Scripted(project, answers=[said({})])
-
-
-def git(folder: Path, *args: str) -> None:
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *args], cwd=folder, check=True, capture_output=True)
 
 
 async def test_a_finding_is_shown_with_its_code(reviewer: Scripted) -> None:
