@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import trio
+from PIL import Image
 
 from kandil import registry
 from kandil.limits import Limiter
@@ -188,11 +189,12 @@ async def test_figures_are_kept_compared_and_drawn(run: type_of_run, tmp_path: P
         before = await measured(run, "mine", *SMALL)
         (tmp_path / "before.json").write_text(json.dumps(before))
         after = await measured(run, "mine", "other<&>", *SMALL, "--compare", "before.json", "--plot", "speed.svg")
+        await measured(run, "mine", *SMALL, "--plot", "speed.PNG")
         shown = await trio.to_thread.run_sync(
             lambda: run("model", "benchmark", "mine", *SMALL, "--compare", "before.json")
         )
     record = registry.existing("mine")
-    assert record.latency_count == 12, "of three times four"
+    assert record.latency_count == 16, "of four times four"
     assert record.average_latency_ms
     assert record.benchmark
     assert record.benchmark["concurrency"] == 2
@@ -212,6 +214,11 @@ async def test_figures_are_kept_compared_and_drawn(run: type_of_run, tmp_path: P
     texts = {element.text for element in picture.iter() if element.text}
     assert {"mine", "other<&>", "2 at once"} <= texts
     assert len(picture.findall(".//{http://www.w3.org/2000/svg}circle")) == 2
+    with Image.open(tmp_path / "speed.PNG") as image:
+        image.load()
+        seen = {colour for _, colour in image.getcolors(1 << 20) or ()}
+        assert image.size == (2 * int(picture.attrib["width"]), 2 * int(picture.attrib["height"]))
+    assert {(255, 255, 255), (0x00, 0x72, 0xB2), (0, 0, 0), (0xDD, 0xDD, 0xDD)} <= seen, "ground, line, words, grid"
 
 
 @pytest.mark.parametrize(

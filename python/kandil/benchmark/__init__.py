@@ -6,14 +6,15 @@ times count from these moments, whatever was late.
 
 - `load`: what is asked, and how often; `prompts`: of so many tokens; `plan`: for which models, at what price.
 - `round`: requests and what came, with its moments; `reading`: a sample of each; `figures`: what samples say together.
-- `run`: all of it; `memory`: what a local server takes; `report`: as JSON; `compare`: ratios; `plot`: a picture.
+- `run`: all of it; `memory`: what a local server takes; `report`: as JSON; `compare`: ratios; `plot`: a
+  `picture` of them.
 """
 
 from kandil.benchmark.compare import Ratio, beside, between, earlier
 from kandil.benchmark.figures import Figures, Quantile, Spread
 from kandil.benchmark.load import Level, Load
 from kandil.benchmark.plan import ModelPlan, Plan, plan
-from kandil.benchmark.plot import svg
+from kandil.benchmark.plot import plot
 from kandil.benchmark.report import SCHEMA, fields
 from kandil.benchmark.run import Measured, Progress, remember, run
 
@@ -34,7 +35,7 @@ __all__ = [
     "earlier",
     "fields",
     "plan",
+    "plot",
     "remember",
     "run",
-    "svg",
 ]

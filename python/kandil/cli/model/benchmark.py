@@ -80,9 +80,14 @@ def _numbers(text: str, kind: type[Any]) -> list[Any]:
 def _picture(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
     if value is None:
         return None
-    if not value.lower().endswith(".svg"):
-        what = "pictures are written as .svg, which browsers show and `rsvg-convert in.svg -o out.png` makes a PNG of."
-        raise click.BadParameter(f"{value!r}: {what}", ctx, param)
+    from importlib.util import find_spec
+
+    from kandil.errors import ExtraMissing
+
+    if not value.lower().endswith((".png", ".svg")):
+        raise click.BadParameter(f"{value!r}: pictures are written as .svg or .png.", ctx, param)
+    if value.lower().endswith(".png") and find_spec("PIL") is None:
+        raise ExtraMissing("a picture as PNG", "plot")
     return Path(value)
 
 
@@ -97,7 +102,7 @@ def _picture(ctx: click.Context, param: click.Parameter, value: str | None) -> P
 @click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), default=1, metavar="N", help="Of prompts and of --rate.")
 @click.option("--ignore-limits", is_flag=True, help="Send more than the provider allows.")
 @click.option("--compare", "before", type=GivenPath(), metavar="FILE", help="Beside what --json printed earlier.")
-@click.option("--plot", callback=_picture, metavar="FILE", help="A picture of latency against throughput: .svg.")
+@click.option("--plot", callback=_picture, metavar="FILE", help="Draw latency against throughput: .svg or .png.")
 @click.option(
     "--budget", type=click.FloatRange(0, min_open=True), metavar="USD", help="Send nothing if it may cost more."
 )
@@ -210,7 +215,8 @@ def _draw(path: Path, report: dict[str, Any]) -> None:
     from kandil import benchmark
     from kandil.errors import FileUnwritable
 
-    content = benchmark.svg(report).encode()
+    picture = benchmark.plot(report)
+    content = picture.png() if path.suffix.lower() == ".png" else picture.svg()
     try:
         path.write_bytes(content)
     except OSError as error:
