@@ -16,7 +16,7 @@ from kandil.errors import BudgetSpent, BudgetUnknown, KandilError
 from kandil.providers import Usage, estimate_input_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from kandil.completions import Client, Target
     from kandil.config import Config
@@ -53,6 +53,13 @@ class Transcript:
 def most_usd(request: Request, price: Price | None) -> float | None:
     """What one call costs at most; None: the price is not known."""
     return cost_usd(price, Usage(input_tokens=estimate_input_tokens(request), output_tokens=request.max_tokens))
+
+
+def all_most_usd(requests: Iterable[Request], price: Price | None) -> float | None:
+    """What they cost at most together, were no answer asked for twice; None: the price is not known."""
+    each = [most_usd(request, price) for request in requests]
+    known = [cost for cost in each if cost is not None]
+    return sum(known) if len(known) == len(each) else None
 
 
 @asynccontextmanager

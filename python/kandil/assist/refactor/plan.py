@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kandil.assist.asking import most_usd
-from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters
+from kandil.assist.asking import all_most_usd
+from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters, window_tokens
 from kandil.assist.sources import spans
 from kandil.providers import Message, Request, estimate_input_tokens
 
@@ -54,10 +54,8 @@ class Plan:
         return sum(estimate_input_tokens(part.request) for part in self.parts)
 
     def most_usd(self, price: Price | None) -> float | None:
-        """What it costs at most, were no answer asked for twice; None: the price is not known."""
-        each = [most_usd(part.request, price) for part in self.parts]
-        known = [cost for cost in each if cost is not None]
-        return sum(known) if len(known) == len(each) else None
+        """See `all_most_usd`."""
+        return all_most_usd((part.request for part in self.parts), price)
 
 
 def plan(texts: Texts, goal: str, profile: Profile, failure: str | None = None) -> Plan:
@@ -65,6 +63,22 @@ def plan(texts: Texts, goal: str, profile: Profile, failure: str | None = None) 
     longest = output_tokens(profile, _MOST_OUTPUT_TOKENS)
     overhead = estimate_input_tokens(_request([], goal, failure, longest))
     most = min(_MOST_CHARACTERS, max(room_characters(profile, longest, overhead), _LEAST_CHARACTERS))
+    most_tokens = window_tokens(profile) - longest
+    while True:
+        parts = [
+            Part(
+                names=tuple(dict.fromkeys(name for name, _, _ in shown)),
+                request=_request([framed(title, text) for _, title, text in shown], goal, failure, longest),
+            )
+            for shown in _together(texts, most)
+        ]
+        if most <= _LEAST_CHARACTERS or all(estimate_input_tokens(part.request) <= most_tokens for part in parts):
+            return Plan(parts=tuple(parts))
+        most = most * 2 // 3  # a token has fewer characters here than elsewhere
+
+
+def _together(texts: Texts, most: int) -> list[list[tuple[str, str, str]]]:
+    """What is shown at once: see `_pieces`."""
     parts: list[list[tuple[str, str, str]]] = []
     together: list[tuple[str, str, str]] = []
     room = most
@@ -74,16 +88,7 @@ def plan(texts: Texts, goal: str, profile: Profile, failure: str | None = None) 
             together, room = [], most
         together.append((name, title, text))
         room -= len(text) + len(title)
-    return Plan(
-        parts=tuple(
-            Part(
-                names=tuple(dict.fromkeys(name for name, _, _ in shown)),
-                request=_request([framed(title, text) for _, title, text in shown], goal, failure, longest),
-            )
-            for shown in (*parts, together)
-            if shown
-        )
-    )
+    return [shown for shown in (*parts, together) if shown]
 
 
 def _pieces(texts: Texts, most: int) -> list[tuple[str, str, str]]:

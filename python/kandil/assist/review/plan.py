@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from kandil.assist import structure
-from kandil.assist.asking import most_usd
+from kandil.assist.asking import all_most_usd
 from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters, window_tokens
 from kandil.assist.review.finding import CATEGORIES, SCHEMA, SEVERITIES
 from kandil.assist.sources import spans
@@ -58,10 +58,8 @@ class Plan:
         return sum(chunk.input_tokens for chunk in self.chunks)
 
     def most_usd(self, price: Price | None) -> float | None:
-        """What it costs at most, were no answer asked for twice; None: the price is not known."""
-        each = [most_usd(chunk.request, price) for chunk in self.chunks]
-        known = [cost for cost in each if cost is not None]
-        return sum(known) if len(known) == len(each) else None
+        """See `all_most_usd`."""
+        return all_most_usd((chunk.request for chunk in self.chunks), price)
 
 
 def plan(sources: Sources, profile: Profile) -> Plan:
