@@ -46,6 +46,7 @@ __all__ = [
     "batch_order",
     "batch_split",
     "check_profile",
+    "confine_program",
     "confine_server",
     "enter_sandbox",
     "fact_source",
@@ -95,6 +96,28 @@ def confine_server(
     no key of the kernel's, and of memory `data_bytes` at most beside what is mapped from files. Linux only.
 
     Raises: OSError where other threads run.
+    """
+
+def confine_program(
+    *,
+    readable: Sequence[str],
+    writable: Sequence[str],
+    memory_bytes: int,
+    cpu_seconds: int,
+    file_bytes: int,
+    processes: int,
+    allow_weaker: bool = False,
+    without: Sequence[str] | None = None,
+) -> dict[str, str]:
+    """Forks, and returns in the child alone, which may go on to run any program, but apart; see `enter_sandbox`.
+
+    It and all that it starts read and run what is `readable`, write in `writable` too, and have no socket but pairs, no
+    key of the kernel's, no other process to look into or to signal. Modes, owners, times and attributes of files stay
+    as they are, and setting them is no error. What called goes on as a monitor, which takes its process group along
+    when standard input ends. `processes` counts beside the whole system's. `without`: see `enter_sandbox`. Linux only.
+
+    Raises: OSError where a layer but namespaces is absent, or with `allow_weaker` Landlock or the filter; where other
+    threads run; where this process leads no process group. The process must then end.
     """
 
 def sha256(data: Buffer, /) -> bytes: ...

@@ -25,8 +25,8 @@ def model(tmp_path: Path) -> Iterator[int]:
 @pytest.fixture
 def child(model: int, monkeypatch: pytest.MonkeyPatch) -> Child:
     """`run_child` with one of the works of `tests.support.sandbox_work`."""
-    folders = (*supervisor._folders(), os.fspath(Path(__file__).parents[2]))
-    monkeypatch.setattr(supervisor, "_folders", lambda: folders)
+    folders = (*supervisor.folders(), os.fspath(Path(__file__).parents[2]))
+    monkeypatch.setattr(supervisor, "folders", lambda: folders)
 
     async def run(do: str, *, fd: int = model, timeout_seconds: float = 60, threads: bool = False) -> ChildEnd:
         limits = Limits(memory_bytes=256 << 20, cpu_seconds=20, threads=threads)

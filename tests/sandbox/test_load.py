@@ -161,7 +161,7 @@ async def test_a_third_opinion_without_its_package(tmp_path: Path, monkeypatch: 
 async def test_a_third_opinion_that_cannot_be_had_is_told(
     tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kandil.sandbox.supervisor._folders", lambda: ())
+    monkeypatch.setattr("kandil.sandbox.supervisor.folders", lambda: ())
     monkeypatch.setattr(trial, "find", lambda _named: ([], []))
     report = await load(tmp_path, loadable.model(), cross_check=True)
     assert results(report) == {"reference": "not-possible"}

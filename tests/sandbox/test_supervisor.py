@@ -144,8 +144,8 @@ async def test_nothing_is_left_of_it_when_it_is_cancelled(child: Child, held: tu
 _SUPERVISE = """
 import sys, trio
 from kandil.sandbox import supervisor
-folders = (*supervisor._folders(), sys.argv[1])
-supervisor._folders = lambda: folders
+folders = (*supervisor.folders(), sys.argv[1])
+supervisor.folders = lambda: folders
 limits = supervisor.Limits(memory_bytes=1 << 28, cpu_seconds=20)
 def run():
     work = "tests.support.sandbox_work"

@@ -88,7 +88,7 @@ async def run_child(
     order = json.dumps({"module": module, "task": task, "limits": asdict(limits)}).encode() + b"\n"
     with cgroup.own(limits.memory_bytes) as group:
         process = await _started(fd)
-        watched = _Watched(process)
+        watched = Watched(process)
         try:
             grouped = group.add(process.pid)
             with trio.move_on_after(timeout_seconds) as scope:
@@ -106,7 +106,7 @@ async def _started(fd: int) -> trio.Process:
     """Raises: SandboxUnavailable."""
     try:
         return await trio.lowlevel.open_process(
-            [*_confined(), sys.executable, "-I", "-S", "-B", str(_CHILD), *_folders(), str(fd)],
+            [*_confined(), sys.executable, "-I", "-S", "-B", str(_CHILD), *folders(), str(fd)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -119,11 +119,11 @@ async def _started(fd: int) -> trio.Process:
         raise SandboxUnavailable(f"no process can be started: {error.strerror or error}") from error
 
 
-class _Watched:
-    """A running child and what it has written."""
+class Watched:
+    """A running child, which leads a process group, and what it has written, up to `most_bytes`."""
 
-    def __init__(self, process: trio.Process) -> None:
-        self.process = process
+    def __init__(self, process: trio.Process, most_bytes: int = MAX_BYTES) -> None:
+        self.process, self._most_bytes = process, most_bytes
         self.said = bytearray()
         self.stderr = bytearray()
         self.over_long = False
@@ -132,7 +132,7 @@ class _Watched:
         """Returns when the child has ended, or has written too much."""
         assert self.process.stdin is not None and self.process.stdout is not None and self.process.stderr is not None  # noqa: PT018
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, self.process.stdout, self.said, MAX_BYTES, nursery.cancel_scope)
+            nursery.start_soon(self._read, self.process.stdout, self.said, self._most_bytes, nursery.cancel_scope)
             nursery.start_soon(self._read, self.process.stderr, self.stderr, MAX_STDERR_BYTES, nursery.cancel_scope)
             with contextlib.suppress(trio.BrokenResourceError):  # it has ended already, and says itself how
                 await self.process.stdin.send_all(order)
@@ -172,7 +172,7 @@ async def _gone(process: trio.Process) -> None:
         os.close(fd)
 
 
-def _end(watched: _Watched, said: Report, *, timed_out: bool, seconds: float) -> ChildEnd:
+def _end(watched: Watched, said: Report, *, timed_out: bool, seconds: float) -> ChildEnd:
     code = watched.process.returncode
     assert code is not None
     how: How
@@ -216,12 +216,12 @@ def _confined() -> list[str]:
     if system == "darwin":
         from kandil.sandbox import macos  # noqa: PLC0415 (one system's)
 
-        return macos.command(sys.executable, _folders())
+        return macos.command(sys.executable, folders())
     raise SandboxUnavailable(f"kandil has none for {system}")
 
 
 @cache
-def _folders() -> tuple[str, ...]:
+def folders() -> tuple[str, ...]:
     """Where the child finds kandil, and cffi with what it needs."""
     specs = (find_spec(name) for name in ("kandil", "cffi", "_cffi_backend", "pycparser"))
     origins = (Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None)

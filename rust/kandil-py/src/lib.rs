@@ -40,6 +40,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(rules::rules, m)?)?;
     #[cfg(target_os = "linux")]
     {
+        m.add_function(wrap_pyfunction!(sandbox::confine_program, m)?)?;
         m.add_function(wrap_pyfunction!(sandbox::confine_server, m)?)?;
         m.add_function(wrap_pyfunction!(sandbox::enter_sandbox, m)?)?;
     }

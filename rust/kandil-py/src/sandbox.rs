@@ -1,10 +1,10 @@
-//! `kandil-core::sandbox` for Python: [`enter_sandbox`], [`confine_server`].
+//! `kandil-core::sandbox` for Python: [`enter_sandbox`], [`confine_server`], [`confine_program`].
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
-use kandil_core::sandbox::{Demand, Layer, Layers, Options, Server, confine, enter};
+use kandil_core::sandbox::{self, Demand, Layer, Layers, Options, Program, Server, confine, enter};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -19,12 +19,7 @@ pub(crate) fn enter_sandbox(
     allow_weaker: bool,
     without: Option<Vec<String>>,
 ) -> PyResult<BTreeMap<&'static str, String>> {
-    let demand = match (&without, allow_weaker) {
-        (Some(_), _) => Demand::Nothing,
-        (None, true) => Demand::Weaker,
-        (None, false) => Demand::Usual,
-    };
-    let without = without.unwrap_or_default().iter().map(|name| layer(name)).collect::<PyResult<_>>()?;
+    let (demand, without) = demanded(without, allow_weaker)?;
     let options = Options { keep_fds, memory_bytes, cpu_seconds, threads, demand, without };
     let layers = enter(&options).map_err(|error| PyOSError::new_err(error.to_string()))?;
     Ok(told(layers))
@@ -41,6 +36,35 @@ pub(crate) fn confine_server(
 ) -> PyResult<BTreeMap<&'static str, String>> {
     let server = Server { files, folders, devices, data_bytes };
     confine(&server).map(told).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+/// The layers that hold the process in which this returns, as [`enter_sandbox`] tells them.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "Python gives them by name")]
+#[pyo3(signature = (*, readable, writable, memory_bytes, cpu_seconds, file_bytes, processes, allow_weaker=false, without=None))]
+pub(crate) fn confine_program(
+    readable: Vec<PathBuf>,
+    writable: Vec<PathBuf>,
+    memory_bytes: u64,
+    cpu_seconds: u64,
+    file_bytes: u64,
+    processes: u64,
+    allow_weaker: bool,
+    without: Option<Vec<String>>,
+) -> PyResult<BTreeMap<&'static str, String>> {
+    let (demand, without) = demanded(without, allow_weaker)?;
+    let program = Program { readable, writable, memory_bytes, cpu_seconds, file_bytes, processes, demand, without };
+    sandbox::confine_program(&program).map(told).map_err(|error| PyOSError::new_err(error.to_string()))
+}
+
+fn demanded(without: Option<Vec<String>>, allow_weaker: bool) -> PyResult<(Demand, Vec<Layer>)> {
+    let demand = match (&without, allow_weaker) {
+        (Some(_), _) => Demand::Nothing,
+        (None, true) => Demand::Weaker,
+        (None, false) => Demand::Usual,
+    };
+    let without = without.unwrap_or_default().iter().map(|name| layer(name)).collect::<PyResult<_>>()?;
+    Ok((demand, without))
 }
 
 fn told(layers: Layers) -> BTreeMap<&'static str, String> {

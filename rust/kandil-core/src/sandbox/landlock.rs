@@ -1,12 +1,12 @@
 //! Of all that the running kernel's Landlock can deny, nothing is allowed; or, to a server, what it reads, its devices,
-//! and a port that the system chooses.
+//! and a port that the system chooses; or, to a program, what it reads and where it writes.
 
 use ::landlock::{
-    ABI, Access, AccessFs, AccessNet, LandlockStatus, NetPort, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, NetPort, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
-use super::Server;
+use super::{Program, Server};
 
 /// The newest that the crate knows; an older kernel takes what it has, and the other layers stand for the rest.
 const NEWEST: ABI = ABI::V10;
@@ -17,6 +17,16 @@ pub(super) fn restrict() -> Result<(), String> {
 
 pub(super) fn restrict_server(server: &Server) -> Result<(), String> {
     told(server_ruleset(server).and_then(RulesetCreated::restrict_self))
+}
+
+pub(super) fn restrict_program(program: &Program) -> Result<(), String> {
+    told(program_ruleset(program).and_then(RulesetCreated::restrict_self))
+}
+
+/// Whether this kernel's Landlock keeps signals from processes outside, as it does from Linux 6.12 on.
+pub(super) fn keeps_signals_in() -> bool {
+    let strict = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    strict.scope(Scope::Signal).is_ok()
 }
 
 fn told(status: Result<RestrictionStatus, RulesetError>) -> Result<(), String> {
@@ -44,4 +54,16 @@ fn server_ruleset(server: &Server) -> Result<RulesetCreated, RulesetError> {
         .add_rules(path_beneath_rules(&server.folders, AccessFs::from_read(NEWEST)))?
         .add_rules(path_beneath_rules(&server.devices, on_devices))?
         .add_rule(NetPort::new(0, AccessNet::BindTcp))
+}
+
+/// What every program may use, as it can tell nothing and keep nothing.
+const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
+/// What is not there is no rule.
+fn program_ruleset(program: &Program) -> Result<RulesetCreated, RulesetError> {
+    let nodes = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev;
+    ruleset()?
+        .add_rules(path_beneath_rules(&program.readable, AccessFs::from_read(NEWEST)))?
+        .add_rules(path_beneath_rules(&program.writable, AccessFs::from_all(NEWEST) & !nodes))?
+        .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))
 }

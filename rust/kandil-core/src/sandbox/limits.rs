@@ -3,10 +3,12 @@
 use std::fs;
 use std::io;
 
-use super::{Options, check};
+use super::{Options, Program, check};
 
 /// Enough for what is kept, a stream over it, and a copy; not for what only takes memory of the kernel's.
 const FILES: libc::rlim_t = 32;
+
+const PROGRAM_FILES: libc::rlim_t = 1024;
 
 /// How much this process has mapped: Python and the libraries that it works with, half a gigabyte where they are large.
 pub(super) fn mapped_bytes() -> io::Result<u64> {
@@ -48,6 +50,30 @@ pub(super) fn restrict_server(data_bytes: Option<u64>, devices: bool) -> Result<
         set("RLIMIT_FSIZE", libc::RLIMIT_FSIZE, 0, 0)?;
     }
     data_bytes.map_or(Ok(()), |bytes| set("RLIMIT_DATA", libc::RLIMIT_DATA, bytes, bytes))
+}
+
+/// How many processes and threads the whole system has: none of them counts for a new limit.
+pub(super) fn running() -> io::Result<u64> {
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let running = load.split(' ').nth(3).and_then(|tasks| tasks.split_once('/')?.1.parse().ok());
+    running.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// Limits of a program, for each of its processes, which nothing can raise again. `running`: see [`running`].
+pub(super) fn restrict_program(program: &Program, running: u64) -> Result<(), String> {
+    let limits = [
+        ("RLIMIT_AS", libc::RLIMIT_AS, program.memory_bytes),
+        ("RLIMIT_FSIZE", libc::RLIMIT_FSIZE, program.file_bytes),
+        ("RLIMIT_NPROC", libc::RLIMIT_NPROC, running.saturating_add(program.processes)),
+        ("RLIMIT_NOFILE", libc::RLIMIT_NOFILE, PROGRAM_FILES),
+        ("RLIMIT_CORE", libc::RLIMIT_CORE, 0),
+        ("RLIMIT_MEMLOCK", libc::RLIMIT_MEMLOCK, 0),
+        ("RLIMIT_MSGQUEUE", libc::RLIMIT_MSGQUEUE, 0),
+    ];
+    for (name, resource, value) in limits {
+        set(name, resource, value, value)?;
+    }
+    set("RLIMIT_CPU", libc::RLIMIT_CPU, program.cpu_seconds, program.cpu_seconds.saturating_add(1))
 }
 
 #[cfg(target_env = "gnu")]

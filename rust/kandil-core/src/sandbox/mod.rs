@@ -13,8 +13,8 @@
 //! | `rlimits` | `setrlimit` | memory, CPU time, descriptors; writing, processes, core dumps |
 //! | `seccomp` | the `seccompiler` crate | every system call that is not listed in [`seccomp`] |
 //!
-//! [`confine`] is for another kind of process, and takes less away: a server, which goes on to read its files and to
-//! take connections.
+//! [`confine`] and [`confine_program`] are for other kinds of processes, and take less away: a server, which goes on to
+//! read its files and to take connections; and a program of somebody's, which runs as it would, but apart.
 //!
 //! `landlock` is written by the author of the kernel's part, `seccompiler` by rust-vmm for Firecracker and Cloud
 //! Hypervisor: both are kept up, small, and checked by more people than bytes that we would assemble here. The rest is
@@ -27,6 +27,7 @@ mod landlock;
 mod limits;
 mod monitor;
 mod namespaces;
+mod program;
 mod seccomp;
 mod server;
 
@@ -36,6 +37,7 @@ use std::fs;
 use std::io;
 use std::os::fd::RawFd;
 
+pub use program::{Program, confine as confine_program};
 pub use server::{Server, confine};
 
 /// What [`enter`] puts on.
@@ -169,6 +171,12 @@ impl Entering<'_> {
 
     fn has(&self, layer: Layer) -> bool {
         self.layers.get(&layer) == Some(&None)
+    }
+
+    /// Where nothing keeps files away, no demand is met.
+    fn without_files(mut self) -> Result<Layers, Error> {
+        self.layers.insert(Layer::Namespaces, Some("not of files".to_owned()));
+        self.checked()
     }
 
     fn checked(self) -> Result<Layers, Error> {

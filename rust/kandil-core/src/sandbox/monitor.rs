@@ -115,6 +115,12 @@ fn fork_once() -> io::Result<libc::pid_t> {
     }
 }
 
+/// Whether this process's group is its own, with all that it has started and nobody else.
+pub(super) fn leads_group() -> bool {
+    // SAFETY: neither call takes memory.
+    unsafe { libc::getpgrp() == libc::getpid() }
+}
+
 extern "C" fn woken(_signal: libc::c_int) {}
 
 /// A child's end interrupts `ppoll`, and nothing else. Returns the mask that was.
@@ -152,6 +158,9 @@ fn watch(child: libc::pid_t, status: Option<RawFd>) -> ! {
         while libc::waitpid(child, &raw mut how, libc::WNOHANG) == 0 {
             if libc::ppoll(&raw mut lifeline, 1, null(), &raw const none) > 0 {
                 libc::kill(child, libc::SIGKILL);
+                if leads_group() {
+                    libc::kill(0, libc::SIGKILL); // what the worker has started, and this process
+                }
                 lifeline.fd = -1;
             }
         }

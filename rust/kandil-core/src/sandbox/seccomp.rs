@@ -212,6 +212,7 @@ const THREAD: c_int = libc::CLONE_VM
     | libc::CLONE_CHILD_CLEARTID;
 const CLONE_DETACHED: c_int = 0x0040_0000;
 
+pub(super) mod program;
 pub(super) mod server;
 #[cfg(test)]
 mod tests;

@@ -173,3 +173,67 @@ fn servers_start_threads_and_no_processes() {
     let how = ended(|| server::restrict(false), || std::thread::spawn(|| ()).join().is_ok());
     assert!(libc::WIFEXITED(how) && libc::WEXITSTATUS(how) == 0);
 }
+
+/// What the filter of a program answers this call with, where it does not let it through.
+fn answered_to_programs(alone: bool, number: c_long, arguments: [c_long; 4]) -> c_int {
+    let attack = call(number, arguments);
+    let how = ended(
+        || program::restrict(alone),
+        || {
+            let result = attack();
+            let error = std::io::Error::last_os_error().raw_os_error().unwrap_or_default();
+            // SAFETY: ends this process, which is there for that; 1 is taken.
+            unsafe { libc::_exit(if result == 0 { 255 } else { error + 1 }) };
+        },
+    );
+    assert!(libc::WIFEXITED(how));
+    match libc::WEXITSTATUS(how) {
+        255 => 0,
+        code => code - 1,
+    }
+}
+
+#[test]
+fn programs_have_no_way_out() {
+    let refused = |number, arguments| answered_to_programs(true, number, arguments) == libc::EPERM;
+    let pair = |domain: c_int, kind: c_int| refused(libc::SYS_socketpair, [domain.into(), kind.into(), 0, 0]);
+    for domain in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_VSOCK, libc::AF_ALG] {
+        assert!(refused(libc::SYS_socket, [domain.into(), libc::SOCK_STREAM.into(), 0, 0]));
+    }
+    assert!(!pair(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC));
+    assert!(pair(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC));
+    assert!(pair(libc::AF_TIPC, libc::SOCK_STREAM));
+    for number in [libc::SYS_keyctl, libc::SYS_request_key, libc::SYS_ptrace, libc::SYS_pidfd_getfd, libc::SYS_bpf] {
+        assert!(refused(number, [-1; 4]));
+    }
+    for number in [libc::SYS_mount, libc::SYS_setns, libc::SYS_unshare, libc::SYS_setsid, libc::SYS_setpgid] {
+        assert!(refused(number, [0; 4]));
+    }
+    for flag in [libc::CLONE_NEWUSER, libc::CLONE_NEWNET, libc::CLONE_NEWNS] {
+        assert!(refused(libc::SYS_clone, [c_long::from(flag | libc::SIGCHLD), 0, 0, 0]));
+    }
+    assert!(refused(libc::SYS_prlimit64, [1, libc::RLIMIT_NOFILE.into(), 0, 0]));
+}
+
+#[test]
+fn programs_have_no_call_that_no_list_knows() {
+    const X32: c_long = 0x4000_0000;
+    for number in [libc::SYS_clone3, libc::SYS_io_uring_setup, 463, 600, X32, X32 + 39] {
+        assert_eq!(answered_to_programs(true, number, [-1; 4]), libc::ENOSYS, "{number}");
+    }
+}
+
+#[test]
+fn what_programs_set_of_files_is_not_set_and_no_error() {
+    for number in [libc::SYS_fchmod, libc::SYS_fchownat, libc::SYS_utimensat, libc::SYS_fsetxattr] {
+        assert_eq!(answered_to_programs(true, number, [-1; 4]), 0, "it would fail, as there is no such file");
+    }
+}
+
+#[test]
+fn where_nothing_else_keeps_signals_in_they_go_to_oneself_alone() {
+    for (alone, answer) in [(true, libc::ESRCH), (false, libc::EPERM)] {
+        assert_eq!(answered_to_programs(alone, libc::SYS_kill, [c_long::from(i32::MAX), 0, 0, 0]), answer);
+    }
+    assert_eq!(answered_to_programs(false, libc::SYS_fcntl, [0, libc::F_SETOWN.into(), 1, 0]), libc::EPERM);
+}
