@@ -62,7 +62,7 @@ async def test_it_is_shown_applied_and_undone(model: Scripted, project: Path) ->
         "diff --git a/app.py b/app.py\n--- a/app.py\n+++ b/app.py\n@@ -1,5 +1,5 @@\n def half(n):\n"
         "-    return n / 3\n+    return n / 2\n \n \n def whole(n):\n"
     )
-    assert b"1 files changed; `kandil undo` takes it back" in done.stderr
+    assert b"1 file changed; `kandil undo` takes it back" in done.stderr
     assert tree(project) == {"app.py": CHANGED.encode()}
     assert "halve by two" in model.prompts[0]
     assert "return n / 3" in model.prompts[0]
@@ -171,7 +171,7 @@ async def test_a_person_is_asked(model: Scripted, project: Path) -> None:
 
     def answered(key: str, end: str) -> str:
         with terminal(project, command) as shown:
-            shown.shows("Apply this to 1 files? [y/N]")
+            shown.shows("Apply this to 1 file? [y/N]")
             assert tree(project) == {"app.py": CODE.encode()}
             shown.press(key)
             if key != "C-c":

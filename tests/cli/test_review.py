@@ -13,7 +13,7 @@ import pytest
 from tests.assist.repositories import git
 from tests.support import answering
 from tests.support.runtimes import xllamacpp
-from tests.support.servers.scripted import REFUSE, WAIT, Scripted
+from tests.support.servers.scripted import REFUSE, WAIT, Scripted, kandil
 
 KEY = "sk-proj-" + "a1B2" * 12
 CODE = "def half(n):\n    return n / 0\n\n\ndef whole(n):\n    return n\n"
@@ -223,3 +223,14 @@ def test_a_model_in_a_file(project: Path) -> None:
     report = json.loads(done.stdout)
     assert (done.returncode, report["unanchored"]) == (0, 0), done.stderr
     assert [(one["start_line"], one["message"]) for one in report["findings"]] == [(2, "wrong")]
+
+
+async def test_as_many_at_once_as_was_asked_for_unless_somebody_has_set_less(reviewer: Scripted, project: Path) -> None:
+    for number in range(12):
+        (project / f"m{number}.py").write_text(CODE)
+    reviewer.answers = ['{"findings": []}']
+    done = await reviewer.run("review", ".", "-c", "12")
+    assert (done.returncode, b"waiting" in done.stderr, reviewer.most_at_once > 5) == (0, False, True)
+    await kandil(project, "config", "set", "limits.max_concurrent_requests", "2")
+    done = await reviewer.run("review", ".", "-c", "12")
+    assert (done.returncode, b"waiting" in done.stderr, reviewer.most_at_once) == (0, False, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from kandil.cli.sizes import fraction, human_count, human_size, human_time, size_bytes
+from kandil.cli.sizes import counted, fraction, human_count, human_size, human_time, size_bytes
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,7 @@ def test_counts_are_shown_in_thousands(count: int, text: str) -> None:
 )
 def test_times_are_shown_as_people_say_them(seconds: float, text: str) -> None:
     assert human_time(seconds) == text
+
+
+def test_counted() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2_000)] == ["0 files", "1 file", "2,000 files"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kandil.completions import Client, Target
     from kandil.config import Config
+    from kandil.config.effective import Limits
     from kandil.credentials import Keys
     from kandil.profiles import Price
     from kandil.providers import Request
@@ -82,20 +83,40 @@ async def asking(
     """
     largest = max(requests, key=estimate_input_tokens)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(settings.limits, keys=keys, notice=notice))
+        limits = _limits(settings, concurrency)
+        client = await stack.enter_async_context(open_client(limits, keys=keys, notice=_once(notice)))
         target, loaded = await stack.enter_async_context(serving.target(place, largest, notice))
         if budget_usd is not None and target.pid is None and most_usd(largest, target.price) is None:
             raise BudgetUnknown(target.model)
-        at_once = trio.CapacityLimiter(1 if target.pid is not None else concurrency)
+        at_once = 1 if target.pid is not None else min(concurrency, limits.max_concurrent_requests)
         budget = math.inf if budget_usd is None else budget_usd - transcript.spent_usd
         yield Asking(
             client,
             target,
             context_tokens=loaded.context_tokens,
             transcript=transcript,
-            at_once=at_once,
+            at_once=trio.CapacityLimiter(at_once),
             budget_usd=budget,
         )
+
+
+def _limits(settings: Config, concurrency: int) -> Limits:
+    """What somebody has set is obeyed; what nobody has set is no reason to do less at once than was asked for."""
+    usual = settings.origin("limits.max_concurrent_requests").kind == "default"
+    most = max(concurrency, settings.limits.max_concurrent_requests) if usual else 0
+    return replace(settings.limits, max_concurrent_requests=most or settings.limits.max_concurrent_requests)
+
+
+def _once(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Many calls meet the same: it is said once."""
+    said: set[str] = set()
+
+    def new(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notice(text)
+
+    return new
 
 
 class Asking:

@@ -24,6 +24,7 @@ COMMANDS = {
     "rules": "List and explain what is looked for in GGUF files.",
     "setup": "From nothing to a first answer, step by step.",
     "sign": "Sign a model file or folder.",
+    "test": "Generate tests that pass, are stable, and catch mutants.",
     "undo": "Take back what kandil changed last.",
     "verify": "Check that model files are the published ones, and sound.",
 }

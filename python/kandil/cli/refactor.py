@@ -132,23 +132,27 @@ def _ask(plan: Plan, place: Place, work: Work, refactoring: Refactoring, report:
     """Raises: KandilError; click.Abort: nothing is changed on disk."""
     from kandil.assist.refactor import run
     from kandil.cli.run import run_async
+    from kandil.cli.sizes import counted
 
     async def asked() -> None:
         requests = [part.request for part in plan.parts]
         async with work.asking(requests, place, refactoring.transcript) as asking:
             await run(plan, asking, refactoring)
 
-    report.say(f"asking {place.profile.id} about {len(plan.parts)} parts")
+    report.say(f"asking {place.profile.id} about {counted(len(plan.parts), 'part')}")
     run_async(asked)
     report.failed(refactoring)
 
 
 def _agreed(refactoring: Refactoring, asked: Mapping[str, Any], count: int) -> bool:
     """Raises: click.Abort."""
+    from kandil.cli.sizes import counted
+
     if asked["yes"]:
         return not refactoring.failed
-    said = f"{len(refactoring.failed)} parts failed. Apply the others" if refactoring.failed else "Apply this"
-    if not click.confirm(f"{said} to {count} files?", default=False, err=True):
+    failed = len(refactoring.failed)
+    said = f"{counted(failed, 'part')} failed. Apply the others" if failed else "Apply this"
+    if not click.confirm(f"{said} to {counted(count, 'file')}?", default=False, err=True):
         raise click.Abort
     return True
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kandil.cli import diff_text
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
+from kandil.cli.sizes import counted
 from kandil.cli.terminal import Paint, is_terminal
 from kandil.errors import CheckFailed
 from kandil.providers import estimate_input_tokens
@@ -85,7 +86,7 @@ class Report:
 
     def checked(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
-        if outcome.exit_code and not self._json:
+        if outcome.exit_code and outcome.output.strip() and not self._json:
             print(redacted(printable(outcome.output, lines=True)).rstrip("\n"), file=sys.stderr)
         self.say(f"the check ended with exit code {outcome.exit_code}")
 
@@ -99,7 +100,7 @@ class Report:
         if self._json:
             write_report("kandil.refactor/1", **self.fields(refactoring))
         elif applied is not None:
-            self.say(f"{len(applied.changes)} files changed; `kandil undo` takes it back")
+            self.say(f"{counted(len(applied.changes), 'file')} changed; `kandil undo` takes it back")
         elif not self._changes:
             self.say("nothing is to be changed")
         elif refactoring.failed:

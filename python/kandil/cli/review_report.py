@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
+from kandil.cli.sizes import counted
 from kandil.cli.terminal import Paint
 from kandil.secret import redacted
 
@@ -69,7 +70,7 @@ class Report:
         for name, count in tokens.items():
             print(f"{count:>9,} tokens  {printable(_place(plan, name))}")
         price = "its price is not known" if cost is None else f"${cost:,.4f} at most where no answer is asked for twice"
-        of = f"{_counted(len(tokens), 'file')}, {_counted(len(plan.chunks), 'request')}"
+        of = f"{counted(len(tokens), 'file')}, {counted(len(plan.chunks), 'request')}"
         print(f"{of}, {plan.input_tokens:,} tokens, {price}")
 
     def show(self, outcome: Outcome) -> None:
@@ -88,7 +89,7 @@ class Report:
         if outcome.interrupted:
             self.say(f"warning: stopped: {review.reviewed} of {len(plan.chunks)} parts were reviewed")
         hidden = len(outcome.new) - len(outcome.shown)
-        counts = [_counted(len(outcome.new), "finding")]
+        counts = [counted(len(outcome.new), "finding")]
         counts += [f"{hidden:,} of them not shown"] if hidden else []
         counts += [f"{len(outcome.found) - len(outcome.new):,} known"] if outcome.known is not None else []
         counts += [f"{review.unanchored:,} dropped as they stand nowhere in the text"] if review.unanchored else []
@@ -108,10 +109,6 @@ class Report:
         if one.suggestion.strip():
             lines.append(f"  suggestion: {printable(one.suggestion)}")
         return "\n".join(lines) + "\n"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _place(plan: Plan, name: str) -> str:

@@ -76,3 +76,8 @@ def duration_seconds(text: str) -> float:
     if not 0 <= seconds <= 30 * 86400:
         raise click.BadParameter(f"{text!r} is not a time such as 90s, 10m or 1h.")
     return seconds
+
+
+def counted(count: int, what: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -77,12 +77,13 @@ def _named(change: str) -> Entry:
 def _list(entries: list[Entry], settings: Settings) -> None:
     from kandil.cli.escape import printable
     from kandil.cli.json_lines import write_report
+    from kandil.cli.sizes import counted
 
     if settings.json:
         write_report("kandil.undo-list/1", changes=[_fields(entry) for entry in entries])
         return
     for entry in entries:
-        state = "undone" if entry.undone else f"{len(entry.changes)} files"
+        state = "undone" if entry.undone else counted(len(entry.changes), "file")
         print(printable(f"{entry.id}  {entry.made}  {state:<9}  {entry.folder}  {entry.what}"))
 
 

@@ -24,6 +24,9 @@ WAIT, REFUSE = "\0wait", "\0refuse"
 """Answers that are none: nothing comes; an error comes."""
 
 
+_THINKS_SECONDS = 0.05
+
+
 @dataclass
 class Scripted:
     """Says `answers` in turn, the last one again and again; or what `answer` makes of the prompt."""
@@ -35,10 +38,20 @@ class Scripted:
     """The last message of each request."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     price: tuple[str, ...] = ()
+    most_at_once: int = 0
     asked: trio.Event = field(default_factory=trio.Event)
     """Somebody waits for what never comes."""
 
     async def _answer(self, stream: trio.abc.Stream, request: bytes) -> None:
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            await trio.sleep(_THINKS_SECONDS)
+            await self._said(stream, request)
+        finally:
+            self._now -= 1
+
+    async def _said(self, stream: trio.abc.Stream, request: bytes) -> None:
         self.requests.append(json.loads(request.partition(b"\r\n\r\n")[2]))
         self.prompts.append(self.requests[-1]["messages"][-1]["content"])
         text = self.answers[min(len(self.prompts), len(self.answers)) - 1] if self.answers else ""
@@ -82,6 +95,7 @@ class Scripted:
         """The model `mine` is there."""
         self.prompts.clear()
         self.requests.clear()
+        self.most_at_once = self._now = 0
         self.asked = trio.Event()
         async with raw.serving(self._answer) as server:
             described = ["--provider", "mine", "--protocol", "openai", "--api-model", "m", *self.price]
