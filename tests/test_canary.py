@@ -144,6 +144,7 @@ def world(home: Path, tmp_path: Path) -> Iterator[World]:
     (tmp_path / "tiny.gguf").write_bytes(answering.model())
     (tmp_path / "answers.toml").write_text('providers = ["local", "canary"]\n')
     (tmp_path / "rows.jsonl").write_text('{"prompt": "hi"}\n{"prompt": "ho"}\n')
+    (tmp_path / "halves.py").write_text("def half(number):\n    return number / 2\n")
     with secret_service.secret_service() as bus:
         yield World(home, tmp_path, bus)
 
@@ -216,6 +217,10 @@ COMMANDS = {
     "rules": ["rules KG-TPL-TRIGGER"],
     "setup": ["setup --answers answers.toml"],
     "sign": ["sign tiny.gguf --key none.pem"],
+    "test": [
+        f"test halves.py -m canary --yes --python {sys.executable}",
+        "--debug test halves.py -m canary --json --dry-run",
+    ],
     "undo": ["undo --list --json"],
     "verify": ["verify tiny.gguf --load"],
 }  # fmt: skip

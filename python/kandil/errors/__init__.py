@@ -187,6 +187,10 @@ from kandil.errors.replies import (
 from kandil.errors.root import (
     KandilError,
 )
+from kandil.errors.testing import (
+    FrameworkUnknown,
+    NoInterpreter,
+)
 
 __all__ = [
     "AddUnconfirmed",
@@ -235,6 +239,7 @@ __all__ = [
     "FilesDiffer",
     "FindingsUnaccepted",
     "FirstByteTimeout",
+    "FrameworkUnknown",
     "GitFailed",
     "GitMissing",
     "HostNotFound",
@@ -264,6 +269,7 @@ __all__ = [
     "NameUnknown",
     "NameUnusable",
     "NetworkError",
+    "NoInterpreter",
     "NoModelConfigured",
     "NoRepository",
     "NoRoute",
