@@ -127,6 +127,14 @@ async def test_an_answer_among_other_words_is_read(reviewer: Scripted) -> None:
         assert len(reviewer.prompts) == 1
 
 
+async def test_of_an_answer_that_was_cut_off_the_whole_findings_are_kept(reviewer: Scripted) -> None:
+    for end in (', {"start_line": 2, "end_li', ', {"message": "an { and a', ""):
+        reviewer.answers = [said({})[:-2] + end]
+        report = await reviewer.json("review", ".")
+        assert (report["found"], report["reviewed"], len(reviewer.prompts)) == (1, 0, 1)
+        assert report["failed"][0]["reason"] == "the answer was cut off; what came before is kept"
+
+
 async def test_all_that_fails_for_its_own_reasons_is_told(reviewer: Scripted) -> None:
     (reviewer.folder / "b.py").write_text(CODE)
     reviewer.answers = [REFUSE, said({})]

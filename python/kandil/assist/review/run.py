@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 2
 """An answer that is no JSON of the schema is asked for again, once."""
 _NO_JSON: Final = "the answer is no JSON of the schema"
+_CUT_OFF: Final = "the answer was cut off; what came before is kept"
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Review:
     transcript: Transcript = field(default_factory=Transcript)
     failed: list[tuple[Chunk, str]] = field(default_factory=list)
     reviewed: int = 0
-    """Parts whose answer was read."""
+    """Parts whose answer was read, and was whole."""
     unanchored: int = 0
     """Findings that were dropped: no such text near there, or no changed line."""
     error: KandilError | None = None
@@ -54,18 +55,14 @@ async def run(plan: Plan, asking: Asking, review: Review) -> None:
 
 async def _part(chunk: Chunk, schema: JsonSchema, asking: Asking, review: Review) -> None:
     try:
-        said, why = await _said(chunk, schema, asking), _NO_JSON
+        findings, missing = await _said(chunk, schema, asking)
     except KandilError as error:
         review.error = review.error or error
-        said, why = None, error.message
-    if said is None:
-        review.failed.append((chunk, why))
+        findings, missing = [], error.message
+    if missing is None:
+        review.reviewed += 1
     else:
-        _take(said["findings"], chunk, review)
-
-
-def _take(findings: list[dict[str, Any]], chunk: Chunk, review: Review) -> None:
-    review.reviewed += 1
+        review.failed.append((chunk, missing))
     for one in findings:
         finding = anchored(one, chunk.source, chunk.first, chunk.last)
         if finding is None:
@@ -74,14 +71,12 @@ def _take(findings: list[dict[str, Any]], chunk: Chunk, review: Review) -> None:
             review.findings.append(finding)
 
 
-async def _said(chunk: Chunk, schema: JsonSchema, asking: Asking) -> dict[str, Any] | None:
+async def _said(chunk: Chunk, schema: JsonSchema, asking: Asking) -> tuple[list[dict[str, Any]], str | None]:
+    """The findings, and why they may not be all. Raises: KandilError."""
     for _ in range(_ATTEMPTS):
         text = await asking.text(chunk.request, f"{chunk.source.name}:{chunk.first}-{chunk.last}")
         text = text[text.find("{") : text.rfind("}") + 1]  # without a fence, and words before and after
-        try:
-            said: dict[str, Any] = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if schema.violation(text) is None:
-            return said
-    return None
+        for whole, missing in ((text, None), (text + "]}", _CUT_OFF)):
+            if schema.violation(whole) is None:
+                return json.loads(whole)["findings"], missing
+    return [], _NO_JSON
