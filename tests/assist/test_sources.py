@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kandil.assist import sources
-from kandil.errors import GitFailed, NoRepository, RepositoriesMixed, RevisionUnknown
+from kandil.errors import GitFailed, NoRepository, NoSuchPath, RepositoriesMixed, RevisionUnknown
 from tests.assist.repositories import commit, git, made
 
 if TYPE_CHECKING:
@@ -157,6 +157,22 @@ def test_what_is_deleted_renamed_or_of_another_kind(folder: Path) -> None:
     git(folder, "add", "--all")
     for revision in ("HEAD", None):
         assert lines(sources.changed(folder, [], revision)) == {"b.py": [], "link": [1, 2], "moved.py": [3]}
+
+
+def test_a_path_that_never_was_is_told(folder: Path) -> None:
+    git(folder, "rm", "--quiet", "a.py")
+    for revision in ("HEAD", None):
+        assert sources.changed(folder, ["a.py"], revision).files == ()
+        with pytest.raises(NoSuchPath):
+            sources.changed(folder, ["never.py"], revision)
+
+
+def test_what_is_tracked_and_not_on_disk(folder: Path) -> None:
+    git(folder, "update-index", "--skip-worktree", "a.py")
+    (folder / "a.py").unlink()
+    (folder / "b.py").write_text("b = 2\n")
+    assert names(below(folder)) == ["b.py"]
+    assert lines(sources.changed(folder, [], "HEAD")) == {"b.py": [1]}
 
 
 def test_what_git_does_not_compare_counts_whole(folder: Path) -> None:

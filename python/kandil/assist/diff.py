@@ -69,6 +69,11 @@ def changes(git: Git, against: Sequence[str], paths: Sequence[str]) -> list[Chan
     return made
 
 
+def is_known(git: Git, against: Sequence[str], path: str) -> bool:
+    """Whether something is tracked at this path, or was in what is compared. Raises: GitFailed."""
+    return bool(git.names("ls-files", "-z", "--", path) or git.names("diff", "--name-only", "-z", *against, "--", path))
+
+
 def revisions(git: Git, said: str) -> list[str]:
     """The one or, of a range, two objects that a revision names; of none yet, what was before the first commit.
 

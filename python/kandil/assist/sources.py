@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from kandil.assist import diff, structure
 from kandil.assist.git import Git
 from kandil.assist.secret_scan import secret_line, secret_name
-from kandil.errors import NoRepository, RepositoriesMixed
+from kandil.errors import NoRepository, NoSuchPath, RepositoriesMixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,12 +100,15 @@ def changed(root: Path, paths: Sequence[str], revision: str | None) -> Sources:
 
     Of a range, `A..B` or `A...B`, what B has. `root` is the top of a repository.
 
-    Raises: GitFailed; NoRepository; RevisionUnknown.
+    Raises: GitFailed; NoRepository; NoSuchPath; RevisionUnknown.
     """
     git = Git(root)
     if git.top() is None:
         raise NoRepository(str(root))
     against = ["--cached"] if revision is None else diff.revisions(git, revision)
+    for path in paths:
+        if not (os.path.lexists(root / path) or diff.is_known(git, against, path)):
+            raise NoSuchPath(path)
     on_disk = revision is not None and len(against) == 1
     ignored = set(git.names("ls-files", "-ci", "--exclude-standard", "-z", "--", *paths))
     changes = diff.changes(git, against, paths)
@@ -172,6 +175,8 @@ def _read(root: Path, name: str, lines: frozenset[int] | None = None) -> Source 
         opened = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(opened, "rb") as file:
             content = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        return Skipped(name=name, reason="it is not on disk")
     except OSError as error:
         return Skipped(name=name, reason=error.strerror or str(error))
     return _judged(name, content, lines)

@@ -27,13 +27,16 @@ Examples:
   kandil review src/ --dry-run             which files would be sent, tokens and cost
   kandil review src/app.py -m ./model.gguf
   kandil review --diff                     what changed since the last commit
-  kandil review --diff main --fail-on high
-  kandil review --staged --json
+  kandil review --diff main...HEAD --fail-on high --sarif review.sarif
+  kandil review --staged --json            what the next commit would have
 
 Each finding quotes the code that it is about; one whose quote does not stand near its lines, or with --diff and
---staged in no changed line, is dropped and counted. Files are cut into parts that fit the model, at lines that stand
-far left. Never sent: what .gitignore names, what looks like a key (the whole file), what is no text, links, files that
-are too large or generated. git must be installed; --diff leaves out files that git does not know.
+--staged in no changed line, is dropped and counted. Files are cut into parts that fit the model, between definitions
+where the language is known. PATHs may be anywhere in one repository, or in a folder without one.
+
+Never sent: what .gitignore names, files of secrets by their names (.env, *.pem, credentials), files in which something
+looks like a key or a password, what is no UTF-8 text, links, files that are too large or generated. git must be
+installed, and runs nothing that the repository names; --diff leaves out files that git does not know.
 
 \b
 Exit: 0 reviewed; 2 it cannot be reviewed like this; 3 no such model; 5 no key, or a rejected one; 6 the provider or the
