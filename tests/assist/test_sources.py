@@ -95,12 +95,14 @@ def test_what_is_ignored_is_not_sent_tracked_or_named_or_not(folder: Path) -> No
     (folder / "empty").mkdir()
     (folder / ".gitignore").write_text("build\nb.py\n")
     (folder / "b.py").write_text("b = 2\n")
-    (folder / ".git" / "info" / "exclude").write_text("c.py\n")
-    (folder / "c.py").write_text("c = 1\n")
+    (folder / ".git" / "info" / "exclude").write_text("c.py\n:*\n")
+    for name in ("c.py", ":(top)d.py"):
+        (folder / name).write_text("c = 1\n")
     assert names(below(folder)) == [".gitignore", "a.py"]
     assert reasons(below(folder)) == {"b.py": "named in .gitignore"}
-    found = below(folder / "build", folder / "c.py", folder / "empty", folder / "build" / "made.py")
+    found = below(*(folder / name for name in ("build", "c.py", ":(top)d.py", "empty", "build/made.py")))
     assert reasons(found) == {
+        ":(top)d.py": "named in .gitignore",
         "build": "named in .gitignore",
         "build/made.py": "named in .gitignore",
         "c.py": "named in .gitignore",

@@ -18,7 +18,7 @@ LINK: Final = "120000"
 _REPOSITORY: Final = "160000"
 """git's modes of what is no file."""
 _FORMAT: Final = (
-    *("--raw", "-p", "-U0", "-z", "--no-abbrev", "--find-renames", "--no-relative", "--diff-filter=d"),
+    *("--raw", "-p", "-U0", "-z", "--no-abbrev", "--find-renames", "--diff-filter=d"),
     *("--no-ext-diff", "--no-textconv", "--no-color", "--inter-hunk-context=0"),
     *("--ignore-submodules=dirty", "--submodule=short"),
 )
