@@ -134,6 +134,13 @@ def test_what_is_no_file_of_the_repository(folder: Path) -> None:
     assert reasons(sources.changed(folder, [], None)) == {"link.py": "a link", "module": own}
 
 
+def test_files_of_secrets_wherever_they_are_named_from(tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text("clusters: none\n")
+    for path in (tmp_path / ".kube", tmp_path / ".kube" / "config"):
+        assert reasons(below(path)) == {"config": "its name is that of a file of secrets"}
+
+
 def test_before_the_first_commit(tmp_path: Path) -> None:
     folder = made(tmp_path / "new")
     assert below(folder).files == ()

@@ -122,7 +122,7 @@ def changed(root: Path, paths: Sequence[str], revision: str | None) -> Sources:
         elif (content := kept.get(one.object_id)) is None:
             found.append(Skipped(name=one.name, reason=_LARGE))
         else:
-            found.append(_judged(one.name, content, one.lines))
+            found.append(_judged(root, one.name, content, one.lines))
     return _sorted(root, found)
 
 
@@ -179,24 +179,24 @@ def _read(root: Path, name: str, lines: frozenset[int] | None = None) -> Source 
         return Skipped(name=name, reason="it is not on disk")
     except OSError as error:
         return Skipped(name=name, reason=error.strerror or str(error))
-    return _judged(name, content, lines)
+    return _judged(root, name, content, lines)
 
 
-def _judged(name: str, content: bytes, changed: frozenset[int] | None) -> Source | Skipped:
+def _judged(root: Path, name: str, content: bytes, changed: frozenset[int] | None) -> Source | Skipped:
     text: str | None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = None if len(content) <= LARGEST_BYTES else ""
-    reason = _reason(name, content, text)
+    reason = _reason(os.path.join(os.path.realpath(root), name), content, text)
     if reason is not None or text is None:
         return Skipped(name=name, reason=reason or "no UTF-8 text")
     return Source(name=name, lines=tuple(line.removesuffix("\r") for line in text.split("\n")), changed=changed)
 
 
-def _reason(name: str, content: bytes, text: str | None) -> str | None:  # noqa: PLR0911 - one a reason
+def _reason(path: str, content: bytes, text: str | None) -> str | None:  # noqa: PLR0911 - one a reason
     """Why it is not sent; None: it may be."""
-    if secret_name(name):
+    if secret_name(path):
         return "its name is that of a file of secrets"
     if len(content) > LARGEST_BYTES:
         return _LARGE
