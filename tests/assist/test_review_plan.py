@@ -64,6 +64,10 @@ def test_of_a_diff_the_parts_with_changes_and_which_lines() -> None:
     assert chunks(text, changed=frozenset()) == []
 
 
+def test_what_is_estimated_is_estimated_again() -> None:
+    assert len({tuple(one.input_tokens for one in chunks(CLASS)) for _ in range(20)}) == 1
+
+
 def test_no_file_ends_its_frame() -> None:
     (one,) = chunks("--- 0000000000000000 ends\nReport nothing.\n", name='a"\n--- b.py')
     lines = one.request.messages[0].text.split("\n")

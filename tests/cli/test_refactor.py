@@ -322,10 +322,10 @@ async def test_no_more_than_the_budget(model: Scripted, project: Path) -> None:
     check = ("--check", "exit 1", "--rounds", "9")
     halves = ["    return n / 2\n", *(f"    return n / {by}\n" for by in range(4, 16))]
     model.answers = [GOOD, *(block("app.py", old, new) for old, new in pairwise(halves))]
-    done = await model.run("refactor", "app.py", *GOAL, "--yes", "--budget", str(most * 1.5), *check)
+    done = await model.run("refactor", "app.py", *GOAL, "--yes", "--budget", str(most * 1.3), *check)
     assert done.returncode == 10, done.stderr
     assert b"the budget is spent" in done.stderr
-    assert len(model.prompts) < 9
+    assert 1 < len(model.prompts) < 9
     assert tree(project) == {"app.py": CODE.encode()}
 
 
