@@ -122,11 +122,12 @@ async def _generate(
 def _written(plan: Plan, generation: Generation, report: Report, *, agreed: bool) -> int:
     """The exit code, with new files for what is kept, where that is agreed to. Raises: click.Abort."""
     from kandil.assist import changes
+    from kandil.cli.sizes import counted
 
     wanted = generation.changes()
     report.results(generation, wanted)
     if not wanted:
         return report.end(generation, applied=None)
-    if not agreed and not click.confirm(f"Write {len(wanted)} files?", default=False, err=True):
+    if not agreed and not click.confirm(f"Write {counted(len(wanted), 'new file')}?", default=False, err=True):
         raise click.Abort
     return report.end(generation, applied=changes.apply(plan.root, wanted, "test"))

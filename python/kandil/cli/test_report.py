@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kandil.cli import diff_text
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
+from kandil.cli.sizes import counted
 from kandil.cli.terminal import Paint
 from kandil.providers import estimate_input_tokens
 from kandil.secret import redacted
@@ -61,7 +62,7 @@ class Report:
                 f"{estimate_input_tokens(part.request):>9,} tokens  {printable(part.title)} → {printable(part.target)}"
             )
         price = "its price is not known" if cost is None else f"${cost:,.4f} at most, were nothing asked twice"
-        print(f"{len(requests):,} requests, {plan.input_tokens:,} tokens, {price}")
+        print(f"{counted(len(requests), 'request')}, {plan.input_tokens:,} tokens, {price}")
 
     def results(self, generation: Generation, changes: Sequence[Change]) -> None:
         """What is kept, and what has failed."""
@@ -93,7 +94,7 @@ class Report:
         if self._json:
             write_report("kandil.test/1", **self.fields(generation))
         else:
-            files = f" in {len(applied.changes)} new files; `kandil undo` takes them back" if applied else ""
+            files = f", in {counted(len(applied.changes), 'new file')}; `kandil undo` takes it back" if applied else ""
             self.say(f"{kept} kept, {dropped} dropped{files}")
         return IN_PART if generation.failed or not kept else 0
 

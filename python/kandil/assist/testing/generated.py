@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-_FENCED: Final = re.compile(
-    r"^(```+|~~~+)[ \t]*(?:python3?|py)?[ \t]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE | re.IGNORECASE
-)
+_FENCED: Final = re.compile(r"^(```+|~~~+)[ \t]*([^\n`]*?)[ \t]*\n(.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_PYTHON: Final = ("", "py", "python", "python3")
 _HARMLESS: Final = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -49,7 +48,8 @@ def generated(answer: str) -> Generated:
     Statements that would do something wherever the file is imported, beside imports, definitions and assignments, are
     left out. Raises: NoTests.
     """
-    blocks = [match[2] for match in _FENCED.finditer(answer.replace("\r\n", "\n"))]
+    fenced = _FENCED.finditer(answer.replace("\r\n", "\n"))
+    blocks = [match[3] for match in fenced if match[2].lower() in _PYTHON]
     text = max(blocks, key=len, default=answer)
     try:
         tree = ast.parse(text)

@@ -115,7 +115,11 @@ def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, ast.expr |
 
 
 def _negated(test: ast.expr) -> ast.expr:
-    return ast.UnaryOp(ast.Not(), test)
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return operand
+        case _:
+            return ast.UnaryOp(ast.Not(), test)
 
 
 def _functions_nodes(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:

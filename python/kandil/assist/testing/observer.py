@@ -101,8 +101,13 @@ def executable(code: Any) -> set[int]:
     return found
 
 
-_watch_lines()
 sys.addaudithook(_audit)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """From here on the module may be imported; before, other plugins are, which would take longer while watched."""
+    _watch_lines()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from kandil.assist.asking import most_usd
+from kandil.assist.asking import all_most_usd
 from kandil.assist.framing import FRAMES, framed, output_tokens, room_characters
 from kandil.assist.sources import Skipped, below, spans
 from kandil.assist.testing import copies, layout
@@ -72,9 +72,7 @@ class Plan:
 
     def most_usd(self, price: Price | None) -> float | None:
         """What it costs at most, were no answer asked for twice; None: the price is not known."""
-        each = [most_usd(part.request, price) for part in self.parts]
-        known = [cost for cost in each if cost is not None]
-        return sum(known) if len(known) == len(each) else None
+        return all_most_usd([part.request for part in self.parts], price)
 
 
 def plan(found: Sources, profile: Profile) -> Plan:
