@@ -93,11 +93,11 @@ def model(project: Path, python: str) -> Model:
 
 
 def names(report: dict[str, Any]) -> list[str]:
-    return [kept["name"] for module in report["modules"] for kept in module["kept"]]
+    return [kept["name"] for module in report["results"] for kept in module["kept"]]
 
 
 def reasons(report: dict[str, Any]) -> dict[str, str]:
-    return {one["name"]: one["reason"] for module in report["modules"] for one in module["dropped"]}
+    return {one["name"]: one["reason"] for module in report["results"] for one in module["dropped"]}
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -135,16 +135,16 @@ async def test_why_others_are_dropped(model: Model) -> None:
     assert names(report) == ["test_free"]
     assert reasons(report) == {
         "test_wrong": "fails",
-        "test_sum": "has the name of a test that is there",
+        "test_sum": "has the name of another",
         "test_vacuous": "notices no change of the code",
         "test_elsewhere": "does not run the code",
         "test_skipped": "is skipped",
         "test_ends": "fails",
         "test_loops": "takes too long",
-        "test_free": "is there twice; the first is taken",
+        "test_free": "has the name of another",
         "test_fixture": "fails",
     }
-    details = {one["name"]: one["detail"] for one in report["modules"][0]["dropped"]}
+    details = {one["name"]: one["detail"] for one in report["results"][0]["dropped"]}
     assert "AssertionError: assert '1.00' == '1'" in details["test_wrong"]
     assert "ended with exit code 0" in details["test_ends"]
 
@@ -244,8 +244,8 @@ async def test_lines_that_are_covered_before_and_after(model: Model) -> None:
     lines = [no for no, line in enumerate(_PRICE.split("\n"), 1) if line.strip()]
     before, more = {1, 4, 5, 7, 8, 11}, {12, 13}
     coverage = {"lines": len(lines), "before": len(before), "after": len(before | more)}
-    assert report["modules"][0]["coverage"] == coverage
-    assert report["modules"][0]["existing"] == ["tests/test_sum.py"]
+    assert report["coverage"] == [coverage | {"path": "src/shop/price.py"}]
+    assert report["results"][0]["existing"] == ["tests/test_sum.py"]
 
 
 @pytest.mark.parametrize("newer", ["python3.12", "python3.13", "python3.14"])
@@ -256,7 +256,7 @@ async def test_lines_are_seen_by_newer_pythons(model: Model, tmp_path: Path, new
         pytest.skip(f"there is no {newer}")
     report = await model.report()
     assert names(report) == ["test_free"]
-    assert report["modules"][0]["coverage"] == {"lines": 10, "before": 6, "after": 8}
+    assert report["coverage"] == [{"path": "src/shop/price.py", "lines": 10, "before": 6, "after": 8}]
 
 
 async def test_nothing_is_written_unless_it_is_agreed_to(model: Model, project: Path) -> None:
@@ -278,6 +278,22 @@ async def test_nothing_is_kept(model: Model, project: Path) -> None:
     assert (done.returncode, done.stdout) == (10, b"")
     assert b"0 kept, 1 dropped" in done.stderr
     assert content(project) == before
+
+
+async def test_a_module_in_parts(model: Model, project: Path) -> None:
+    """Each is asked about; of tests with one name one is kept; what is covered is told of the whole."""
+    more = "".join(f"def more_{number}(a):\n    return a + {number}  # {'x' * 80}\n\n\n" for number in range(400))
+    (project / "src/shop/price.py").write_text(f"{_PRICE}\n\n{more}")
+    model.answers = [
+        answer(_GOOD),
+        answer(_GOOD, test("more", "from shop import price", "assert price.more_7(1) == 8")),
+    ]
+    report = await model.report()
+    assert len(model.prompts) == len(report["results"]) > 1
+    assert sorted(names(report)) == ["test_free", "test_more"]
+    assert len({one["target"] for one in report["results"] if one["kept"]}) == 2
+    (coverage,) = report["coverage"]
+    assert coverage["after"] == coverage["before"] + 3
 
 
 async def test_an_answer_that_is_none_is_asked_for_once_more(model: Model) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kandil.assist.changes import Change, Entry
-    from kandil.assist.testing import Dropped, Generation, Part, Plan, Result
+    from kandil.assist.testing import Coverage, Dropped, Generation, Part, Plan
     from kandil.cli.group import Settings
     from kandil.serving import Place
 
@@ -67,24 +67,30 @@ class Report:
     def results(self, generation: Generation, changes: Sequence[Change]) -> None:
         """What is kept, and what has failed."""
         for part, why in generation.failed:
-            self.say(f"warning: {part.title}: {why}")
+            said, *more = why.split("\n")
+            self.say(f"warning: {part.title}: {said}")
+            self._more(more)
         for one in generation.results:
-            self._result(one)
+            for kept in one.kept:
+                self.say(f"kept: {one.part.title}: {kept.name} notices {kept.notices} in line {kept.line}")
+        for module in generation.coverage():
+            self._coverage(module)
         if changes and not self._json:
             print(redacted(diff_text.shown(changes, self._paint)), flush=True)
 
     def dropped(self, part: Part, dropped: Dropped) -> None:
         self.say(f"dropped: {part.title}: {dropped.name} {dropped.reason}")
-        for line in dropped.detail.split("\n") if dropped.detail else ():
+        self._more(dropped.detail.split("\n") if dropped.detail else ())
+
+    def _more(self, lines: Sequence[str]) -> None:
+        for line in lines:
             self.say(f"    {line}")
 
-    def _result(self, one: Result) -> None:
-        for kept in one.kept:
-            self.say(f"kept: {one.part.title}: {kept.name} notices {kept.notices} in line {kept.line}")
-        if (coverage := one.coverage) is not None and coverage.lines:
-            before = "not known" if coverage.before is None else f"{coverage.before / coverage.lines:.0%}"
-            after = f"{coverage.after / coverage.lines:.0%}"
-            self.say(f"{one.part.source.name}: {before} of {coverage.lines} lines covered before, {after} with these")
+    def _coverage(self, module: Coverage) -> None:
+        if module.lines:
+            before = "not known" if module.before is None else f"{module.before / module.lines:.0%}"
+            lines, after = counted(module.lines, "line"), f"{module.after / module.lines:.0%}"
+            self.say(f"{module.path}: {before} of {lines} covered before, {after} with these")
 
     def end(self, generation: Generation, applied: Entry | None) -> int:
         """The exit code."""
@@ -101,7 +107,7 @@ class Report:
     def fields(self, generation: Generation) -> dict[str, Any]:
         """As JSON has it."""
         return {
-            "modules": [
+            "results": [
                 {
                     "path": one.part.source.name,
                     "first_line": one.part.first,
@@ -110,10 +116,10 @@ class Report:
                     "existing": list(one.part.existing),
                     "kept": [asdict(kept) for kept in one.kept],
                     "dropped": [asdict(dropped) for dropped in one.dropped],
-                    "coverage": asdict(one.coverage) if one.coverage else None,
                 }
                 for one in generation.results
             ],
+            "coverage": [asdict(one) for one in generation.coverage()],
             "diff": diff_text.patch(generation.changes()),
             "written": self._entry is not None,
             "undo": self._entry.id if self._entry else None,

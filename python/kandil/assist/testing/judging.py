@@ -70,8 +70,6 @@ class Pool:
 
 async def judged(part: Part, tests: Generated, name: str, pool: Pool) -> Kept | Dropped:
     """One test, by itself. Raises: SandboxUnavailable."""
-    if name in part.taken:
-        return Dropped(name=name, reason="has the name of a test that is there")
     async with pool.copy() as copy:
         with copy.file(part.target, tests.only({name})):
             return await _Trial(part, name, copy).verdict()

@@ -9,6 +9,7 @@ pytest captures what they print.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -60,6 +61,7 @@ _observer = Observer()
 def _watch_lines() -> None:
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is None:
+        atexit.register(sys.settrace, None)  # at the very end of Python globals are gone
         threading.settrace(_called)
         sys.settrace(_called)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from kandil.assist.asking import Asking
     from kandil.assist.testing.plan import Part, Plan
-    from kandil.assist.testing.running import Copy, Run
+    from kandil.assist.testing.running import Copy
 
 _ATTEMPTS: Final = 2
 _NOTHING: Final = "def test_nothing():\n    pass\n"
@@ -27,22 +28,31 @@ _NOTHING: Final = "def test_nothing():\n    pass\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How many of a module's lines that can run are run by its tests. None: they do not run here."""
+    """How many of a module's lines that can run are run by its tests. `before`: None: those that it has do not run."""
 
+    path: str
     lines: int
     before: int | None
     after: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Of a module: those that can run, and those that its tests run, where these can."""
+
+    executable: frozenset[int]
+    before: frozenset[int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a part. `text` is the file of what is kept; None: there is nothing."""
+    """What came of a part. `text` is the file of what is kept, which runs `lines`; None: there is nothing."""
 
     part: Part
     kept: tuple[Kept, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     text: str | None = None
-    coverage: Coverage | None = None
+    lines: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -54,6 +64,8 @@ class Generation:
     transcript: Transcript = field(default_factory=Transcript)
     error: KandilError | None = None
     """The first that a call ended with."""
+    lines: dict[str, _Lines] = field(default_factory=dict)
+    """Of each module, by its path."""
 
     def changes(self) -> list[Change]:
         """The new files."""
@@ -61,6 +73,22 @@ class Generation:
             Change(path=one.part.target, before=None, after=one.text.encode())
             for one in sorted(self.results, key=lambda one: one.part.target)
             if one.text is not None
+        ]
+
+    def coverage(self) -> list[Coverage]:
+        """Of each module that an answer came for."""
+        after = {path: set(lines.before or ()) for path, lines in self.lines.items()}
+        for one in self.results:
+            after[one.part.module.path] |= one.lines
+        return [
+            Coverage(
+                path=path,
+                lines=len(lines.executable),
+                before=None if lines.before is None else len(lines.before & lines.executable),
+                after=len(after[path] & lines.executable),
+            )
+            for path, lines in sorted(self.lines.items())
+            if any(one.part.module.path == path for one in self.results)
         ]
 
 
@@ -73,8 +101,8 @@ async def run(
     """
     work = _Work(asking, Pool(copies), generation, dropped)
     async with trio.open_nursery() as nursery:
-        for part in plan.parts:
-            nursery.start_soon(work.part, part)
+        for _, parts in groupby(plan.parts, lambda part: part.module.path):
+            nursery.start_soon(work.module, list(parts))
     generation.results.sort(key=lambda one: one.part.title)
     generation.failed.sort(key=lambda pair: pair[0].title)
     if generation.error is not None and not generation.results:
@@ -88,11 +116,21 @@ class _Work:
     generation: Generation
     dropped: Callable[[Part, Dropped], None]
 
-    async def part(self, part: Part) -> None:
+    async def module(self, parts: Sequence[Part]) -> None:
+        taken = set(parts[0].taken)
         try:
-            before, executable = await self._before(part)
+            self.generation.lines[parts[0].module.path] = await self._lines(parts[0])
+        except _Failed as failed:
+            self.generation.failed += [(part, str(failed)) for part in parts]
+            return
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                nursery.start_soon(self._part, part, taken)
+
+    async def _part(self, part: Part, taken: set[str]) -> None:
+        try:
             tests = await self._answer(part)
-            self.generation.results.append(await self._result(part, tests, before, executable))
+            self.generation.results.append(await self._result(part, tests, taken))
         except _Failed as failed:
             self.generation.failed.append((part, str(failed)))
         except SandboxUnavailable:
@@ -101,20 +139,18 @@ class _Work:
             self.generation.error = self.generation.error or error
             self.generation.failed.append((part, error.message))
 
-    async def _before(self, part: Part) -> tuple[frozenset[int] | None, frozenset[int]]:
-        """The lines that the module's tests run, where they can, and those that can run.
-
-        Raises: _Failed: it cannot be imported, so that nothing needs to be asked.
-        """
+    async def _lines(self, part: Part) -> _Lines:
+        """Raises: _Failed: the module cannot be imported, so that nothing needs to be asked."""
         async with self.pool.copy() as copy:
             with copy.file(part.target, _NOTHING):
                 nothing = await copy.run([part.target], part.module)
             if nothing.outcome != "passed":
                 raise _Failed(f"nothing can be tested: {nothing.detail}")
             if not part.existing:
-                return frozenset(), nothing.executable
+                return _Lines(executable=nothing.executable, before=frozenset())
             existing = await copy.run(part.existing, part.module)
-        return (existing.lines if existing.began and existing.lines else None), nothing.executable
+        before = existing.lines if existing.began and existing.lines else None
+        return _Lines(executable=nothing.executable, before=before)
 
     async def _answer(self, part: Part) -> Generated:
         """Raises: _Failed, KandilError."""
@@ -130,13 +166,16 @@ class _Work:
             request = replace(request, messages=said)
         raise _Failed(f"the answer cannot be used: {why}")
 
-    async def _result(
-        self, part: Part, tests: Generated, before: frozenset[int] | None, executable: frozenset[int]
-    ) -> Result:
+    async def _result(self, part: Part, tests: Generated, taken: set[str]) -> Result:
         verdicts: dict[str, Kept | Dropped] = {}
 
         async def judge(name: str) -> None:
-            verdict = verdicts[name] = await judged(part, tests, name, self.pool)
+            if name in taken:
+                verdict: Kept | Dropped = Dropped(name=name, reason="has the name of another")
+            else:
+                taken.add(name)
+                verdict = await judged(part, tests, name, self.pool)
+            verdicts[name] = verdict
             if isinstance(verdict, Dropped):
                 self.dropped(part, verdict)
 
@@ -147,7 +186,7 @@ class _Work:
         dropped = [one for one in found if isinstance(one, Dropped)]
         async with self.pool.copy() as copy:
             kept, more, last = await together(part, tests, [one for one in found if isinstance(one, Kept)], copy)
-        more += [Dropped(name=name, reason="is there twice; the first is taken") for name in tests.twice]
+        more += [Dropped(name=name, reason="has the name of another") for name in tests.twice]
         for one in more:
             self.dropped(part, one)
         return Result(
@@ -155,18 +194,9 @@ class _Work:
             kept=tuple(kept),
             dropped=(*dropped, *more),
             text=tests.only({one.name for one in kept}) if kept else None,
-            coverage=_coverage(executable, before, last),
+            lines=last.lines if last else frozenset(),
         )
 
 
 class _Failed(Exception):
     """A part that comes to nothing; the text says why."""
-
-
-def _coverage(executable: frozenset[int], before: frozenset[int] | None, last: Run | None) -> Coverage:
-    after = (before or frozenset()) | (last.lines if last else frozenset())
-    return Coverage(
-        lines=len(executable),
-        before=None if before is None else len(before & executable),
-        after=len(after & executable),
-    )
