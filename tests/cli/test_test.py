@@ -127,6 +127,12 @@ async def test_why_others_are_dropped(model: Model) -> None:
             test("skipped", 'pytest.skip("no")'),
             test("ends", 'assert label(0) == "free"', "os._exit(0)"),
             test("loops", "while True: pass"),
+            test(
+                "forges",
+                "import kandil_observer",
+                "kandil_observer._observer.say(dict(tests=1, detail=2))",
+                "os._exit(0)",
+            ),
             test("free", "assert label(0)"),
             "def test_fixture(nothing_like_it):\n    assert label(0)\n",
         )
@@ -141,6 +147,7 @@ async def test_why_others_are_dropped(model: Model) -> None:
         "test_skipped": "is skipped",
         "test_ends": "fails",
         "test_loops": "takes too long",
+        "test_forges": "cannot be collected",
         "test_free": "has the name of another",
         "test_fixture": "fails",
     }

@@ -222,7 +222,7 @@ def _run(ended: ProgramEnd, mark: str) -> Run:
     text = ended.output.decode(errors="replace")
     told = _told(text, mark)
     printed = "\n".join(line for line in text.split("\n") if not line.startswith(mark))
-    tail = _tail(told.get("detail") or printed + ended.errors.decode(errors="replace"))
+    tail = _tail(str(told.get("detail") or printed + ended.errors.decode(errors="replace")))
     began = bool(told.get("began"))
     if ended.how == "timed-out" or ended.signal == "SIGXCPU":
         return Run(
@@ -268,7 +268,7 @@ def _told(text: str, mark: str) -> dict[str, Any]:
         if mark in line:
             try:
                 said = json.loads(line.partition(mark)[2])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             told |= said if isinstance(said, dict) else {}
     return told if "tests" not in told or _is_sound(told) else {}
