@@ -298,7 +298,6 @@ async def test_a_module_in_parts(model: Model, project: Path) -> None:
     report = await model.report()
     assert len(model.prompts) == len(report["results"]) > 1
     assert sorted(names(report)) == ["test_free", "test_more"]
-    assert len({one["target"] for one in report["results"] if one["kept"]}) == 2
     (coverage,) = report["coverage"]
     assert coverage["after"] == coverage["before"] + 3
 
