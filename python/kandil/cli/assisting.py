@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,33 +42,6 @@ def model_options(command: Callable[..., int]) -> Callable[..., int]:
     ):
         command = option(command)
     return command
-
-
-def root_and_paths(paths: Sequence[str], *, gone: bool = False) -> tuple[Path, list[str]]:
-    """The working directory and what is named below it, or the one folder or file elsewhere.
-
-    `gone`: what is named need not be there. Raises: NoSuchPath.
-    """
-    from kandil.errors import NoSuchPath
-
-    for path in paths:
-        if not (gone or Path(path).exists()):
-            raise NoSuchPath(path)
-    here = Path.cwd()
-    below = [_below(here, path) for path in paths]
-    if all(path is not None for path in below):
-        return Path(), [path for path in below if path is not None]
-    if len(paths) == 1 and Path(paths[0]).is_dir():
-        return Path(paths[0]), ["."]
-    if len(paths) == 1:
-        return Path(paths[0]).parent, [Path(paths[0]).name]
-    raise click.UsageError("name files below the working directory, or one folder.")
-
-
-def _below(here: Path, path: str) -> str | None:
-    """The path from `here`; None: it is elsewhere."""
-    named = os.path.normpath(os.path.join(here, path))
-    return os.path.relpath(named, here) if Path(named).is_relative_to(here) else None
 
 
 @dataclass(frozen=True, slots=True)
