@@ -32,7 +32,10 @@ from tests.support.servers.timed import timed
 
 _LLAMA = """
 import os, sys, xllamacpp
+cores = set(map(int, sys.argv[4].split(",")))
+os.sched_setaffinity(0, cores)
 parameters = xllamacpp.CommonParams()
+parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = len(cores)
 parameters.model.path, parameters.hostnames, parameters.port = sys.argv[1], ["127.0.0.1"], 0
 parameters.n_ctx, parameters.n_parallel, parameters.use_jinja = int(sys.argv[2]), int(sys.argv[3]), True
 parameters.offline, parameters.ui, parameters.verbosity = True, False, 1
@@ -50,6 +53,9 @@ words.pre_tokenizer = pre_tokenizers.Whitespace()
 PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>").save_pretrained(sys.argv[1])
 """
 """aiperf loads one, though the server counts: this one knows words alone, and needs no network."""
+_CORES = sorted(os.sched_getaffinity(0))
+_SERVER, _CLIENT = _CORES[: len(_CORES) // 2] or _CORES, _CORES[len(_CORES) // 2 :]
+"""Apart, so that what a client takes is not missing to the model."""
 FIGURES = {
     "first token, ms, mean": ("first_token_ms", "mean", "time_to_first_token", "avg"),
     "first token, ms, p50": ("first_token_ms", "p50", "time_to_first_token", "p50"),
@@ -70,6 +76,7 @@ def server(options: argparse.Namespace) -> Iterator[str]:
         return
     context = (options.prompt_tokens + options.output_tokens + 256) * options.concurrency
     command = [sys.executable, "-c", _LLAMA, options.model, str(context), str(options.concurrency)]
+    command.append(",".join(map(str, _SERVER)))
     with printing(r"listening on (\S+)", command) as url:
         yield url
 
@@ -78,7 +85,7 @@ def ran(command: Sequence[str], home: Path) -> tuple[str, float]:
     """What it printed, and the seconds of CPU that it and all its children took."""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
-            command,
+            ["taskset", "--cpu-list", ",".join(map(str, _CLIENT)), *command],
             stdout=out,
             stderr=subprocess.STDOUT if command[0].endswith("aiperf") else None,
             env=os.environ | {"HOME": str(home)},
