@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.support.servers.scripted import REFUSE, WAIT, Done, Scripted, kandil
+from tests.support.terminal import terminal
 
 _PRICE = '''"""Prices."""
 
@@ -386,3 +388,25 @@ async def test_stopped_it_writes_nothing(model: Model, project: Path) -> None:
     done: Done = await model.tested()
     assert done.returncode == 130
     assert content(project) == before
+
+
+async def test_a_person_is_asked(model: Model, project: Path) -> None:
+    model.answers = [answer(_GOOD, test("wrong", 'assert label(1) == "1"'))]
+    command = [sys.executable, "-m", "kandil", "test", "src", "--python", model.python, "-m", "mine"]
+    before = content(project)
+
+    def answered(key: str, end: str) -> str:
+        with terminal(project, command) as shown:
+            shown.shows("Write 1 new file? [y/N]")
+            assert content(project) == before
+            shown.press(key, "Enter")
+            return shown.shows(end)
+
+    async with model.serving():
+        screen = await trio.to_thread.run_sync(answered, "n", "exit 130")
+        assert content(project) == before
+        await trio.to_thread.run_sync(answered, "y", "exit 0")
+    assert set(content(project)) == {*before, "tests/test_price.py"}
+    told = [line for line in screen.split("\n") if "dropped: " in line or "kept: " in line]
+    assert len(told) == 2
+    assert all(line.startswith(("dropped: ", "kept: ")) for line in told), "nothing is left of the line that moves"

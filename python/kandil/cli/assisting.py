@@ -72,19 +72,13 @@ class Work:
         from kandil.assist.asking import asking
         from kandil.cli.terminal import MovingLine
 
-        line = MovingLine(quiet=self.asked["quiet"])
-
-        def notice(text: str) -> None:
-            line.wipe()
-            self.say(text)
-
         async def move() -> None:
             begun, before = trio.current_time(), len(transcript.calls)
             while True:
                 await trio.sleep(_FRAME_SECONDS)
                 spent = f", ${transcript.spent_usd:,.4f}" if transcript.spent_usd else ""
                 answers = len(transcript.calls) - before
-                line.draw(f"{answers} of {len(requests)} answers, {trio.current_time() - begun:.0f} s{spent}")
+                MovingLine.draw(f"{answers} of {len(requests)} answers, {trio.current_time() - begun:.0f} s{spent}")
 
         try:
             async with (
@@ -96,15 +90,16 @@ class Work:
                     keys=self._keys(),
                     concurrency=self.asked["concurrency"],
                     budget_usd=self.asked["budget"],
-                    notice=notice,
+                    notice=self.say,
                 ) as opened,
                 trio.open_nursery() as nursery,
             ):
-                nursery.start_soon(move)
+                if not self.asked["quiet"]:
+                    nursery.start_soon(move)
                 yield opened
                 nursery.cancel_scope.cancel()
         finally:
-            line.wipe()
+            MovingLine.wipe()
 
     def save(self, name: str, fields: Mapping[str, Any], transcript: Transcript) -> None:
         """Writes what came of it and each call, where a file was named. Raises: FileUnwritable."""

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
 from kandil.cli.sizes import counted
-from kandil.cli.terminal import Paint
+from kandil.cli.terminal import MovingLine, Paint
 from kandil.secret import redacted
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Report:
     def say(self, text: str) -> None:
         """To standard error; with --quiet and --json warnings alone."""
         if not self._quiet or text.startswith("warning:"):
+            MovingLine.wipe()
             print(redacted(printable(text)), file=sys.stderr, flush=True)
 
     def plan(self, plan: Plan, *, whole: bool) -> None:

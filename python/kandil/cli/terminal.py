@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import IO
+from typing import IO, ClassVar
 
 _CODES = {"red": "1;31", "yellow": "33", "green": "32", "cyan": "36", "dim": "2", "bold": "1"}
 _LEAST_BESIDE = 30
@@ -45,25 +45,25 @@ def wrapped(text: str, indent: int) -> str:
 
 
 class MovingLine:
-    """A line of standard error that changes, where a person watches; else nothing."""
+    """The last line of standard error, where a person watches it: it changes, and goes before anything is printed."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._on = not quiet and is_terminal(sys.stderr)
-        self._drawn = False
+    _drawn: ClassVar[bool] = False
 
-    def draw(self, text: str) -> None:
+    @classmethod
+    def draw(cls, text: str) -> None:
         """`text` is printable."""
-        if self._on:
+        if is_terminal(sys.stderr):
             import shutil
 
             width = shutil.get_terminal_size().columns - 1
             print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)
-            self._drawn = True
+            cls._drawn = True
 
-    def wipe(self) -> None:
-        if self._drawn:
+    @classmethod
+    def wipe(cls) -> None:
+        if cls._drawn:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._drawn = False
+            cls._drawn = False
 
 
 class Paint:

@@ -10,7 +10,7 @@ from kandil.cli import diff_text
 from kandil.cli.escape import printable
 from kandil.cli.json_lines import write_report
 from kandil.cli.sizes import counted
-from kandil.cli.terminal import Paint
+from kandil.cli.terminal import MovingLine, Paint
 from kandil.providers import estimate_input_tokens
 from kandil.secret import redacted
 
@@ -37,6 +37,7 @@ class Report:
     def say(self, text: str) -> None:
         """With --quiet and --json warnings alone."""
         if not self._quiet or text.startswith("warning:"):
+            MovingLine.wipe()
             print(redacted(printable(text)), file=sys.stderr, flush=True)
 
     def plan(self, plan: Plan) -> None:
